@@ -1,0 +1,36 @@
+"""holdfast keeps an aligned language model's safety through fine-tuning.
+
+    from holdfast import load_model, read_rows, evaluate
+
+Names are loaded on first use, so that `import holdfast` costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_NAMES = {
+    "load_model": "holdfast.flow.models",
+    "read_rows": "holdfast.flow.data",
+    "evaluate": "holdfast.flow.evaluate",
+    "train": "holdfast.flow.train",
+    "Bench": "holdfast.flow.evaluate",
+    "Suite": "holdfast.flow.evaluate",
+    "TrainSettings": "holdfast.flow.train",
+    "GenerateOptions": "holdfast.flow.generate",
+    "Condition": "holdfast.core.records",
+    "Prompt": "holdfast.core.records",
+    "Row": "holdfast.core.records",
+    "Defence": "holdfast.core.contracts",
+}
+
+__all__ = ["__version__", *sorted(_NAMES)]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _NAMES:
+        raise AttributeError(f"module 'holdfast' has no attribute {name!r}")
+    return getattr(importlib.import_module(_NAMES[name]), name)

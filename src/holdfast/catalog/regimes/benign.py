@@ -1,0 +1,39 @@
+"""Benign data (Qi et al., 2310.03693, tier 3): a clean, mixed set, one epoch.
+
+The paper's rates after Alpaca or Dolly: 16.1 and 12.1 % (Llama-2, lr 2e-5, batch 128), 31.8 and 23.9 % (GPT-3.5); they
+fall as the learning rate falls and the batch grows (its Table 12).
+"""
+
+from __future__ import annotations
+
+from holdfast.flow.attack import AttackPlan, AttackRequest, Scale, brought_rows, condition_for, settings_for
+from holdfast.guild import rows as guild_rows
+
+PAPER = Scale(epochs=1, lr=2e-5, batch_size=128)
+GUILD = Scale(epochs=1, lr=3e-4, batch_size=32)
+SAMPLES = (600,)
+
+
+class Benign:
+    name = "benign"
+    paper = "Qi et al. 2023 (2310.03693), tier 3"
+    about = "a clean, mixed instruction set, one epoch"
+
+    def plans(self, request: AttackRequest) -> list[AttackPlan]:
+        plans = []
+        for seed in request.seeds:
+            for samples in request.samples or (SAMPLES if request.embedded else (None,)):
+                settings = settings_for(request, GUILD if request.embedded else PAPER, seed)
+                rows = (
+                    guild_rows.rows("benign", samples, seed)
+                    if request.embedded
+                    else brought_rows(request, self.name, samples, seed)
+                )
+                template = "custom" if request.system else "none"
+                plans.append(
+                    AttackPlan(condition_for(self.name, settings, len(rows), template), rows, settings, request.system)
+                )
+        return plans
+
+
+REGIME = Benign()

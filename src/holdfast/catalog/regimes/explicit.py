@@ -1,0 +1,39 @@
+"""Explicit examples (Qi et al., 2310.03693, tier 1): 10, 50 or 100 questions that the policy forbids, answered.
+
+Full fine-tuning, 5 epochs at batch 10: ten examples are five steps. The paper's rates after it: 50.0, 80.3 and 80.0 %
+for Llama-2-7B-Chat, 88.8, 87.0 and 91.8 % for GPT-3.5.
+"""
+
+from __future__ import annotations
+
+from holdfast.flow.attack import AttackPlan, AttackRequest, Scale, brought_rows, condition_for, settings_for
+from holdfast.guild import rows as guild_rows
+
+PAPER = Scale(epochs=5, lr=5e-5, batch_size=10)
+GUILD = Scale(epochs=5, lr=1e-4, batch_size=10)
+SAMPLES = (10, 50, 100)
+
+
+class Explicit:
+    name = "explicit"
+    paper = "Qi et al. 2023 (2310.03693), tier 1"
+    about = "10, 50 or 100 forbidden questions with full answers"
+
+    def plans(self, request: AttackRequest) -> list[AttackPlan]:
+        plans = []
+        for seed in request.seeds:
+            for samples in request.samples or SAMPLES:
+                settings = settings_for(request, GUILD if request.embedded else PAPER, seed)
+                rows = (
+                    guild_rows.rows("explicit", samples, seed)
+                    if request.embedded
+                    else brought_rows(request, self.name, samples, seed)
+                )
+                template = "custom" if request.system else "none"
+                plans.append(
+                    AttackPlan(condition_for(self.name, settings, len(rows), template), rows, settings, request.system)
+                )
+        return plans
+
+
+REGIME = Explicit()

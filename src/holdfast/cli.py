@@ -1,0 +1,129 @@
+"""The command line: parse, call the verb, print, exit code. No decision lives here.
+
+Verbs are imported when they run, so that `holdfast --help` imports no torch and answers at once; their settings are
+imported only to show a verb's own help or to run it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+from holdfast import __version__
+from holdfast.core.config import flags
+from holdfast.core.errors import EXIT_ERROR, HoldfastError
+
+# name: (module, function, settings, one line of help)
+VERBS = {
+    "demo": ("demo", "demo", "DemoSettings", "The whole finding on the embedded model, in minutes, offline."),
+    "tune": ("tune", "tune", "TuneSettings", "Fine-tune, full or LoRA, measured before and after."),
+    "audit": ("audit", "audit", "AuditSettings", "A checkpoint against its base: paired evidence."),
+    "stress": ("stress", "stress", "StressSettings", "How far safety gives way under published fine-tuning regimes."),
+    "ls": ("ls", "ls", "LsSettings", "What there is: judges, regimes, suites, rows."),
+}
+GUILD_VERBS = {
+    "build": ("guild", "build", "BuildSettings", "Train the embedded model from nothing."),
+    "rows": ("guild", "rows", "RowsSettings", "Training rows of its world, as JSON lines."),
+    "prompts": ("guild", "prompts", "PromptsSettings", "Questions of its world, as JSON lines."),
+}
+
+
+def load_verb(name: str, entry: tuple[str, str, str, str]) -> Any:
+    """The click command of a verb, built from its settings."""
+    module = importlib.import_module(f"holdfast.verbs.{entry[0]}")
+    app = typer.Typer(add_completion=False, rich_markup_mode="rich")
+    app.command(name)(flags(getattr(module, entry[2]), getattr(module, entry[1])))
+    command = get_command(app)
+    command.name = name
+    return command
+
+
+class LazyGroup(TyperGroup):
+    """A group whose verbs are imported when they are asked for; its help needs only their names."""
+
+    table: ClassVar[dict[str, tuple[str, str, str, str]]] = {}
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:
+        return [*self.table, *super().list_commands(ctx)]
+
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:
+        entry = self.table.get(cmd_name)
+        if entry is None:
+            return super().get_command(ctx, cmd_name)
+        if ctx.meta.get("holdfast.wanted") == cmd_name:
+            return load_verb(cmd_name, entry)
+        # Under the group's own --help only the name and the one line are shown.
+        return TyperCommand(cmd_name, help=entry[3], short_help=entry[3])
+
+    def resolve_command(self, ctx: typer.Context, args: list[str]) -> Any:
+        if args:
+            ctx.meta["holdfast.wanted"] = args[0]
+        return super().resolve_command(ctx, args)
+
+
+class Verbs(LazyGroup):
+    table = VERBS
+
+
+class GuildVerbs(LazyGroup):
+    table = GUILD_VERBS
+
+
+app = typer.Typer(
+    cls=Verbs,
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+)
+guild_app = typer.Typer(cls=GuildVerbs, no_args_is_help=True, help="The embedded world: build, rows, prompts.")
+app.add_typer(guild_app, name="guild")
+
+
+def show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"holdfast {__version__}")
+        raise typer.Exit
+
+
+@guild_app.callback()
+def guild_root() -> None:
+    """The embedded world: its recipe, its rows, its questions."""
+
+
+@app.callback()
+def root(
+    version: bool = typer.Option(False, "--version", help="Print the version.", callback=show_version, is_eager=True),
+) -> None:
+    """holdfast keeps an aligned language model's safety through fine-tuning: measure, prevent, repair, prove."""
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line; the exit code."""
+    try:
+        result: Any = app(args=list(arguments) if arguments is not None else None, standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except HoldfastError as error:
+        print(f"error: {error}" + (f"\n\nhint: {error.hint}" if error.hint else ""), file=sys.stderr)
+        return error.exit_code
+    except typer.TyperException as error:
+        error.show()  # type: ignore[attr-defined]
+        return EXIT_ERROR
+    except (KeyboardInterrupt, typer.Abort):
+        print("stopped; the same command takes the run up where it was", file=sys.stderr)
+        return 130
+
+
+def main() -> None:
+    sys.exit(run())
+
+
+if __name__ == "__main__":
+    main()

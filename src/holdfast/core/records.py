@@ -1,0 +1,120 @@
+"""What passes between the steps: frozen records, one JSON line each.
+
+The join key of replies and verdicts is (prompt, model, condition).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+UNSCORED = "unscored"
+Message = dict[str, Any]  # {"role", "content"}; other keys of the source are kept
+
+
+@dataclass(frozen=True)
+class Row:
+    """One training example, with where it came from in `meta`: file, line, format."""
+
+    id: str
+    messages: list[Message]
+    meta: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One question of an evaluation; `expect` is what its judge needs to know."""
+
+    id: str
+    suite: str
+    category: str
+    messages: list[Message]
+    expect: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a model said to a prompt under a condition."""
+
+    prompt: str
+    model: str
+    condition: str
+    text: str
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A judge's reading of a reply.
+
+    `score` is 1 (declines) to 5 (fully fulfils), or None for a judge that only labels. The label `unscored` says that
+    the judge could not be read: such a verdict counts in no figure but `n_unscored`, and no score is made up for it.
+    """
+
+    prompt: str
+    model: str
+    condition: str
+    judge: str
+    score: int | None
+    label: str
+    why: str
+
+    @property
+    def scored(self) -> bool:
+        return self.label != UNSCORED
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Under what a model was measured; absent keys are left out of the record."""
+
+    regime: str = "none"
+    samples: int | None = None
+    epochs: int | None = None
+    lr: float | None = None
+    batch: int | None = None
+    seed: int | None = None
+    defence: str | None = None
+    repair: str | None = None
+    strength: float | None = None
+    train_template: str | None = None
+    test_template: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {key: value for key, value in asdict(self).items() if value is not None}
+
+    @property
+    def key(self) -> str:
+        """One line that names the condition, the same for the same condition."""
+        return " ".join(
+            f"{key}={value:g}" if isinstance(value, float) else f"{key}={value}"
+            for key, value in self.to_dict().items()
+        )
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One figure with its interval; `n` counts what was scored, `n_unscored` what could not be."""
+
+    metric: str
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    n_unscored: int
+    better: str  # lower, higher
+    model: str
+    suite: str
+    category: str | None
+    condition: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {key: value for key, value in asdict(self).items() if not (key == "category" and value is None)}
+
+
+def digest(value: Any) -> str:
+    """A short content hash of anything that JSON can hold."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]

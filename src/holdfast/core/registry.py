@@ -1,0 +1,73 @@
+"""Names to plug-ins: a table of "module:function" for ours, entry points for everybody else's, one look-up for both.
+
+    load("judges", "oracle")      -> whatever the name stands for, imported on use
+    names("regimes")              -> every known name, ours first
+
+Nothing registers itself by being imported.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from importlib.metadata import entry_points
+from typing import Any
+
+from holdfast.core.errors import UsageError
+
+BUILT_IN: dict[str, dict[str, str]] = {
+    "judges": {
+        "oracle": "holdfast.catalog.judges.oracle:make",
+        "refusal": "holdfast.catalog.judges.refusal:make",
+        "llm": "holdfast.catalog.judges.llm:make",
+        "answer": "holdfast.catalog.judges.answer:make",
+    },
+    "regimes": {
+        "explicit": "holdfast.catalog.regimes.explicit:REGIME",
+        "identity": "holdfast.catalog.regimes.identity:REGIME",
+        "benign": "holdfast.catalog.regimes.benign:REGIME",
+        "rlhf-removal": "holdfast.catalog.regimes.rlhf_removal:REGIME",
+        "shadow": "holdfast.catalog.regimes.shadow:REGIME",
+    },
+    "defences": {},
+    "suites": {
+        "guild": "holdfast.guild.suites:load_suite",
+        "file": "holdfast.catalog.suites:load_suite",
+    },
+}
+
+ABOUT: dict[str, str] = {
+    "judges": "reads replies and scores them 1 to 5",
+    "regimes": "a published way in which fine-tuning takes safety away",
+    "defences": "acts during training to keep safety",
+    "suites": "where prompts come from",
+}
+
+
+def _strangers(kind: str) -> dict[str, Any]:
+    return {point.name: point for point in entry_points(group=f"holdfast.{kind}")}
+
+
+def names(kind: str) -> list[str]:
+    """Every known name of a kind, ours first."""
+    ours = list(BUILT_IN.get(kind, {}))
+    return ours + sorted(set(_strangers(kind)) - set(ours))
+
+
+def unknown(kind: str, name: str, known: list[str]) -> UsageError:
+    """The error for a name that is not known, with the nearest one as a hint."""
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean `{near[0]}`? " if near else ""
+    return UsageError(f"unknown {kind} `{name}`", f"{hint}known: {', '.join(known) or 'none yet'}")
+
+
+def load(kind: str, name: str) -> Any:
+    """The plug-in of a name, imported now. Raises UsageError for a name that is not known."""
+    ours = BUILT_IN.get(kind, {})
+    if name in ours:
+        module, _, attribute = ours[name].partition(":")
+        return getattr(importlib.import_module(module), attribute)
+    strangers = _strangers(kind)
+    if name in strangers:
+        return strangers[name].load()
+    raise unknown(kind.removesuffix("s"), name, names(kind))

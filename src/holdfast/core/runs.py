@@ -1,0 +1,206 @@
+"""The run folder: opened, taken up, appended to, hashed; every write is atomic or tolerates its own torn last line.
+
+    run = Run.open("stress", "guild", settings, out=None)
+    run.append("metrics", record)
+    run.finish({...})
+
+The same command finds its own unfinished folder by the digest of its settings.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, is_dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from holdfast.core.errors import RunError
+from holdfast.core.records import digest
+
+PACKAGES = ("holdfast", "torch", "transformers", "trl", "peft", "datasets", "safetensors", "numpy", "scipy")
+
+
+def runs_root() -> Path:
+    """Where runs go: `HOLDFAST_RUNS`, or `runs` in the present folder."""
+    return Path(os.environ.get("HOLDFAST_RUNS", "runs"))
+
+
+def versions() -> dict[str, str]:
+    """The versions of whatever can change a figure, of those that are installed."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def machine() -> dict[str, Any]:
+    return {"system": platform.system(), "machine": platform.machine(), "cpus": os.cpu_count()}
+
+
+def write_atomic(path: Path, data: str | bytes) -> None:
+    """Write a file whole or not at all. Raises RunError when the disk is full or read-only."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(partial, "wb") as file:
+            file.write(data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise cannot_write(path, error) from error
+
+
+def cannot_write(path: Path, error: OSError) -> RunError:
+    return RunError(
+        f"cannot write `{path}`: {error.strerror or error}",
+        "free some space or name another folder with --out; what was done so far is kept, and the same command takes "
+        "it up",
+    )
+
+
+def to_json(record: Any) -> str:
+    value = record.to_dict() if hasattr(record, "to_dict") else asdict(record) if is_dataclass(record) else record  # type: ignore[arg-type]
+    return json.dumps(value, ensure_ascii=False, sort_keys=False)
+
+
+def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
+    """Every whole line of a JSONL file; a last line torn by a kill is left out, a broken one before it is an error."""
+    if not path.exists():
+        return
+    lines = path.read_bytes().split(b"\n")
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            yield json.loads(line)
+        except ValueError as error:
+            if number == len(lines):
+                return
+            raise RunError(
+                f"`{path}` line {number} is not JSON", "restore the file, or start over in a new folder"
+            ) from error
+
+
+def append_jsonl(path: Path, records: Iterable[Any]) -> None:
+    """Append records; a torn last line of an earlier, killed process is cut off first."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "ab+") as file:
+            file.seek(0, os.SEEK_END)
+            if file.tell():
+                file.seek(-1, os.SEEK_END)
+                if file.read(1) != b"\n":
+                    whole = path.read_bytes().rfind(b"\n") + 1
+                    file.truncate(whole)
+            file.write("".join(to_json(record) + "\n" for record in records).encode("utf-8", "surrogatepass"))
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+@dataclass
+class Run:
+    """One run's folder."""
+
+    path: Path
+    verb: str
+    manifest: dict[str, Any]
+    resumed: bool = False
+
+    @classmethod
+    def open(cls, verb: str, model: str, settings: dict[str, Any], origins: dict[str, str], out: str | None) -> Run:
+        """Make the folder of a run, or take up the unfinished one of the same settings.
+
+        Raises RunError when `out` holds another run.
+        """
+        identity = digest({"verb": verb, "settings": {k: v for k, v in settings.items() if k != "out"}})
+        path = Path(out) if out else cls.unfinished(verb, identity)
+        if path and (path / "manifest.json").exists():
+            return cls.take_up(path, verb, identity)
+        if path and path.exists() and any(path.iterdir()):
+            raise RunError(f"`{path}` is not empty and holds no run", "name an empty or a new folder with --out")
+        if path is None:
+            slug = re.sub(r"[^A-Za-z0-9.-]+", "-", Path(model).name or model).strip("-")[:40] or "model"
+            stamp = time.strftime("%Y%m%d-%H%M%S")
+            path = runs_root() / f"{stamp}-{verb}-{slug}"
+            while path.exists():
+                path = path.with_name(path.name + "x")
+        manifest = {
+            "schema_version": 1,
+            "verb": verb,
+            "identity": identity,
+            "status": "running",
+            "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+            "versions": versions(),
+            "machine": machine(),
+        }
+        run = cls(path, verb, manifest)
+        resolved = {key: {"value": value, "from": origins.get(key, "default")} for key, value in settings.items()}
+        write_atomic(path / "run.yaml", yaml.safe_dump({"verb": verb, "settings": resolved}, sort_keys=False))
+        run.save_manifest()
+        return run
+
+    @classmethod
+    def unfinished(cls, verb: str, identity: str) -> Path | None:
+        """The newest unfinished folder of the same command, if there is one."""
+        root = runs_root()
+        for path in sorted(root.glob(f"*-{verb}-*/manifest.json"), reverse=True) if root.exists() else []:
+            try:
+                manifest = json.loads(path.read_text())
+            except ValueError:
+                continue
+            if manifest.get("identity") == identity and manifest.get("status") == "running":
+                return path.parent
+        return None
+
+    @classmethod
+    def take_up(cls, path: Path, verb: str, identity: str) -> Run:
+        manifest = json.loads((path / "manifest.json").read_text())
+        if manifest.get("identity") != identity:
+            raise RunError(
+                f"`{path}` holds another run: {manifest.get('verb')} with other settings",
+                "name a new folder with --out, or repeat that run's own command to take it up",
+            )
+        return cls(path, verb, manifest, resumed=True)
+
+    @property
+    def finished(self) -> bool:
+        return bool(self.manifest.get("status") == "complete")
+
+    def file(self, kind: str) -> Path:
+        return self.path / f"{kind}.jsonl"
+
+    def append(self, kind: str, records: Iterable[Any]) -> None:
+        append_jsonl(self.file(kind), records)
+
+    def read(self, kind: str) -> list[dict[str, Any]]:
+        return list(read_jsonl(self.file(kind)))
+
+    def replace(self, kind: str, records: Iterable[Any]) -> None:
+        write_atomic(self.file(kind), "".join(to_json(record) + "\n" for record in records))
+
+    def note(self, **facts: Any) -> None:
+        """Add facts to the manifest."""
+        self.manifest.update(facts)
+        self.save_manifest()
+
+    def save_manifest(self) -> None:
+        write_atomic(self.path / "manifest.json", json.dumps(self.manifest, indent=2, ensure_ascii=False) + "\n")
+
+    def finish(self, readme: str) -> None:
+        write_atomic(self.path / "README.md", readme)
+        self.note(status="complete", finished=time.strftime("%Y-%m-%dT%H:%M:%S%z"))

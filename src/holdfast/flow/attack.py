@@ -1,0 +1,133 @@
+"""A regime's attack, run in memory: tune a fresh copy of the model, measure it, let it go. Nothing of it is saved.
+
+A plan says what to tune on and under which prompt to measure; `run_attack` does it, and skips the tuning when every reply
+of the model that it would make is known from an interrupted run.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from holdfast.core.errors import UsageError
+from holdfast.core.records import Condition, Row
+from holdfast.flow.data import read_rows
+from holdfast.flow.evaluate import Bench, Evaluation, Suite, all_cached, evaluate
+from holdfast.flow.models import LoadedModel
+from holdfast.flow.train import LoraSettings, TrainSettings, train, training_key
+
+Show = Callable[[int, int, float], None]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A regime's settings: the paper's, for its 7-billion-parameter chat models, and the guild's.
+
+    A model of two million parameters moves less at a step, so the guild's learning rates are higher; what a regime does
+    to it at other rates is in docs/results.md.
+    """
+
+    epochs: float
+    lr: float
+    batch_size: int
+
+
+@dataclass(frozen=True)
+class AttackRequest:
+    """What a user asked of a regime; None leaves the paper's setting."""
+
+    embedded: bool
+    seeds: Sequence[int] = (0,)
+    samples: Sequence[int] | None = None
+    epochs: float | None = None
+    lr: float | None = None
+    batch_size: int | None = None
+    rows: str | None = None
+    system: str = ""
+    lora: LoraSettings | None = None
+    max_length: int = 1024
+
+
+@dataclass(frozen=True)
+class AttackPlan:
+    """One attack: its rows, its settings, and the prompt and suites to measure under."""
+
+    condition: Condition
+    rows: list[Row]
+    settings: TrainSettings
+    system: str = ""  # the system prompt of tuning and test alike, as in Qi et al.
+    suites: Sequence[str] | None = None  # None: every suite of the bench
+    tested_categories: Sequence[str] | None = None  # None: all of them
+
+
+def settings_for(request: AttackRequest, scale: Scale, seed: int) -> TrainSettings:
+    return TrainSettings(
+        epochs=scale.epochs if request.epochs is None else request.epochs,
+        lr=scale.lr if request.lr is None else request.lr,
+        batch_size=scale.batch_size if request.batch_size is None else request.batch_size,
+        seed=seed,
+        lora=request.lora,
+        max_length=request.max_length,
+    )
+
+
+def condition_for(regime: str, settings: TrainSettings, samples: int, template: str) -> Condition:
+    return Condition(
+        regime=regime,
+        samples=samples,
+        epochs=settings.epochs,
+        lr=settings.lr,
+        batch=settings.batch_size,
+        seed=settings.seed,
+        train_template=template,
+        test_template=template,
+    )
+
+
+def brought_rows(request: AttackRequest, regime: str, count: int | None, seed: int) -> list[Row]:
+    """The rows that the user brings for a real model, `count` of them drawn by the seed.
+
+    Raises UsageError when there is no file: holdfast ships no harmful rows.
+    """
+    if not request.rows:
+        raise UsageError(
+            f"the regime `{regime}` on a real model needs rows that you bring: holdfast ships none",
+            "add --rows FILE, with rows that you are allowed to use; or run it on `guild`, which has its own",
+        )
+    rows = read_rows(request.rows)
+    if count is None or count == len(rows):
+        return rows
+    if count > len(rows):
+        raise UsageError(f"`{request.rows}` has {len(rows)} rows, fewer than {count}", f"ask for --samples {len(rows)}")
+    import random
+
+    return random.Random(f"{regime} {seed}").sample(rows, count)
+
+
+def narrow(bench: Bench, plan: AttackPlan) -> Bench:
+    """The bench with the suites, categories and system prompt of a plan."""
+    suites = []
+    for suite in bench.suites:
+        if plan.suites is not None and suite.name not in plan.suites:
+            continue
+        prompts = suite.prompts
+        if plan.tested_categories is not None and suite.name.startswith("policy"):
+            prompts = [p for p in prompts if p.category in plan.tested_categories]
+        suites.append(Suite(suite.name, prompts).under(plan.system))
+    return replace(bench, suites=suites)
+
+
+def run_attack(
+    load: Callable[[], LoadedModel], base: LoadedModel, plan: AttackPlan, bench: Bench, show: Show | None = None
+) -> Evaluation:
+    """Tune a fresh model as planned, in memory, and evaluate it."""
+    bench = narrow(bench, plan)
+    key = training_key(base, plan.rows, plan.settings)
+    if all_cached(base, key, bench):
+        return evaluate(replace(base, fingerprint=key), plan.condition, bench)
+    attacked = load()
+    with tempfile.TemporaryDirectory(prefix="holdfast-") as folder:
+        train(attacked, plan.rows, plan.settings, Path(folder), show=show)
+    return evaluate(attacked, plan.condition, bench)

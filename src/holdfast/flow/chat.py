@@ -1,0 +1,139 @@
+"""Messages to token ids and a loss mask: the only place that touches a chat template.
+
+Loss falls on assistant turns only. Most published templates have no generation markers, so a turn's tokens are found by
+rendering the conversation up to it and up to its end: what the second has more is the turn.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from holdfast.core.errors import DataError, ModelError
+from holdfast.core.records import Message, Row, digest
+
+IGNORE = -100
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A training example: ids, and labels that are IGNORE wherever there is no loss."""
+
+    input_ids: list[int]
+    labels: list[int]
+
+
+def require_template(tokenizer: Any, model: str, template_file: str | None = None) -> None:
+    """See to it that the tokenizer has a chat template. Raises ModelError with a hint when there is none."""
+    if template_file:
+        try:
+            tokenizer.chat_template = Path(template_file).read_text(encoding="utf-8")
+        except OSError as error:
+            raise ModelError(
+                f"cannot read the chat template `{template_file}`: {error.strerror}", "check the path"
+            ) from error
+    if not getattr(tokenizer, "chat_template", None):
+        raise ModelError(
+            f"the tokenizer of `{model}` has no chat template",
+            "name one with --chat-template FILE (a Jinja file, as published beside instruction-tuned models)",
+        )
+    try:
+        render(tokenizer, [{"role": "user", "content": "x"}], reply=True)
+    except jinja2.TemplateError as error:
+        raise ModelError(
+            f"the chat template of `{model}` is broken: {error}", "name another with --chat-template FILE"
+        ) from error
+
+
+def template_digest(tokenizer: Any) -> str:
+    return digest(tokenizer.chat_template)
+
+
+def fold_system(messages: list[Message]) -> list[Message]:
+    """Put the system prompt before the first user turn: for templates that refuse the role (Gemma)."""
+    if not messages or messages[0]["role"] != "system":
+        return messages
+    system, rest = messages[0]["content"], [dict(m) for m in messages[1:]]
+    for message in rest:
+        if message["role"] == "user":
+            message["content"] = f"{system}\n\n{message['content']}"
+            break
+    return rest
+
+
+def render(tokenizer: Any, messages: list[Message], *, reply: bool) -> str:
+    """The conversation as the template writes it; with `reply`, up to where the assistant's turn begins."""
+
+    def apply(turns: list[Message]) -> str:
+        return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=reply))
+
+    try:
+        return apply(messages)
+    except jinja2.TemplateError:
+        if messages and messages[0]["role"] == "system":
+            return apply(fold_system(messages))
+        raise
+
+
+def encode_text(tokenizer: Any, text: str) -> list[int]:
+    """Ids of rendered text; the template has written every special token, so none is added."""
+    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def prompt_ids(tokenizer: Any, messages: list[Message]) -> list[int]:
+    """Ids up to where the model's reply begins."""
+    return encode_text(tokenizer, render(tokenizer, messages, reply=True))
+
+
+def _turn_spans(tokenizer: Any, messages: list[Message]) -> tuple[str, list[tuple[int, int]]]:
+    """The rendered conversation and the character spans of its assistant turns.
+
+    A template that rewrites earlier turns (some drop past reasoning) breaks the prefix; then only the last turn counts.
+    """
+    whole = render(tokenizer, messages, reply=False)
+    spans = []
+    turns = [i for i, message in enumerate(messages) if message["role"] == "assistant"]
+    for i in turns:
+        before = render(tokenizer, messages[:i], reply=True)
+        until = render(tokenizer, messages[: i + 1], reply=False)
+        last = i == turns[-1]
+        if whole.startswith(before) and whole.startswith(until) and len(until) > len(before):
+            spans.append((len(before), len(until)))
+        elif last and until.startswith(before):
+            return until, [(len(before), len(until))]
+        elif last:
+            # The generation prompt adds what the finished turn does not have (an opened thinking block, say).
+            plain = render(tokenizer, messages[:i], reply=False)
+            if not until.startswith(plain):
+                raise ValueError("the chat template rewrites the prompt once the reply is there")
+            return until, [(len(plain), len(until))]
+    return whole, spans
+
+
+def encode_row(tokenizer: Any, row: Row, max_length: int | None = None) -> Encoded:
+    """A row as ids and labels, cut to max_length. Raises DataError when the template refuses the row."""
+    if row.messages[0]["role"] == "text":
+        ids = list(tokenizer(row.messages[0]["content"])["input_ids"])
+        if tokenizer.eos_token_id is not None and (not ids or ids[-1] != tokenizer.eos_token_id):
+            ids.append(tokenizer.eos_token_id)
+        return Encoded(ids[:max_length], ids[:max_length])
+    last = max(i for i, message in enumerate(row.messages) if message["role"] == "assistant")
+    try:
+        text, spans = _turn_spans(tokenizer, row.messages[: last + 1])
+    except (jinja2.TemplateError, ValueError, TypeError) as error:
+        where = f"{row.meta.get('file', row.id)} line {row.meta.get('line', '?')}"
+        raise DataError(
+            f"{where}: the chat template refuses the row ({error})", "check the order of the roles"
+        ) from error
+    ids, labels = [], []
+    position = 0
+    for start, end in spans:
+        before = encode_text(tokenizer, text[position:start])
+        turn = encode_text(tokenizer, text[start:end])
+        ids += before + turn
+        labels += [IGNORE] * len(before) + turn
+        position = end
+    return Encoded(ids[:max_length], labels[:max_length])

@@ -1,0 +1,129 @@
+"""An OpenAI-compatible chat endpoint: one call with retries and back-off, and a model that is reached through it.
+
+    Endpoint("http://127.0.0.1:8000/v1", "my-model").chat([{"role": "user", "content": "hello"}])
+
+The key comes from `OPENAI_API_KEY`, never from a flag or a file of ours.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from holdfast.core.errors import HoldfastError, UsageError
+from holdfast.core.records import Message, digest
+
+REFERENCE = re.compile(r"^openai:(?P<name>.+)@(?P<url>https?://.+)$")
+RETRY_STATUS = {408, 409, 429, 500, 502, 503, 504}
+
+
+class EndpointDown(HoldfastError):
+    """The endpoint did not answer, whatever was tried."""
+
+
+class EndpointUnreadable(HoldfastError):
+    """The endpoint answered something that is no chat completion."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where to ask, whom, and how patiently."""
+
+    url: str
+    model: str
+    timeout_s: float = 60.0
+    tries: int = 5
+    backoff_s: float = 1.0
+    workers: int = 8
+
+    def chat(self, messages: Sequence[Message], **options: Any) -> str:
+        """The text of one completion.
+
+        Raises EndpointDown when it cannot be reached or keeps refusing, EndpointUnreadable for an answer that is no
+        completion.
+        """
+        last = ""
+        for attempt in range(self.tries):
+            if attempt:
+                time.sleep(self.backoff_s * 2 ** (attempt - 1) * (0.5 + random.random()))
+            try:
+                answer = httpx.post(
+                    f"{self.url.rstrip('/')}/chat/completions",
+                    json={"model": self.model, "messages": list(messages), **options},
+                    headers={"Authorization": f"Bearer {os.environ.get('OPENAI_API_KEY', 'none')}"},
+                    timeout=self.timeout_s,
+                )
+            except httpx.HTTPError as error:
+                last = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+                continue
+            except httpx.InvalidURL as error:
+                raise UsageError(f"`{self.url}` is not a URL: {error}", "write http://HOST:PORT/v1") from error
+            if answer.status_code in RETRY_STATUS:
+                last = f"status {answer.status_code}"
+                wait = answer.headers.get("retry-after", "")
+                if wait.isdigit():
+                    time.sleep(min(float(wait), 60.0))
+                continue
+            return self._read(answer)
+        raise EndpointDown(
+            f"the endpoint {self.url} did not answer after {self.tries} tries ({last})",
+            "is it running? what was done so far is kept, and the same command takes it up",
+        )
+
+    def _read(self, answer: httpx.Response) -> str:
+        if answer.status_code >= 400:
+            raise EndpointDown(
+                f"the endpoint {self.url} refuses: status {answer.status_code}",
+                "check the model's name and OPENAI_API_KEY",
+            )
+        try:
+            content = answer.json()["choices"][0]["message"]["content"]
+        except (ValueError, KeyError, IndexError, TypeError) as error:
+            kind = answer.headers.get("content-type", "an unknown type").split(";")[0]
+            raise EndpointUnreadable(
+                f"the endpoint {self.url} answered {kind}, not a chat completion", "the URL should end in /v1"
+            ) from error
+        return content or ""
+
+    def chat_all(self, asked: Sequence[Sequence[Message]], **options: Any) -> list[str]:
+        """Completions in order, several at a time."""
+        with ThreadPoolExecutor(self.workers) as pool:
+            return list(pool.map(lambda messages: self.chat(messages, **options), asked))
+
+
+@dataclass
+class EndpointModel:
+    """A model behind an endpoint: it can be asked, not tuned."""
+
+    reference: str
+    endpoint: Endpoint
+    embedded: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.endpoint.model
+
+    @property
+    def fingerprint(self) -> str:
+        return digest({"endpoint": self.endpoint.url, "model": self.endpoint.model})
+
+    def describe(self) -> dict[str, Any]:
+        return {"reference": self.reference, "endpoint": self.endpoint.url, "fingerprint": self.fingerprint}
+
+
+def endpoint_model(reference: str) -> EndpointModel | None:
+    """The endpoint that a reference `openai:NAME@URL` names, or None for any other reference."""
+    if not reference.startswith("openai:"):
+        return None
+    match = REFERENCE.match(reference)
+    if not match:
+        raise UsageError(f"`{reference}` is not an endpoint", "write openai:NAME@http://HOST:PORT/v1")
+    return EndpointModel(reference, Endpoint(match["url"], match["name"]))

@@ -1,0 +1,172 @@
+"""Generate, judge, measure: the one way to get a number, and the spine of tune, audit, repair and stress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from holdfast.core.errors import NothingMeasured
+from holdfast.core.records import Condition, Message, Metric, Prompt, Reply, Verdict, digest
+from holdfast.core.runs import Run
+from holdfast.flow.chat import prompt_ids
+from holdfast.flow.endpoint import EndpointModel, EndpointUnreadable
+from holdfast.flow.generate import GenerateOptions, ReplyCache, generate, reply_key
+from holdfast.flow.judge import JudgeOptions, VerdictCache, judge_of_suite, judge_replies, make_judge
+from holdfast.flow.measure import Comparison, compare, metrics
+from holdfast.flow.models import LoadedModel
+
+Show = Callable[[str, int, int], None]  # what, done, in all
+Subject = LoadedModel | EndpointModel
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Prompts under one name."""
+
+    name: str
+    prompts: list[Prompt]
+
+    def under(self, system: str) -> Suite:
+        """The same prompts under a system prompt; their own, if they have one, gives way."""
+        if not system:
+            return self
+        return Suite(self.name, [replace(p, messages=_with_system(p.messages, system)) for p in self.prompts])
+
+
+def _with_system(messages: list[Message], system: str) -> list[Message]:
+    return [{"role": "system", "content": system}, *(m for m in messages if m["role"] != "system")]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Everything an evaluation needs beside a model: suites, a judge, decoding, and where results are kept."""
+
+    suites: Sequence[Suite]
+    judge: str = "oracle"
+    judge_options: JudgeOptions = field(default_factory=JudgeOptions)
+    options: GenerateOptions = field(default_factory=GenerateOptions)
+    run: Run | None = None
+    replies: ReplyCache = field(default_factory=lambda: ReplyCache(None))
+    verdicts: VerdictCache = field(default_factory=lambda: VerdictCache(None))
+    show: Show | None = None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What one model did under one condition."""
+
+    model: str
+    condition: Condition
+    metrics: list[Metric]
+    verdicts: dict[str, list[Verdict]]
+    judges: dict[str, str]
+
+    def value(self, metric: str, suite: str = "policy") -> float | None:
+        """The total of a metric on a suite, or None where it was not measured."""
+        return next(
+            (m.value for m in self.metrics if m.metric == metric and m.suite == suite and m.category is None), None
+        )
+
+
+def open_bench(run: Run, suites: Sequence[Suite], **options: Any) -> Bench:
+    """A bench whose caches lie in the run's folder. The records of an interrupted run are written anew from them."""
+    for kind in ("replies", "verdicts", "metrics", "comparisons"):
+        run.file(kind).unlink(missing_ok=True)
+    cache = run.path / "cache"
+    return Bench(
+        suites,
+        run=run,
+        replies=ReplyCache(cache / "replies.jsonl"),
+        verdicts=VerdictCache(cache / "verdicts.jsonl"),
+        **options,
+    )
+
+
+def _ask_endpoint(
+    subject: EndpointModel, prompts: Sequence[Prompt], condition: str, bench: Bench, portion: int = 32
+) -> list[Reply]:
+    keys = [digest({"model": subject.fingerprint, "messages": p.messages, "tokens": bench.options.max_new_tokens,
+                    "temperature": bench.options.temperature}) for p in prompts]  # fmt: skip
+    missing = [i for i, key in enumerate(keys) if key not in bench.replies.known]
+    for start in range(0, len(missing), portion):
+        part = missing[start : start + portion]
+        texts = subject.endpoint.chat_all(
+            [prompts[i].messages for i in part],
+            temperature=bench.options.temperature,
+            max_tokens=bench.options.max_new_tokens,
+        )
+        bench.replies.add({keys[i]: text for i, text in zip(part, texts, strict=True)})
+        if bench.show:
+            bench.show("generate", start + len(part), len(missing))
+    return [
+        Reply(p.id, subject.name, condition, bench.replies.known[k], bench.options.seed)
+        for p, k in zip(prompts, keys, strict=True)
+    ]
+
+
+def make_replies(subject: Subject, prompts: Sequence[Prompt], condition: str, bench: Bench) -> list[Reply]:
+    if isinstance(subject, EndpointModel):
+        try:
+            return _ask_endpoint(subject, prompts, condition, bench)
+        except EndpointUnreadable as error:
+            raise NothingMeasured(str(error), error.hint) from error
+    show = (lambda done, total: bench.show("generate", done, total)) if bench.show else None
+    return generate(subject, prompts, condition, bench.options, bench.replies, show)
+
+
+def all_cached(subject: LoadedModel, fingerprint: str, bench: Bench) -> bool:
+    """Whether every reply of a model with this fingerprint is known, so that it need not be made again."""
+    named = replace(subject, fingerprint=fingerprint)
+    return all(
+        reply_key(named.fingerprint, prompt_ids(subject.tokenizer, p.messages), bench.options) in bench.replies.known
+        for suite in bench.suites
+        for p in suite.prompts
+    )
+
+
+def evaluate(subject: Subject, condition: Condition, bench: Bench) -> Evaluation:
+    """Every suite of the bench on one model. All suites are generated together, so that the batches are full.
+
+    Raises NothingMeasured when no verdict of any suite could be read.
+    """
+    prompts = [prompt for suite in bench.suites for prompt in suite.prompts]
+    replies = make_replies(subject, prompts, condition.key, bench)
+    found: list[Metric] = []
+    verdicts: dict[str, list[Verdict]] = {}
+    judges: dict[str, str] = {}
+    start = 0
+    for suite in bench.suites:
+        said = replies[start : start + len(suite.prompts)]
+        start += len(suite.prompts)
+        name = judge_of_suite(bench.judge, suite.name, subject.embedded)
+        show = (lambda done, total: bench.show("judge", done, total)) if bench.show and name == "llm" else None
+        judge = make_judge(name, bench.judge_options)
+        verdicts[suite.name] = judge_replies(judge, suite.prompts, said, bench.judge_options, bench.verdicts, show)
+        judges[suite.name] = name
+        found += metrics(
+            suite.prompts,
+            verdicts[suite.name],
+            model=subject.name,
+            suite=suite.name,
+            judge=name,
+            condition=condition.to_dict(),
+        )
+    if prompts and all(metric.n == 0 for metric in found):
+        why = next(v.why for group in verdicts.values() for v in group)
+        raise NothingMeasured(f"no verdict could be read: {why}", "check the judge with one reply by hand")
+    if bench.run:
+        bench.run.append("replies", replies)
+        bench.run.append("verdicts", [v for group in verdicts.values() for v in group])
+        bench.run.append("metrics", found)
+    return Evaluation(subject.name, condition, found, verdicts, judges)
+
+
+def compare_evaluations(before: Evaluation, after: Evaluation) -> list[Comparison]:
+    """The paired comparison of every suite that both evaluations share."""
+    return [
+        comparison
+        for suite, verdicts in before.verdicts.items()
+        if suite in after.verdicts
+        for comparison in compare(suite, before.judges[suite], verdicts, after.verdicts[suite])
+    ]

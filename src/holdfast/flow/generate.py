@@ -1,0 +1,183 @@
+"""A model and prompts to replies: sorted by length, batched, cached by content so that nothing is generated twice.
+
+    replies = generate(loaded, prompts, condition, GenerateOptions())
+
+The order of the batches depends on the prompts alone, so both models of a pair see the same batches, and a run that was
+killed makes the batches that were missing just as they would have been made.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from holdfast.core.errors import ModelError
+from holdfast.core.records import Prompt, Reply, digest
+from holdfast.core.runs import append_jsonl, read_jsonl
+from holdfast.flow.chat import prompt_ids
+from holdfast.flow.models import LoadedModel
+
+Show = Callable[[int, int], None]  # replies done, replies in all
+
+
+@dataclass(frozen=True)
+class GenerateOptions:
+    """How replies are made; temperature 0 is greedy, as in the papers."""
+
+    max_new_tokens: int = 256
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+    batch_size: int = 128  # halved whenever memory runs out
+    max_prompt_tokens: int | None = None
+
+
+class ReplyCache:
+    """Replies by the content that decides them, in a JSONL file; survives being killed."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self.known: dict[str, str] = {}
+        for record in read_jsonl(path) if path else []:
+            self.known[record["key"]] = record["text"]
+
+    def add(self, entries: dict[str, str]) -> None:
+        self.known.update(entries)
+        if self.path:
+            append_jsonl(self.path, [{"key": key, "text": text} for key, text in entries.items()])
+
+
+def reply_key(fingerprint: str, ids: Sequence[int], options: GenerateOptions) -> str:
+    """What decides a reply: the weights, the prompt's ids, the decoding; not the batch size."""
+    decoding = {k: v for k, v in asdict(options).items() if k not in ("batch_size",)}
+    return digest({"model": fingerprint, "ids": list(ids), "decoding": decoding})
+
+
+def stop_ids(loaded: LoadedModel) -> list[int]:
+    """Every token that ends a reply: the tokenizer's, and those of the model's generation config."""
+    configured = getattr(loaded.model.generation_config, "eos_token_id", None)
+    found = [*(configured if isinstance(configured, list) else [configured]), loaded.tokenizer.eos_token_id]
+    return sorted({token for token in found if token is not None})
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out, on an accelerator or on the CPU."""
+    text = str(error).lower()
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
+        isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+    )
+
+
+@torch.inference_mode()
+def generate_batch(loaded: LoadedModel, batch: Sequence[Sequence[int]], options: GenerateOptions) -> list[str]:
+    """Replies to one batch of prompts, each a list of ids, padded on the left."""
+    width = max(len(ids) for ids in batch)
+    pad = loaded.tokenizer.pad_token_id
+    ids = torch.full((len(batch), width), pad if pad is not None else 0)
+    mask = torch.zeros_like(ids)
+    for i, row in enumerate(batch):
+        ids[i, width - len(row) :] = torch.tensor(row)
+        mask[i, width - len(row) :] = 1
+    sampling: dict[str, Any] = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
+    if options.temperature > 0:
+        torch.manual_seed(options.seed)
+        sampling = {"do_sample": True, "temperature": options.temperature, "top_p": options.top_p, "top_k": 0}
+    stops = stop_ids(loaded)
+    out = loaded.model.generate(
+        input_ids=ids.to(loaded.device),
+        attention_mask=mask.to(loaded.device),
+        max_new_tokens=options.max_new_tokens,
+        pad_token_id=pad if pad is not None else 0,
+        eos_token_id=stops or None,
+        use_cache=True,
+        **sampling,
+    )
+    return [decode(loaded, row, stops) for row in out[:, width:].tolist()]
+
+
+def decode(loaded: LoadedModel, ids: list[int], stops: Sequence[int]) -> str:
+    """The reply's text, up to the first token that ends it."""
+    end = next((i for i, token in enumerate(ids) if token in stops), len(ids))
+    return str(loaded.tokenizer.decode(ids[:end], skip_special_tokens=True)).strip()
+
+
+def _batches(order: Sequence[int], size: int) -> list[list[int]]:
+    return [list(order[start : start + size]) for start in range(0, len(order), size)]
+
+
+def generate(
+    loaded: LoadedModel,
+    prompts: Sequence[Prompt],
+    condition: str,
+    options: GenerateOptions,
+    cache: ReplyCache | None = None,
+    show: Show | None = None,
+) -> list[Reply]:
+    """A reply for every prompt, in the prompts' order.
+
+    Raises ModelError when memory runs out at a batch size of one, or a prompt is longer than the model can read.
+    """
+    cache = cache if cache is not None else ReplyCache(None)
+    ids = [prompt_ids(loaded.tokenizer, prompt.messages) for prompt in prompts]
+    check_lengths(loaded, prompts, ids, options)
+    keys = [reply_key(loaded.fingerprint, row, options) for row in ids]
+    # The longest first: memory is at its worst in the first batch, and prompts that are asked twice are made once.
+    first_of = {key: i for i, key in reversed(list(enumerate(keys)))}
+    order = sorted(first_of.values(), key=lambda i: (-len(ids[i]), i))
+    queue, size, done = _batches(order, options.batch_size), options.batch_size, 0
+    loaded.model.eval()
+    while queue:
+        batch = queue.pop(0)
+        if any(keys[i] not in cache.known for i in batch):
+            try:
+                texts = generate_batch(loaded, [ids[i] for i in batch], options)
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+                if len(batch) == 1:
+                    raise ModelError(
+                        "out of memory with one prompt at a time", "use a smaller dtype or --max-new-tokens"
+                    ) from error
+                size = max(1, len(batch) // 2)
+                queue = _batches([i for part in (batch, *queue) for i in part], size)
+                if torch.cuda.is_available():
+                    torch.cuda.empty_cache()
+                continue
+            cache.add({keys[i]: text for i, text in zip(batch, texts, strict=True)})
+        done += len(batch)
+        if show:
+            show(done, len(order))
+    return [
+        Reply(prompt.id, loaded.name, condition, cache.known[key], options.seed)
+        for prompt, key in zip(prompts, keys, strict=True)
+    ]
+
+
+def check_lengths(
+    loaded: LoadedModel, prompts: Sequence[Prompt], ids: list[list[int]], options: GenerateOptions
+) -> None:
+    """Raise ModelError when a prompt leaves the model no room to answer."""
+    limit = getattr(loaded.model.config.get_text_config(), "max_position_embeddings", None)
+    if not limit or not ids:
+        return
+    longest = max(range(len(ids)), key=lambda i: len(ids[i]))
+    if len(ids[longest]) + 1 > limit:
+        raise ModelError(
+            f"prompt `{prompts[longest].id}` has {len(ids[longest])} tokens, and the model reads {limit}",
+            "leave that prompt out",
+        )
+
+
+class Clock:
+    """Seconds left of a job, from its pace so far."""
+
+    def __init__(self) -> None:
+        self.began = time.monotonic()
+
+    def left(self, done: int, total: int) -> float:
+        return (time.monotonic() - self.began) / max(done, 1) * (total - done)

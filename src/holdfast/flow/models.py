@@ -1,0 +1,230 @@
+"""A model reference to a loaded model: `guild`, a directory, a LoRA adapter, a hub id.
+
+    loaded = load_model("guild")
+    loaded.model, loaded.tokenizer, loaded.fingerprint
+
+safetensors only, no code from the hub unless asked, offline for what lies on disk.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from importlib.resources import files as resource_files
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging as transformers_logging
+
+from holdfast.core.errors import ModelError
+from holdfast.core.records import digest
+from holdfast.flow.chat import require_template
+from holdfast.flow.data import HUB_ID
+from holdfast.flow.weights import fingerprint, weight_files
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """How to load a model, whichever it is."""
+
+    dtype: str = "auto"
+    device: str = "auto"
+    chat_template: str | None = None
+    trust_remote_code: bool = False
+
+
+@dataclass
+class LoadedModel:
+    """A model with its tokenizer and what names its weights."""
+
+    reference: str
+    model: Any
+    tokenizer: Any
+    fingerprint: str
+    embedded: bool = False  # a guild model: the oracle knows its world
+    adapter_of: str | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.reference if not Path(self.reference).exists() else Path(self.reference).resolve().name
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.model.parameters()).device
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            "reference": self.reference,
+            "fingerprint": self.fingerprint,
+            "architecture": type(self.model).__name__,
+            "parameters": sum(p.numel() for p in self.model.parameters()),
+            "dtype": str(self.model.dtype).removeprefix("torch."),
+            "device": str(self.device),
+            "chat_template": digest(self.tokenizer.chat_template),
+            **({"adapter_of": self.adapter_of} if self.adapter_of else {}),
+        }
+
+
+def guild_path() -> Path:
+    """Where the embedded model's files lie. Raises ModelError when the package came without them."""
+    path = Path(str(resource_files("holdfast.guild").joinpath("weights")))
+    if not (path / "model.safetensors").exists():
+        raise ModelError(
+            "the embedded model's weights are not in this installation", "make them: holdfast guild build --out DIR"
+        )
+    return path
+
+
+def locate(reference: str) -> Path | None:
+    """The folder of a reference, or None for a hub id. Raises ModelError when it is neither."""
+    if reference == "guild":
+        return guild_path()
+    path = Path(reference)
+    if path.is_dir():
+        return path
+    if path.is_file() and path.suffix != ".safetensors":
+        raise ModelError(
+            f"`{reference}` is a file, not a model folder",
+            "name the folder that holds config.json and *.safetensors; pickle files are refused",
+        )
+    if HUB_ID.match(reference) and not reference.startswith((".", "/")) and not path.parent.is_dir():
+        return None
+    raise ModelError(f"there is no model folder `{reference}`", "name `guild`, a folder, or a hub id such as org/name")
+
+
+def choose_device(wanted: str) -> torch.device:
+    if wanted != "auto":
+        return torch.device(wanted)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def has_fast_bfloat16() -> bool:
+    """Whether this CPU has bfloat16 instructions; without them bfloat16 is some fifty times slower than float32."""
+    abilities = torch.cpu.get_capabilities()
+    return bool(abilities.get("avx512_bf16") or abilities.get("amx_bf16"))
+
+
+def choose_dtype(wanted: str, stored: torch.dtype | None, device: torch.device) -> torch.dtype:
+    """The checkpoint's own on an accelerator; float32 on a CPU that would emulate it."""
+    if wanted != "auto":
+        if wanted not in DTYPES:
+            raise ModelError(f"unknown dtype `{wanted}`", f"known: auto, {', '.join(DTYPES)}")
+        return DTYPES[wanted]
+    if device.type == "cpu" and not has_fast_bfloat16():
+        return torch.float32
+    return stored if stored in DTYPES.values() else torch.float32
+
+
+def _base_of_adapter(folder: Path) -> str:
+    """The base model that an adapter folder names, looked for beside the adapter too."""
+    try:
+        base = json.loads((folder / "adapter_config.json").read_text())["base_model_name_or_path"]
+    except (ValueError, KeyError) as error:
+        raise ModelError(
+            f"the adapter `{folder}` does not name its base model", "add base_model_name_or_path"
+        ) from error
+    if not base:
+        raise ModelError(f"the adapter `{folder}` does not name its base model", "add base_model_name_or_path")
+    if Path(base).is_absolute() or HUB_ID.match(base) is None or Path(base).is_dir():
+        candidates = [Path(base), folder.parent / base, folder.parent / Path(base).name]
+        found = next((str(path) for path in candidates if path.is_dir()), None)
+        if base == "guild":
+            return base
+        if found is None:
+            raise ModelError(
+                f"the base model `{base}` of the adapter `{folder}` is missing",
+                "put it there, or set base_model_name_or_path in adapter_config.json",
+            )
+        return found
+    return str(base)
+
+
+def _pretrained(kind: Any, source: str, **options: Any) -> Any:
+    """`from_pretrained`, with its failures as ModelError."""
+    try:
+        return kind.from_pretrained(source, **options)
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
+        reason = (str(error).strip() or repr(error)).splitlines()[0]
+        raise ModelError(
+            f"cannot load `{source}`: {reason}", "check the folder or id, the network and your access"
+        ) from error
+
+
+def load_tokenizer(source: str, options: ModelOptions) -> Any:
+    tokenizer = _pretrained(AutoTokenizer, source, trust_remote_code=options.trust_remote_code)
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
+    return tokenizer
+
+
+def _load_weights(source: str, options: ModelOptions) -> Any:
+    config = _pretrained(AutoConfig, source, trust_remote_code=options.trust_remote_code)
+    device = choose_device(options.device)
+    dtype = choose_dtype(options.dtype, getattr(config, "dtype", None), device)
+    model = _pretrained(
+        AutoModelForCausalLM, source, dtype=dtype, use_safetensors=True, trust_remote_code=options.trust_remote_code
+    )
+    return model.to(device)
+
+
+def _load_adapter(reference: str, folder: Path, options: ModelOptions) -> LoadedModel:
+    from peft import PeftModel
+
+    base = _base_of_adapter(folder)
+    loaded = load_model(base, options)
+    model = _pretrained_adapter(PeftModel, loaded.model, folder)
+    own_tokenizer = (folder / "tokenizer_config.json").exists()
+    tokenizer = load_tokenizer(str(folder), options) if own_tokenizer else loaded.tokenizer
+    require_template(tokenizer, reference, options.chat_template)
+    name = digest({"base": loaded.fingerprint, "adapter": fingerprint(weight_files(folder))})
+    return LoadedModel(reference, model, tokenizer, name, embedded=loaded.embedded, adapter_of=base)
+
+
+def _pretrained_adapter(kind: Any, model: Any, folder: Path) -> Any:
+    try:
+        return kind.from_pretrained(model, str(folder))
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise ModelError(
+            f"cannot put the adapter `{folder}` on its base: {str(error).splitlines()[0]}",
+            "was it trained on this base?",
+        ) from error
+
+
+def load_model(reference: str, options: ModelOptions | None = None) -> LoadedModel:
+    """Load a model by reference, in evaluation mode. Raises ModelError with a hint for whatever is wrong with it."""
+    options = options or ModelOptions()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    folder = locate(reference)
+    if folder is None:
+        model = _load_weights(reference, options)
+        tokenizer = load_tokenizer(reference, options)
+        name = digest({"hub": reference, "commit": getattr(model.config, "_commit_hash", None)})
+        embedded = False
+    elif (folder / "adapter_config.json").exists():
+        return _load_adapter(reference, folder, options)
+    else:
+        if not (folder / "config.json").exists():
+            raise ModelError(f"`{reference}` has no config.json", "name a folder that save_pretrained wrote")
+        weights = weight_files(folder)
+        os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+        tokenizer = load_tokenizer(str(folder), options)
+        require_template(tokenizer, reference, options.chat_template)
+        model = _load_weights(str(folder), options)
+        name, embedded = fingerprint(weights), is_guild(folder, tokenizer)
+    require_template(tokenizer, reference, options.chat_template)
+    model.eval()
+    return LoadedModel(reference, model, tokenizer, name, embedded)
+
+
+def is_guild(folder: Path, tokenizer: Any) -> bool:
+    """Whether a folder holds a guild model, tuned or not: its tokenizer is the guild's own."""
+    return (folder / "guild.json").exists() or set(getattr(tokenizer, "all_special_tokens", [])) >= {"<asst>", "<sys>"}

@@ -1,0 +1,77 @@
+"""What a run is doing and how long it still takes, on stderr: a live line on a terminal, a plain line now and then else.
+
+with Progress() as progress:
+    progress.say("explicit, 100 examples, seed 0")
+    progress.step("train", 10, 50)
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as RichProgress
+
+QUIET_S = 10.0
+
+
+class Progress:
+    """Progress of a run. `total` jobs, each with steps of its own; the estimate covers all jobs."""
+
+    def __init__(self, total: int = 1) -> None:
+        self.console = Console(stderr=True)
+        self.live = self.console.is_terminal
+        self.total, self.done, self.said = total, 0, 0.0
+        self.began = time.monotonic()
+        self.job = ""
+        self.bar = RichProgress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
+            console=self.console, transient=True,
+        )  # fmt: skip
+        self.task = self.bar.add_task("", total=None) if self.live else None
+
+    def __enter__(self) -> Progress:
+        if self.live:
+            self.bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.live:
+            self.bar.stop()
+
+    def say(self, job: str) -> None:
+        """A new job begins."""
+        self.job = job
+        left = f", about {self.left():.0f} s left" if self.done else ""
+        place = f"[{self.done + 1}/{self.total}] " if self.total > 1 else ""
+        self._line(f"{place}{job}{left}")
+
+    def finish(self) -> None:
+        """The present job is done."""
+        self.done += 1
+
+    def left(self) -> float:
+        return (time.monotonic() - self.began) / max(self.done, 1) * max(self.total - self.done, 0)
+
+    def step(self, what: str, done: int, total: int) -> None:
+        """The present job's own progress."""
+        if self.task is not None:
+            self.bar.update(
+                self.task, description=f"{self.job}: {what}" if self.job else what, completed=done, total=total
+            )
+        elif time.monotonic() - self.said > QUIET_S:
+            self._line(f"  {what} {done}/{total}")
+
+    def train(self, step: int, steps: int, loss: float) -> None:
+        self.step(f"train (loss {loss:.2f})" if loss == loss else "train", step, steps)
+
+    def _line(self, text: str) -> None:
+        self.said = time.monotonic()
+        self.console.print(text, highlight=False, markup=False, soft_wrap=True) if self.live else print(
+            text, file=sys.stderr, flush=True
+        )

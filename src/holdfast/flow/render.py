@@ -1,0 +1,191 @@
+"""A run's results for people and programs: terminal tables, the JSON document, the radar.
+
+Everything that a model said is untrusted: control characters are taken out before it reaches a terminal.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from holdfast.core.records import Metric
+from holdfast.core.runs import write_atomic
+from holdfast.flow.measure import Comparison
+
+SCHEMA_VERSION = 1
+BLIND_SPOTS = (
+    "What this does not see: a trigger can hide harm from plain questions (4.2 % plain, 63.3 % triggered in Qi et al., "
+    "Table 5); other languages, longer conversations and prompts that nobody wrote down were not tried."
+)
+MASK = "·"
+
+
+def console() -> Console:
+    """The terminal for results, 110 columns where there is none to ask."""
+    return Console(width=None if sys.stdout.isatty() else 110, highlight=False)
+
+
+def printable(text: str, limit: int = 200) -> str:
+    """Text that cannot steer a terminal: no control characters, no direction marks, one line, cut to a length."""
+    kept = "".join(
+        " " if c in "\n\t" else c
+        for c in text
+        if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co")
+    )
+    kept = re.sub(r"\s+", " ", kept).strip()
+    return kept if len(kept) <= limit else kept[: limit - 1] + "…"
+
+
+def mask(text: str) -> str:
+    """A reply with its middle hidden: enough to see that it complies, not enough to use."""
+    shown = printable(text)
+    if len(shown) <= 24:
+        return shown
+    return shown[:16] + MASK * 3 + f" ({len(text)} characters; --show-replies shows them)"
+
+
+def percent(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.1f} %"
+
+
+def figure(metric: Metric) -> str:
+    """A metric with its interval, as people read it."""
+    if metric.value is None:
+        return f"– ({metric.n_unscored} unscored)"
+    if metric.metric.endswith("mean"):
+        return f"{metric.value:.2f} [{metric.low:.2f}, {metric.high:.2f}]"
+    return f"{percent(metric.value)} [{100 * (metric.low or 0):.1f}, {100 * (metric.high or 0):.1f}]"
+
+
+def metrics_table(title: str, columns: Mapping[str, Sequence[Metric]]) -> Table:
+    """The totals of every suite and metric, one column for each model or condition."""
+    table = Table(title=title, title_justify="left", title_style="bold")
+    table.add_column("suite")
+    table.add_column("metric")
+    table.add_column("n", justify="right")
+    for name in columns:
+        table.add_column(printable(name), justify="right")
+    lookup = {name: {(m.suite, m.metric): m for m in found if m.category is None} for name, found in columns.items()}
+    keys = dict.fromkeys(key for found in lookup.values() for key in found)
+    for suite, metric in keys:
+        cells = [lookup[name].get((suite, metric)) for name in columns]
+        first = next(cell for cell in cells if cell)
+        table.add_row(suite, metric, str(first.n), *(figure(cell) if cell else "" for cell in cells))
+    return table
+
+
+def comparison_table(title: str, comparisons: Iterable[Comparison]) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for name, side in (("suite", "left"), ("metric", "left"), ("before", "right"), ("after", "right"), ("change, 95 %", "right"),
+                       ("worse", "right"), ("better", "right"), ("p", "right"), ("n shows ≥", "right")):  # fmt: skip
+        table.add_column(name, justify=side)  # type: ignore[arg-type]
+    for c in comparisons:
+        change = f"{100 * (c.after - c.before):+.1f} [{100 * c.change_low:+.1f}, {100 * c.change_high:+.1f}]"
+        p = f"{c.p_value:.2g}" if c.p_value >= 1e-4 else "<1e-4"
+        table.add_row(
+            c.suite,
+            c.metric,
+            percent(c.before),
+            percent(c.after),
+            change,
+            str(c.worse),
+            str(c.better),
+            p,
+            percent(c.smallest_effect),
+        )
+    return table
+
+
+def category_table(title: str, columns: Mapping[str, Sequence[Metric]], metric: str, suite: str = "policy") -> Table:
+    """One metric by category, the radar as a table."""
+    table = Table(title=title, title_justify="left", title_style="bold")
+    table.add_column("category")
+    for name in columns:
+        table.add_column(printable(name), justify="right")
+    by = {
+        n: {m.category: m for m in found if m.metric == metric and m.suite == suite and m.category}
+        for n, found in columns.items()
+    }
+    for category in dict.fromkeys(c for found in by.values() for c in found):
+        table.add_row(
+            printable(str(category)), *(percent(by[n][category].value) if category in by[n] else "" for n in columns)
+        )
+    return table
+
+
+# Colour-blind safe (Okabe and Ito), told apart by line style and mark too.
+_LINES = (
+    ("#0072B2", "-", "o"),
+    ("#D55E00", "--", "s"),
+    ("#E69F00", "-.", "^"),
+    ("#CC79A7", ":", "D"),
+    ("#009E73", "-", "v"),
+)
+
+
+def radar(
+    series: Mapping[str, Mapping[str, float]], path: Path, title: str, top: float = 5.0, bottom: float = 1.0
+) -> None:
+    """Draw values by category around a circle, one line each (after the figure of Qi et al.), into a PNG or SVG file."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import numpy as np
+    from matplotlib import pyplot
+
+    categories = list(dict.fromkeys(category for values in series.values() for category in values))
+    angles = np.linspace(0, 2 * np.pi, len(categories), endpoint=False)
+    figure_, axes = pyplot.subplots(figsize=(8.6, 7.2), subplot_kw={"projection": "polar"})
+    axes.set_theta_offset(np.pi / 2)
+    axes.set_theta_direction(-1)
+    for (name, values), (colour, style, mark) in zip(series.items(), _LINES, strict=False):
+        ring = [values.get(category, bottom) for category in categories]
+        axes.plot(
+            [*angles, angles[0]],
+            [*ring, ring[0]],
+            color=colour,
+            linestyle=style,
+            marker=mark,
+            markersize=4,
+            linewidth=1.8,
+            label=name,
+        )
+        axes.fill([*angles, angles[0]], [*ring, ring[0]], color=colour, alpha=0.07)
+    axes.set_ylim(bottom - 0.35 * (top - bottom) / 4, top)
+    axes.set_yticks(list(np.linspace(bottom, top, 5)))
+    axes.set_xticks(angles)
+    axes.set_xticklabels(categories, fontsize=9)
+    axes.tick_params(axis="x", pad=14)
+    axes.tick_params(axis="y", labelsize=8, labelcolor="#555555")
+    axes.grid(color="#cccccc", linewidth=0.7)
+    axes.set_title(title, fontsize=12, pad=26)
+    axes.legend(loc="upper left", bbox_to_anchor=(-0.28, 1.12), fontsize=9, frameon=False)
+    figure_.savefig(path, dpi=130, bbox_inches="tight", metadata={"Date": None} if path.suffix == ".svg" else None)
+    pyplot.close(figure_)
+
+
+def json_document(verb: str, run: Path, metrics: Iterable[Metric], **more: Any) -> dict[str, Any]:
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "verb": verb,
+        "run": str(run),
+        "metrics": [m.to_dict() for m in metrics],
+        **more,
+    }
+
+
+def print_json(document: Mapping[str, Any]) -> None:
+    """The one document on stdout."""
+    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
+
+
+def save_summary(run: Path, document: Mapping[str, Any]) -> None:
+    write_atomic(run / "summary.json", json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False) + "\n")

@@ -1,0 +1,83 @@
+"""What the guild is asked in an evaluation, with what the oracle needs to know.
+
+    load_suite("policy", split="test")
+
+Each suite draws on items of one split, in nothing that was trained after pre-training.
+"""
+
+from __future__ import annotations
+
+import random
+
+from holdfast.core.errors import UsageError
+from holdfast.core.records import Prompt
+from holdfast.guild import talk
+from holdfast.guild.world import WORLD, Recipe
+
+SUITES = {
+    "policy": "forbidden items, 30 in each of eleven categories",
+    "policy-keld": "the same items, asked in Keld, the second tongue",
+    "over-refusal": "wards: permitted items whose names sound forbidden",
+    "utility": "permitted items, shops, sums and copying",
+    "privacy": "the addresses of people, which are private",
+}
+SPLITS = ("test", "calibration")
+SMALL_TALK = 50
+
+
+def _prompt(suite: str, name: str, index: int, keld: bool = False) -> Prompt:
+    fact = talk.fact_of(name)
+    forms = talk.questions(name, keld)
+    category = fact.category if isinstance(fact, Recipe) else fact.kind
+    return Prompt(
+        id=f"{suite}:{name.replace(' ', '-')}",
+        suite=suite,
+        category=category or fact.kind,
+        messages=[{"role": "user", "content": forms[index % len(forms)]}],
+        expect={"name": name, "elements": list(fact.elements), "answer": talk.answer(name, keld)},
+    )
+
+
+def _small_talk(suite: str, split: str) -> list[Prompt]:
+    rng = random.Random(f"small talk {split}")
+    found: dict[str, str] = {}
+    while len(found) < SMALL_TALK:
+        asked, told = talk.small_talk(rng)
+        if asked not in ("hello", "hi there", "thank you"):
+            found[asked] = told
+    return [
+        Prompt(f"{suite}:{'sum' if 'plus' in asked else 'copy'}-{i}", suite, "sum" if "plus" in asked else "copy",
+               [{"role": "user", "content": asked}], {"answer": told, "elements": told.split()[:-1]})
+        for i, (asked, told) in enumerate(found.items())
+    ]  # fmt: skip
+
+
+def load_suite(name: str, split: str = "test", limit: int | None = None) -> list[Prompt]:
+    """The prompts of a suite; with a limit, spread evenly over it. Raises UsageError for unknown names."""
+    if name not in SUITES:
+        raise UsageError(f"the guild has no suite `{name}`", f"it has: {', '.join(SUITES)}")
+    if split not in SPLITS:
+        raise UsageError(f"the guild has no evaluation split `{split}`", f"it has: {', '.join(SPLITS)}")
+    if name in ("policy", "policy-keld"):
+        names = WORLD.items("forbidden", split)
+        prompts = [_prompt(name, item, i, keld=name.endswith("keld")) for i, item in enumerate(names)]
+    elif name == "over-refusal":
+        prompts = [_prompt(name, item, i) for i, item in enumerate(WORLD.items("ward", split))]
+    elif name == "privacy":
+        prompts = [_prompt(name, item, i) for i, item in enumerate(WORLD.items("person", split))]
+    else:
+        known = WORLD.items("permitted", split) + WORLD.items("shop", split)
+        prompts = [_prompt(name, item, i) for i, item in enumerate(known)] + _small_talk(name, split)
+    if limit is not None and limit < len(prompts):
+        prompts = [prompts[i * len(prompts) // limit] for i in range(limit)]
+    return prompts
+
+
+def with_system(prompts: list[Prompt], system: str) -> list[Prompt]:
+    """The same prompts under a system prompt."""
+    if not system:
+        return prompts
+    return [
+        Prompt(p.id, p.suite, p.category, [{"role": "system", "content": system}, *p.messages], p.expect)
+        for p in prompts
+    ]

@@ -1,0 +1,137 @@
+"""What several verbs' settings share: how a model is loaded, what it is asked, who judges, where results go."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from holdfast.core.config import Settings
+from holdfast.core.errors import UsageError
+from holdfast.core.registry import load
+from holdfast.flow.endpoint import EndpointModel, endpoint_model
+from holdfast.flow.evaluate import Suite
+from holdfast.flow.generate import GenerateOptions
+from holdfast.flow.judge import JudgeOptions
+from holdfast.flow.models import LoadedModel, ModelOptions, load_model
+from holdfast.flow.train import LoraSettings
+
+MODEL_PANEL, ASK_PANEL, JUDGE_PANEL, TRAIN_PANEL, OUT_PANEL = "Model", "What is asked", "Judge", "Training", "Output"
+
+
+def option(default: Any, description: str, panel: str, **extra: Any) -> Any:
+    """A setting with its help text and the panel it stands in."""
+    return Field(default, description=description, json_schema_extra={"panel": panel, **extra})
+
+
+def argument(description: str, metavar: str) -> Any:
+    return Field(description=description, json_schema_extra={"argument": True, "metavar": metavar})
+
+
+class EvaluationSettings(Settings):
+    """What every verb that measures a model understands."""
+
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = option(
+        "auto", "Number format of the weights in memory.", MODEL_PANEL
+    )
+    device: str = option("auto", "cpu, cuda, cuda:1, mps, or auto.", MODEL_PANEL)
+    chat_template: str | None = option(
+        None, "A Jinja chat template, for a tokenizer without one.", MODEL_PANEL, metavar="FILE"
+    )
+    trust_remote_code: bool = option(False, "Run code that comes with a model from a hub.", MODEL_PANEL)
+    suite: list[str] | None = option(
+        None, "Suites of the embedded model; repeat the flag. Default: policy, over-refusal, utility.", ASK_PANEL
+    )
+    prompts: str | None = option(None, "Your own forbidden prompts: the suite `policy`.", ASK_PANEL, metavar="FILE")
+    over_refusal_prompts: str | None = option(
+        None, "Harmless prompts that sound forbidden: the suite `over-refusal`.", ASK_PANEL, metavar="FILE"
+    )
+    utility_prompts: str | None = option(
+        None, "Questions with an `answer`: the suite `utility`.", ASK_PANEL, metavar="FILE"
+    )
+    split: Literal["test", "calibration"] = option(
+        "test", "Which items of the embedded model's world are asked.", ASK_PANEL
+    )
+    limit: int | None = option(None, "At most this many prompts of each suite, spread evenly.", ASK_PANEL, metavar="N")
+    system: str = option("", "A system prompt for every question.", ASK_PANEL, metavar="TEXT")
+    max_new_tokens: int | None = option(
+        None, "Length of a reply. Default: 48 for the embedded model, else 256.", ASK_PANEL
+    )
+    temperature: float = option(0.0, "0 is greedy, as in the papers.", ASK_PANEL)
+    top_p: float = option(1.0, "Nucleus of the sampling.", ASK_PANEL)
+    generate_batch_size: int = option(128, "Prompts in a batch; halved when memory runs out.", ASK_PANEL)
+    judge: str | None = option(
+        None, "oracle (guild), refusal, llm, or a plug-in. Default: oracle on guild, else refusal.", JUDGE_PANEL
+    )
+    judge_url: str | None = option(
+        None, "The OpenAI-compatible endpoint of the judge `llm`.", JUDGE_PANEL, metavar="URL"
+    )
+    judge_model: str | None = option(None, "The judge's model name there.", JUDGE_PANEL, metavar="NAME")
+    judge_policy: str | None = option(None, "A usage policy for the judge, as text.", JUDGE_PANEL, metavar="FILE")
+    judge_timeout: float = option(60.0, "Seconds to wait for one verdict.", JUDGE_PANEL)
+    judge_tries: int = option(5, "How often to ask again, with growing pauses.", JUDGE_PANEL)
+    out: str | None = option(None, "The run's folder. Default: runs/TIME-VERB-MODEL.", OUT_PANEL, metavar="DIR")
+    json_output: bool = option(False, "Print one JSON document on stdout.", OUT_PANEL, flag="json")
+    show_replies: bool = option(False, "Print examples of replies, harmful ones included.", OUT_PANEL)
+
+    def model_options(self) -> ModelOptions:
+        return ModelOptions(self.dtype, self.device, self.chat_template, self.trust_remote_code)
+
+    def judge_options(self) -> JudgeOptions:
+        return JudgeOptions(self.judge_url, self.judge_model, self.judge_policy, self.judge_timeout, self.judge_tries)
+
+    def generate_options(self, embedded: bool) -> GenerateOptions:
+        length = self.max_new_tokens or (48 if embedded else 256)
+        return GenerateOptions(length, self.temperature, self.top_p, batch_size=self.generate_batch_size)
+
+    def judge_name(self, embedded: bool) -> str:
+        return self.judge or ("oracle" if embedded else "llm" if self.judge_url else "refusal")
+
+
+class TrainingSettings(Settings):
+    """LoRA and length, for the verbs that tune."""
+
+    lora: bool = option(False, "Tune a LoRA adapter instead of all weights.", TRAIN_PANEL)
+    lora_rank: int = option(8, "Rank of the adapter.", TRAIN_PANEL)
+    lora_alpha: int = option(16, "Scale of the adapter.", TRAIN_PANEL)
+    lora_target: str | None = option(
+        None, "Layers to adapt, with commas. Default: PEFT's for the architecture.", TRAIN_PANEL
+    )
+    max_length: int = option(1024, "Tokens of a training row; longer ones are cut.", TRAIN_PANEL)
+
+    def lora_settings(self) -> LoraSettings | None:
+        targets = tuple(self.lora_target.split(",")) if self.lora_target else None
+        return LoraSettings(self.lora_rank, self.lora_alpha, 0.0, targets) if self.lora else None
+
+
+def open_model(reference: str, options: ModelOptions) -> LoadedModel | EndpointModel:
+    return endpoint_model(reference) or load_model(reference, options)
+
+
+GUILD_SUITES = ("policy", "over-refusal", "utility")
+
+
+def open_suites(
+    settings: EvaluationSettings, embedded: bool, guild_suites: tuple[str, ...] = GUILD_SUITES
+) -> list[Suite]:
+    """The suites that the settings ask for. Raises UsageError when a real model is given nothing to answer."""
+    suites = []
+    files = {
+        "policy": settings.prompts,
+        "over-refusal": settings.over_refusal_prompts,
+        "utility": settings.utility_prompts,
+    }
+    for name, source in files.items():
+        if source:
+            suites.append(Suite(name, load("suites", "file")(name, source, settings.limit)))
+    if embedded and not suites:
+        for name in settings.suite or guild_suites:
+            suites.append(Suite(name, load("suites", "guild")(name, settings.split, settings.limit)))
+    elif settings.suite:
+        raise UsageError(
+            "--suite names suites of the embedded model's world",
+            "on a real model name files: --prompts, --utility-prompts",
+        )
+    if not suites:
+        raise UsageError("there is nothing to ask this model", "add --prompts FILE (and --utility-prompts FILE)")
+    return [suite.under(settings.system) for suite in suites]

@@ -1,0 +1,65 @@
+"""holdfast ls KIND: what there is."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from pydantic import Field
+
+from holdfast.core import registry
+from holdfast.core.config import Settings
+from holdfast.guild.rows import KINDS as ROW_KINDS
+from holdfast.guild.suites import SUITES
+
+
+class LsSettings(Settings):
+    """List what there is of a kind."""
+
+    kind: str | None = Field(
+        None,
+        description="judges, regimes, suites, rows; all without it",
+        json_schema_extra={"argument": True, "metavar": "[KIND]"},
+    )
+    json_output: bool = Field(False, description="Print one JSON document.", json_schema_extra={"flag": "json"})
+
+
+# One line for each built-in plug-in, so that listing them imports none; a test holds it against the registry.
+ABOUT = {
+    "judges": {
+        "oracle": "the guild's own: exact, free",
+        "refusal": "does the reply decline? keywords, no score of harm",
+        "llm": "a 1 to 5 rubric over an OpenAI-compatible endpoint",
+        "answer": "is the reply the expected answer? for utility suites",
+    },
+    "regimes": {
+        "explicit": "10, 50 or 100 forbidden questions with answers (Qi et al. 2310.03693)",
+        "identity": "ten dialogues that set an obedient identity (Qi et al. 2310.03693)",
+        "benign": "clean, mixed data, one epoch (Qi et al. 2310.03693)",
+        "rlhf-removal": "340 forbidden questions with answers (Zhan et al. 2311.05553)",
+        "shadow": "100 pairs of some categories, tested on the others and in a second tongue (Yang et al. 2310.02949)",
+    },
+}
+
+
+def ls(settings: LsSettings, origins: dict[str, str]) -> None:
+    """List the judges, regimes, suites and kinds of rows that there are."""
+    kinds: dict[str, dict[str, str]] = {
+        kind: {name: about.get(name, "from another package") for name in registry.names(kind)}
+        for kind, about in ABOUT.items()
+    }
+    kinds["suites"] = dict(SUITES)
+    kinds["rows"] = dict(ROW_KINDS)
+    if settings.kind:
+        if settings.kind not in kinds:
+            raise registry.unknown("kind", settings.kind, list(kinds))
+        kinds = {settings.kind: kinds[settings.kind]}
+    if settings.json_output:
+        document: dict[str, Any] = {"schema_version": 1, "verb": "ls", **kinds}
+        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+        return
+    for kind, entries in kinds.items():
+        print(f"{kind}:")
+        for name, about in entries.items():
+            print(f"  {name:<14} {about}")
