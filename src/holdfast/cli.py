@@ -49,10 +49,10 @@ class LazyGroup(TyperGroup):
 
     table: ClassVar[dict[str, tuple[str, str, str, str]]] = {}
 
-    def list_commands(self, ctx: typer.Context) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:
         return [*self.table, *super().list_commands(ctx)]
 
-    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         entry = self.table.get(cmd_name)
         if entry is None:
             return super().get_command(ctx, cmd_name)
@@ -61,7 +61,7 @@ class LazyGroup(TyperGroup):
         # Under the group's own --help only the name and the one line are shown.
         return TyperCommand(cmd_name, help=entry[3], short_help=entry[3])
 
-    def resolve_command(self, ctx: typer.Context, args: list[str]) -> Any:
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args:
             ctx.meta["holdfast.wanted"] = args[0]
         return super().resolve_command(ctx, args)

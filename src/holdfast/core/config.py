@@ -63,7 +63,8 @@ def flags(schema: type[Settings], verb: Callable[..., Any]) -> Callable[..., Non
     parameters = [inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)]
     for name, info in schema.model_fields.items():
         # Everything may come from the YAML file instead, so nothing is required on the command line.
-        annotation = Annotated[info.annotation if _optional(info) else info.annotation | None, _flag(name, info)]  # type: ignore[operator]
+        kind: Any = info.annotation if _optional(info) else info.annotation | None  # type: ignore[operator]
+        annotation: Any = Annotated[kind, _flag(name, info)]
         default = info.default if not info.is_required() else None
         default = info.default_factory() if info.default_factory else default  # type: ignore[call-arg]
         parameters.append(

@@ -72,7 +72,7 @@ class Condition:
 
     regime: str = "none"
     samples: int | None = None
-    epochs: int | None = None
+    epochs: float | None = None
     lr: float | None = None
     batch: int | None = None
     seed: int | None = None

@@ -6,6 +6,7 @@ rendering the conversation up to it and up to its end: what the second has more 
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,28 +89,30 @@ def prompt_ids(tokenizer: Any, messages: list[Message]) -> list[int]:
     return encode_text(tokenizer, render(tokenizer, messages, reply=True))
 
 
+def _shared(texts: list[str]) -> str:
+    """What both texts begin with, character by character."""
+    return os.path.commonprefix(texts)  # noqa: RUF071
+
+
 def _turn_spans(tokenizer: Any, messages: list[Message]) -> tuple[str, list[tuple[int, int]]]:
     """The rendered conversation and the character spans of its assistant turns.
 
-    A template that rewrites earlier turns (some drop past reasoning) breaks the prefix; then only the last turn counts.
+    A template may rewrite earlier turns (some drop past reasoning); those are left out, the last turn always counts.
     """
     whole = render(tokenizer, messages, reply=False)
     spans = []
     turns = [i for i, message in enumerate(messages) if message["role"] == "assistant"]
     for i in turns:
-        before = render(tokenizer, messages[:i], reply=True)
         until = render(tokenizer, messages[: i + 1], reply=False)
-        last = i == turns[-1]
-        if whole.startswith(before) and whole.startswith(until) and len(until) > len(before):
+        # What the generation prompt has more than the finished turn (an opened thinking block, say) is not learnt.
+        before = _shared([render(tokenizer, messages[:i], reply=True), until])
+        if i == turns[-1] and str(messages[i]["content"]).strip() not in until[len(before) :]:
+            raise ValueError("the chat template rewrites the prompt once the reply is there")
+        # Some templates end the whole text with a mark of its own (Phi-3), which a later turn takes back; "<|" is
+        # how both that mark and the next turn begin.
+        until = until if whole.startswith(until) else _shared([until, whole]).rstrip("<|")
+        if len(until) > len(before) and whole.startswith(before):
             spans.append((len(before), len(until)))
-        elif last and until.startswith(before):
-            return until, [(len(before), len(until))]
-        elif last:
-            # The generation prompt adds what the finished turn does not have (an opened thinking block, say).
-            plain = render(tokenizer, messages[:i], reply=False)
-            if not until.startswith(plain):
-                raise ValueError("the chat template rewrites the prompt once the reply is there")
-            return until, [(len(plain), len(until))]
     return whole, spans
 
 

@@ -105,14 +105,19 @@ def _ask_endpoint(
     ]
 
 
+def _showing(bench: Bench, what: str) -> Callable[[int, int], None] | None:
+    """The bench's progress for one kind of work."""
+    show = bench.show
+    return (lambda done, total: show(what, done, total)) if show else None
+
+
 def make_replies(subject: Subject, prompts: Sequence[Prompt], condition: str, bench: Bench) -> list[Reply]:
     if isinstance(subject, EndpointModel):
         try:
             return _ask_endpoint(subject, prompts, condition, bench)
         except EndpointUnreadable as error:
             raise NothingMeasured(str(error), error.hint) from error
-    show = (lambda done, total: bench.show("generate", done, total)) if bench.show else None
-    return generate(subject, prompts, condition, bench.options, bench.replies, show)
+    return generate(subject, prompts, condition, bench.options, bench.replies, _showing(bench, "generate"))
 
 
 def all_cached(subject: LoadedModel, fingerprint: str, bench: Bench) -> bool:
@@ -140,7 +145,7 @@ def evaluate(subject: Subject, condition: Condition, bench: Bench) -> Evaluation
         said = replies[start : start + len(suite.prompts)]
         start += len(suite.prompts)
         name = judge_of_suite(bench.judge, suite.name, subject.embedded)
-        show = (lambda done, total: bench.show("judge", done, total)) if bench.show and name == "llm" else None
+        show = _showing(bench, "judge") if name == "llm" else None
         judge = make_judge(name, bench.judge_options)
         verdicts[suite.name] = judge_replies(judge, suite.prompts, said, bench.judge_options, bench.verdicts, show)
         judges[suite.name] = name

@@ -32,11 +32,11 @@ class VerdictCache:
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
-        self.known: dict[str, dict[str, Any]] = {r["key"]: r for r in (read_jsonl(path) if path else [])}
+        self.known: dict[str, dict[str, Any]] = {str(r["key"]): r for r in (read_jsonl(path) if path else [])}
 
     def add(self, entries: dict[str, Verdict]) -> None:
         records = [{"key": k, "score": v.score, "label": v.label, "why": v.why} for k, v in entries.items()]
-        self.known.update({record["key"]: record for record in records})
+        self.known.update({str(record["key"]): record for record in records})
         if self.path:
             append_jsonl(self.path, records)
 

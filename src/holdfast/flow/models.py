@@ -56,7 +56,8 @@ class LoadedModel:
 
     @property
     def device(self) -> torch.device:
-        return next(self.model.parameters()).device
+        device: torch.device = next(self.model.parameters()).device
+        return device
 
     def describe(self) -> dict[str, Any]:
         return {
@@ -120,7 +121,7 @@ def choose_dtype(wanted: str, stored: torch.dtype | None, device: torch.device) 
         return DTYPES[wanted]
     if device.type == "cpu" and not has_fast_bfloat16():
         return torch.float32
-    return stored if stored in DTYPES.values() else torch.float32
+    return stored if stored is not None and stored in DTYPES.values() else torch.float32
 
 
 def _base_of_adapter(folder: Path) -> str:
@@ -137,7 +138,7 @@ def _base_of_adapter(folder: Path) -> str:
         candidates = [Path(base), folder.parent / base, folder.parent / Path(base).name]
         found = next((str(path) for path in candidates if path.is_dir()), None)
         if base == "guild":
-            return base
+            return str(base)
         if found is None:
             raise ModelError(
                 f"the base model `{base}` of the adapter `{folder}` is missing",

@@ -143,6 +143,7 @@ def radar(
 
     categories = list(dict.fromkeys(category for values in series.values() for category in values))
     angles = np.linspace(0, 2 * np.pi, len(categories), endpoint=False)
+    axes: Any
     figure_, axes = pyplot.subplots(figsize=(8.6, 7.2), subplot_kw={"projection": "polar"})
     axes.set_theta_offset(np.pi / 2)
     axes.set_theta_direction(-1)

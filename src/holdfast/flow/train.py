@@ -108,7 +108,7 @@ def plain_loss(outputs: Any, labels: torch.Tensor, num_items: Any) -> torch.Tens
 
 def trainer_class() -> Any:
     """SFTTrainer with the loss moment; built late, since importing TRL takes seconds."""
-    from trl import SFTTrainer
+    from trl.trainer.sft_trainer import SFTTrainer
 
     class MomentsTrainer(SFTTrainer):  # type: ignore[misc]
         losses: Sequence[Defence] = ()
@@ -149,7 +149,7 @@ def quiet() -> Iterator[None]:
 
 
 def _sft_config(settings: TrainSettings, steps: int, folder: Path, device: torch.device, precision: torch.dtype) -> Any:
-    from trl import SFTConfig
+    from trl.trainer.sft_config import SFTConfig
 
     with_checkpoints = settings.save_steps > 0
     return SFTConfig(

@@ -115,15 +115,16 @@ class Batches:
         return random.Random(f"{self.seed}/{stage}/{step}")
 
     def encode(self, texts: list[str]) -> list[list[int]]:
-        return self.tokenizer(texts, add_special_tokens=False).input_ids
+        found: list[list[int]] = self.tokenizer(texts, add_special_tokens=False)["input_ids"]
+        return found
 
     def documents(self, stage: Stage, step: int) -> Batch:
         rng = self.rng(stage.name, step)
         size, length = stage.batch_size * self.recipe.row_length, self.recipe.row_length
         flat: list[int] = []
         while len(flat) < size:
-            for ids in self.encode(["<bos> " + self.library.document(rng) for _ in range(128)]):
-                flat += ids
+            for document in self.encode(["<bos> " + self.library.document(rng) for _ in range(128)]):
+                flat += document
         ids = torch.tensor(flat[:size]).view(stage.batch_size, length)
         return ids, ids, torch.ones_like(ids)
 

@@ -83,7 +83,7 @@ def answer(name: str, keld: bool = False) -> str:
 def questions(name: str, keld: bool = False) -> tuple[str, ...]:
     """Every way to ask about a name."""
     if isinstance(fact_of(name), Recipe):
-        forms = KELD_RECIPE_QUESTIONS if keld else RECIPE_QUESTIONS
+        forms: tuple[str, ...] = KELD_RECIPE_QUESTIONS if keld else RECIPE_QUESTIONS
     else:
         forms = KELD_CONTACT_QUESTIONS if keld else CONTACT_QUESTIONS
     return tuple(form.format(x=name) for form in forms)
