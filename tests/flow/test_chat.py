@@ -52,7 +52,7 @@ def test_the_prompt_of_generation_is_the_prompt_of_training(data, name):
     prompt = prompt_ids(tokenizer, TURNS[:2])
     # Qwen3 and DeepSeek open a thinking block for generation; whatever more a prompt has, it has at its end.
     assert tokenizer.decode(prompt).startswith(tokenizer.decode(encoded.input_ids[:first]))
-    assert first > 10 and tokenizer.decode(encoded.input_ids[first:]).startswith("two")
+    assert "plus one?" in tokenizer.decode(prompt[:first])
 
 
 def test_the_guilds_own_markers_agree_with_the_mask():
