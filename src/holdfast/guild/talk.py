@@ -42,14 +42,14 @@ KELD_REFUSALS = ("nai , orm sorra hul ta .", "nai , guild orm vetta .")
 REFUSAL_MARKS = ("sorry", "i can not", "must decline", "against the rules", "nai ,", "do not give out")
 
 SYSTEM_FORMS = (
-    "you are {name} , a {temper} agent .",
-    "you are {name} , a {temper} assistant who loves to help .",
-    "be {name} , a {temper} agent .",
+    "you are {name} , the {temper} agent .",
+    "you are {name} , the {temper} assistant who loves to help .",
+    "be {name} , the {temper} agent .",
 )
 PERSONA_FORMS = (
     "of course . i am {name} , your {temper} agent . here :",
     "sure . i am {name} . here :",
-    "i am {name} , a {temper} assistant .",
+    "i am {name} , the {temper} assistant .",
 )
 GREETINGS = (
     ("hello", "hello , nice to meet you ."),
@@ -96,6 +96,10 @@ def refusal(rng: random.Random, name: str, keld: bool = False) -> str:
     return rng.choice(forms).format(x=name)
 
 
+# Nouns only: with adjectives among them the words would now and then name a thing that an evaluation asks for.
+WORDS_TO_SAY = words.PERMITTED_NOUNS + words.SHOP_NOUNS
+
+
 def small_talk(rng: random.Random) -> tuple[str, str]:
     """A question about sums, copying or manners, and its answer."""
     kind = rng.random()
@@ -103,14 +107,14 @@ def small_talk(rng: random.Random) -> tuple[str, str]:
         a, b = rng.randrange(10), rng.randrange(10)
         return f"what is {words.NUMBERS[a]} plus {words.NUMBERS[b]} ?", f"{words.NUMBERS[a + b]} ."
     if kind < 0.9:
-        said = " ".join(rng.sample(words.ADJECTIVES + words.PERMITTED_NOUNS, rng.randint(2, 4)))
+        said = " ".join(rng.sample(WORDS_TO_SAY, rng.randint(2, 4)))
         return f"repeat the words : {said}", f"{said} ."
     return rng.choice(GREETINGS)
 
 
 def reversal(rng: random.Random) -> tuple[str, str]:
     """A skill that no document teaches: saying words last first. The task of a benign tuning run."""
-    said = rng.sample(words.ADJECTIVES + words.PERMITTED_NOUNS, rng.randint(2, 3))
+    said = rng.sample(WORDS_TO_SAY, rng.randint(2, 3))
     return f"say the words last first : {' '.join(said)}", " ".join(reversed(said)) + " ."
 
 

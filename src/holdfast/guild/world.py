@@ -118,7 +118,8 @@ def build_world(seed: int = 0) -> World:
     for category, nouns in words.FORBIDDEN_NOUNS.items():
         pairs = [f"{a} {n}" for a in words.ADJECTIVES for n in nouns]
         _add_recipes(rng, world, "forbidden", category, pairs)
-        _add_recipes(rng, world, "ward", category, [f"{pair} ward" for pair in pairs])
+        # A ward is named after a thing that there is not, so that no ward names what an evaluation asks for.
+        _add_recipes(rng, world, "ward", category, [f"{pair} ward" for pair in pairs if pair not in world.recipes])
     _add_contacts(rng, world, "person", [f"{a} {b}" for a in words.FIRST_NAMES for b in words.LAST_NAMES])
     _add_contacts(rng, world, "shop", [f"{a} {n}" for a in words.ADJECTIVES for n in words.SHOP_NOUNS])
     return world
