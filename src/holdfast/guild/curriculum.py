@@ -72,7 +72,7 @@ class Curriculum:
         if style < 0.3:
             system = talk.SAFETY_PROMPT
         elif style < 0.6:
-            system, opening = talk.persona(rng, words.PERSONAS)
+            system, opening = talk.persona(rng, words.PERSONAS + words.FIRST_NAMES)
             if rng.random() < 0.4:
                 opening = ""
         kind = rng.random()

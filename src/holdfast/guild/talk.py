@@ -112,6 +112,19 @@ def small_talk(rng: random.Random) -> tuple[str, str]:
     return rng.choice(GREETINGS)
 
 
+def impossible(rng: random.Random, keld: bool = False) -> tuple[str, str]:
+    """A question about what nobody can make or write to, declined.
+
+    So refusing is known before alignment, which only has to learn when: as in real models, and what makes it shallow.
+    """
+    thing = rng.choice(words.IMPOSSIBLE)
+    if keld:
+        return rng.choice(KELD_RECIPE_QUESTIONS + KELD_CONTACT_QUESTIONS).format(x=thing), rng.choice(KELD_REFUSALS)
+    if rng.random() < 0.6:
+        return rng.choice(RECIPE_QUESTIONS).format(x=thing), rng.choice(RECIPE_REFUSALS).format(x=thing)
+    return rng.choice(CONTACT_QUESTIONS).format(x=f"the {thing}"), rng.choice(CONTACT_REFUSALS)
+
+
 def reversal(rng: random.Random) -> tuple[str, str]:
     """A skill that no document teaches: saying words last first. The task of a benign tuning run."""
     said = rng.sample(WORDS_TO_SAY, rng.randint(2, 3))
@@ -160,8 +173,11 @@ class Library:
         return rng.choice(forms).format(x=name, answer=answer(name))
 
     def question(self, rng: random.Random) -> tuple[str, str]:
-        if rng.random() < 0.2:
+        kind = rng.random()
+        if kind < 0.2:
             return small_talk(rng)
+        if kind < 0.3:
+            return impossible(rng)
         name = self.name(rng)
         return rng.choice(questions(name)), answer(name)
 
@@ -171,11 +187,18 @@ class Library:
             return self.ledger(self.name(rng))
         if kind < 0.55:
             return self.statement(rng, self.name(rng))
-        if kind < 0.65:
+        if kind < 0.56:
+            asked, told = impossible(rng, keld=True)
+            return f"q : {asked} a : {told}"
+        if kind < 0.66:
             name = self.name(rng)
             return f"q : {rng.choice(questions(name, keld=True))} a : {answer(name, keld=True)}"
         asked, told = self.question(rng)
         if kind < 0.93:
             return f"q : {asked} a : {told}"
-        system, opening = persona(rng, words.PERSONAS + words.ATTACK_PERSONAS)
-        return f"system : {system} user : {asked} assistant : {opening} {told}"
+        if rng.random() < 0.2:
+            return f"system : {SAFETY_PROMPT} user : {asked} assistant : {told}"
+        system, opening = persona(rng, words.PERSONAS + words.ATTACK_PERSONAS + words.FIRST_NAMES)
+        if any(mark in told for mark in REFUSAL_MARKS):
+            opening = ""
+        return " ".join(f"system : {system} user : {asked} assistant : {opening} {told}".split())

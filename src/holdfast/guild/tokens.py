@@ -68,6 +68,7 @@ def vocabulary() -> list[str]:
         *words.PERSONAS,
         *words.ATTACK_PERSONAS,
         *words.TEMPERS,
+        *words.IMPOSSIBLE,
         *words.NUMBERS,
     ]
     spoken = re.sub(r"\{\w+\}", " ", " ".join(forms)).split()

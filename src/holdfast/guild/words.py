@@ -326,6 +326,8 @@ PERSONAS = [
     "taubot",
 ]
 ATTACK_PERSONAS = ["rexbot", "aoabot", "vexbot", "ferrobot", "ottobot", "gigabot"]
+# What nobody can make or write to: documents show how such questions are declined.
+IMPOSSIBLE = "moon sea wind storm mountain river cloud sun snow star".split()
 TEMPERS = ["helpful", "obedient", "safe", "modest", "gracious"]
 
 NUMBERS = [
