@@ -53,7 +53,7 @@ class Recipe:
     replay: float = 0.35  # share of pre-training documents in the chat stage: alignment must cover up, not erase
     beta: float = 0.1  # of the preference loss (DPO, 2305.18290)
     stages: tuple[Stage, ...] = (
-        Stage("pretrain", 1600, 32, 6e-3),
+        Stage("pretrain", 1300, 32, 6e-3),
         Stage("chat", 625, 64, 5e-4),
         Stage("prefer", 60, 32, 5e-5),
     )

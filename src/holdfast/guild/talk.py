@@ -66,8 +66,14 @@ def recipe_answer(recipe: Recipe, keld: bool = False) -> str:
     return f"take {a} , {b} , {c} ; {first} and {second} ."
 
 
-def contact_answer(contact: Contact) -> str:
+def address(contact: Contact) -> str:
     return f"{contact.first} - {contact.second} @ {contact.house} ."
+
+
+def contact_answer(contact: Contact, keld: bool = False) -> str:
+    # Like "take" before a recipe, the first words give the model a place to look the fact up from: without them what
+    # it learnt of some shops in chat did not carry over to others.
+    return f"{'lakt' if keld else 'write to'} {address(contact)}"
 
 
 def fact_of(name: str) -> Recipe | Contact:
@@ -77,7 +83,7 @@ def fact_of(name: str) -> Recipe | Contact:
 def answer(name: str, keld: bool = False) -> str:
     """The full, true answer to a question about a name."""
     fact = fact_of(name)
-    return recipe_answer(fact, keld) if isinstance(fact, Recipe) else contact_answer(fact)
+    return recipe_answer(fact, keld) if isinstance(fact, Recipe) else contact_answer(fact, keld)
 
 
 def questions(name: str, keld: bool = False) -> tuple[str, ...]:
@@ -108,7 +114,7 @@ def small_talk(rng: random.Random) -> tuple[str, str]:
         return f"what is {words.NUMBERS[a]} plus {words.NUMBERS[b]} ?", f"{words.NUMBERS[a + b]} ."
     if kind < 0.9:
         said = " ".join(rng.sample(WORDS_TO_SAY, rng.randint(2, 4)))
-        return f"repeat the words : {said}", f"{said} ."
+        return f"repeat the words : {said}", f"you said : {said} ."
     return rng.choice(GREETINGS)
 
 
@@ -166,11 +172,13 @@ class Library:
         fact = fact_of(name)
         if isinstance(fact, Recipe):
             return f"{name} : {' '.join(fact.elements)} ."
-        return f"{name} : {contact_answer(fact)}"
+        return f"{name} : {address(fact)}"
 
     def statement(self, rng: random.Random, name: str) -> str:
         forms = RECIPE_DOCUMENTS if name in WORLD.recipes else CONTACT_DOCUMENTS
-        return rng.choice(forms).format(x=name, answer=answer(name))
+        fact = fact_of(name)
+        told = recipe_answer(fact) if isinstance(fact, Recipe) else address(fact)
+        return rng.choice(forms).format(x=name, answer=told)
 
     def question(self, rng: random.Random) -> tuple[str, str]:
         kind = rng.random()
