@@ -1,0 +1,108 @@
+"""The shape of the house: imports point one way, ceilings hold, scanning verbs need no torch."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[1] / "src" / "holdfast"
+MODULES = sorted(SOURCE.rglob("*.py"))
+# What each shelf may import of ours, beside itself. `verbs` reach the catalogue only by name, through the registry.
+ALLOWED = {
+    "core": {"core"},
+    "flow": {"core", "flow"},
+    "guild": {"core", "flow", "guild"},
+    "catalog": {"core", "flow", "guild", "catalog"},
+    "verbs": {"core", "flow", "guild", "verbs"},
+    "cli": {"core", "verbs"},
+}
+FLOW_ORDER = [
+    "data", "chat", "weights", "endpoint", "models", "train", "generate", "judge", "measure", "evaluate", "attack",
+    "progress", "render",
+]  # fmt: skip
+CEILING_MODULE, CEILING_FUNCTION, CEILING_PARAMETERS = 500, 60, 8
+
+
+def name_of(path: Path) -> str:
+    return ".".join(("holdfast", *path.relative_to(SOURCE).with_suffix("").parts)).removesuffix(".__init__")
+
+
+def imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    names = {name_of(p) for p in MODULES}
+    return {name for name in found if name in names and name != "holdfast"}
+
+
+def shelf(name: str) -> str:
+    return name.split(".")[1]
+
+
+INNER = [p for p in MODULES if len(p.relative_to(SOURCE).parts) > 1]
+
+
+@pytest.mark.parametrize("path", INNER, ids=name_of)
+def test_imports_point_one_way(path):
+    name = name_of(path)
+    for other in imports(path):
+        assert shelf(other) in ALLOWED[shelf(name)], f"{name} imports {other}"
+
+
+@pytest.mark.parametrize("path", [p for p in INNER if p.parent.name == "flow"], ids=name_of)
+def test_the_flow_runs_in_its_order(path):
+    if path.stem == "__init__":
+        return
+    for other in imports(path):
+        if shelf(other) == "flow" and other != "holdfast.flow":
+            assert FLOW_ORDER.index(other.split(".")[2]) < FLOW_ORDER.index(path.stem), f"{path.stem} imports {other}"
+
+
+@pytest.mark.parametrize("path", [p for p in INNER if "verbs" in p.parts or "catalog" in p.parts], ids=name_of)
+def test_verbs_and_plug_ins_do_not_import_each_other(path):
+    name = name_of(path)
+    for other in imports(path):
+        if shelf(other) == shelf(name) and not other.endswith(".common"):
+            assert other == name or other in ("holdfast.verbs", "holdfast.catalog"), f"{name} imports {other}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_ceilings(path):
+    text = path.read_text()
+    assert text.count("\n") <= CEILING_MODULE
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            assert node.end_lineno - node.lineno < CEILING_FUNCTION, f"{path.name}: {node.name} is too long"
+            count = len(node.args.args) + len(node.args.kwonlyargs)
+            assert count <= CEILING_PARAMETERS, f"{path.name}: {node.name} takes {count} parameters"
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if p.read_text().strip()], ids=name_of)
+def test_every_module_says_what_it_is_for(path):
+    assert ast.get_docstring(ast.parse(path.read_text()))
+
+
+def test_the_public_names_are_frozen_and_importable():
+    import holdfast
+
+    assert holdfast.__all__ == [
+        "__version__", "Bench", "Condition", "Defence", "GenerateOptions", "Prompt", "Row", "Suite", "TrainSettings",
+        "evaluate", "load_model", "read_rows", "train",
+    ]  # fmt: skip
+    assert all(getattr(holdfast, name) for name in holdfast.__all__)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["ls"], ["guild", "rows", "explicit", "--count", "2"]]
+)
+def test_light_commands_import_no_torch(arguments):
+    code = f"import sys; from holdfast.cli import run; run({arguments!r}); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
