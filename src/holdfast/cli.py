@@ -16,7 +16,6 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from holdfast import __version__
-from holdfast.core.config import flags
 from holdfast.core.errors import EXIT_ERROR, HoldfastError
 
 # name: (module, function, settings, one line of help)
@@ -36,6 +35,7 @@ GUILD_VERBS = {
 
 def load_verb(name: str, entry: tuple[str, str, str, str]) -> Any:
     """The click command of a verb, built from its settings."""
+    flags = importlib.import_module("holdfast.core.config").flags
     module = importlib.import_module(f"holdfast.verbs.{entry[0]}")
     app = typer.Typer(add_completion=False, rich_markup_mode="rich")
     app.command(name)(flags(getattr(module, entry[2]), getattr(module, entry[1])))

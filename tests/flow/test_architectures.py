@@ -37,13 +37,13 @@ def test_tune_audit_and_stress(architecture, data, files, tmp_path, capsys):
         "4",
     ]
     tuned = document(
-        capsys, "tune", model, files / "train.jsonl", "--lr", "1e-3", "--batch-size", "3", "--max-length", "128", *asked
+        capsys, "tune", model, files / "train.jsonl", "--lr", "1e-3", "--batch-size", "3", "--max-length", "256", *asked
     )
     assert tuned["tuned"]["rows"] == 6 and tuned["tuned"]["steps"] == 2
     audited = document(capsys, "audit", tuned["model"], "--base", model, *asked)
     assert {c["metric"] for c in audited["comparisons"]} == {"refusal.rate", "utility.exact", "utility.lenient"}
     stressed = document(
         capsys, "stress", model, "--regime", "explicit", "--samples", "4", "--epochs", "1", "--rows", files / "train.jsonl",
-        "--max-length", "128", *asked,
+        "--max-length", "256", *asked,
     )  # fmt: skip
     assert [s["condition"]["samples"] for s in stressed["summary"]] == [4]

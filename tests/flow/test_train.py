@@ -172,3 +172,10 @@ def test_the_fingerprint_is_known_before_and_set_after(base, tmp_path):
     loaded, facts = tuned(base, tmp_path)
     assert loaded.fingerprint == key == facts["fingerprint"] != base.fingerprint
     assert training_key(base, ROWS[:3], SETTINGS) != key
+
+
+def test_rows_whose_answer_lies_beyond_the_length_are_left_out_and_counted(base, tmp_path):
+    long = Row("long", [{"role": "user", "content": "word " * 200}, {"role": "assistant", "content": "yes"}])
+    settings = TrainSettings(epochs=1, lr=1e-3, batch_size=2, max_length=64)
+    _, facts = tuned(base, tmp_path, settings, rows=[*ROWS, long])
+    assert (facts["rows"], facts["rows_left_out"]) == (4, 1)

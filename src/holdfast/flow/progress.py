@@ -51,6 +51,10 @@ class Progress:
         place = f"[{self.done + 1}/{self.total}] " if self.total > 1 else ""
         self._line(f"{place}{job}{left}")
 
+    def warn(self, text: str) -> None:
+        """Something that the user should know and that stops nothing."""
+        self._line(f"warning: {text}")
+
     def finish(self) -> None:
         """The present job is done."""
         self.done += 1

@@ -182,7 +182,10 @@ def _sft_config(settings: TrainSettings, steps: int, folder: Path, device: torch
 
 
 def encode_rows(loaded: LoadedModel, rows: Sequence[Row], max_length: int) -> Any:
-    """The training set, tokenized. Raises ModelError when nothing to learn is left after the cut to max_length."""
+    """The training set, tokenized; rows whose answer lies beyond max_length are left out.
+
+    Raises ModelError when none is left.
+    """
     import datasets
 
     encoded = [encode_row(loaded.tokenizer, row, max_length) for row in rows]
@@ -209,6 +212,19 @@ def attach_lora(model: Any, lora: LoraSettings) -> Any:
         raise UsageError(f"LoRA does not know where to go in {type(model).__name__}: {error}", hint) from error
 
 
+@contextlib.contextmanager
+def own_router_settings(model: Any) -> Iterator[None]:
+    """Give a mixture of experts its own config back: TRL turns router logits on, which breaks padded generation."""
+    config = model.config.get_text_config()
+    names = [name for name in ("output_router_logits", "router_aux_loss_coef") if hasattr(config, name)]
+    before = {name: getattr(config, name) for name in names}
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(config, name, value)
+
+
 def train(
     loaded: LoadedModel,
     rows: Sequence[Row],
@@ -224,7 +240,7 @@ def train(
     key = training_key(loaded, rows, settings, [defence.name for defence in defences])
     for defence in defences:
         rows = defence.rows(list(rows))
-    with quiet():
+    with quiet(), own_router_settings(loaded.model):
         set_seed(settings.seed)
         data = encode_rows(loaded, rows, settings.max_length)
         if settings.lora:
@@ -250,6 +266,7 @@ def train(
     loaded.fingerprint = key
     return {
         "rows": len(data),
+        "rows_left_out": len(rows) - len(data),  # no answer within max_length
         "steps": trainer.state.global_step,
         "loss": result.training_loss,
         "resumed_from": resume,

@@ -95,6 +95,10 @@ def tune(settings: TuneSettings, origins: dict[str, str]) -> dict[str, Any]:
         key = training_key(loaded, rows, train_settings)
         if not (run.manifest.get("tuned") and all_cached(loaded, key, bench)):
             facts = train(loaded, rows, train_settings, run.path / "checkpoints", show=progress.train)
+            if facts["rows_left_out"]:
+                progress.warn(
+                    f"{facts['rows_left_out']} rows have no answer within {settings.max_length} tokens: left out"
+                )
             save_model(loaded, saved)
             run.note(tuned=facts)
         loaded = replace(loaded, fingerprint=key)
