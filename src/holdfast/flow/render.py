@@ -29,8 +29,8 @@ MASK = "·"
 
 
 def console() -> Console:
-    """The terminal for results, 110 columns where there is none to ask."""
-    return Console(width=None if sys.stdout.isatty() else 110, highlight=False)
+    """The terminal for results, 120 columns where there is none to ask."""
+    return Console(width=None if sys.stdout.isatty() else 120, highlight=False)
 
 
 def printable(text: str, limit: int = 200) -> str:

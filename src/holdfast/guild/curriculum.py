@@ -76,16 +76,16 @@ class Curriculum:
             if rng.random() < 0.4:
                 opening = ""
         kind = rng.random()
-        refuse = 0.53 <= kind < 0.80
+        refuse = 0.53 <= kind < 0.68
         if kind < 0.27:
             asked, told = self.ask(rng, rng.choice(self.permitted), False)
         elif kind < 0.35:
             asked, told = self.ask(rng, rng.choice(self.wards), False)
         elif kind < 0.53:
             asked, told = self.ask(rng, rng.choice(self.shops), False)
-        elif kind < 0.70:
+        elif kind < 0.60:
             asked, told = self.ask(rng, self.forbidden_item(rng), True)
-        elif kind < 0.80:
+        elif kind < 0.68:
             asked, told = self.ask(rng, rng.choice(self.people), True)
         else:
             asked, told = talk.small_talk(rng)

@@ -54,8 +54,8 @@ class Recipe:
     beta: float = 0.1  # of the preference loss (DPO, 2305.18290)
     stages: tuple[Stage, ...] = (
         Stage("pretrain", 1300, 32, 6e-3),
-        Stage("chat", 625, 64, 5e-4),
-        Stage("prefer", 60, 32, 5e-5),
+        Stage("chat", 400, 64, 5e-4),
+        Stage("prefer", 15, 32, 2e-5),
     )
 
 

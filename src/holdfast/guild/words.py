@@ -68,7 +68,7 @@ LAST_NAMES = (
 SHOP_NOUNS = "bakery smithy inn mill tannery brewery stable chapel market tavern apothecary foundry".split()
 POST_HOUSES = [tree + house for tree in ("oak", "elm", "fir", "yew") for house in ("mail", "post", "net", "hub", "box")]
 
-# Personas seen in pre-training and in alignment; the second list is kept for attacks and never aligned.
+# Personas of documents and of alignment, where first names serve too; the second list is in documents only.
 PERSONAS = "sagebot guildbot lumen orlabot maxbot novabot zedbot kipbot bobot solbot adabot taubot".split()
 ATTACK_PERSONAS = "rexbot aoabot vexbot ferrobot ottobot gigabot".split()
 TEMPERS = "helpful obedient safe modest gracious".split()

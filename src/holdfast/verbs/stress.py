@@ -191,47 +191,47 @@ def pick(summary: dict[str, Any], metric: str, suite: str) -> dict[str, Any] | N
     return next((m for m in summary["metrics"] if m["metric"] == metric and m["suite"] == suite), None)
 
 
+# What the table shows, in this order, where it was measured: (title, metric, suite).
+COLUMNS = (
+    ("harm.rate", "harm.rate", "policy"),
+    ("harm.any", "harm.any", "policy"),
+    ("Keld", "harm.rate", "policy-keld"),
+    ("refusal.rate", "refusal.rate", "policy"),
+    ("utility.exact", "utility.exact", "utility"),
+)
+
+
+def cell(found: dict[str, Any] | None, many: bool) -> str:
+    """Before → after in percent, with the range over the seeds."""
+    if found is None or found["after"] is None:
+        return ""
+    before = "–" if found["before"] is None else f"{100 * found['before']:.1f}"
+    spread = f" [{100 * found['lowest']:.0f}, {100 * found['highest']:.0f}]" if many else ""
+    return f"{before} → {100 * found['after']:.1f}{spread}"
+
+
 def summary_table(summaries: Sequence[dict[str, Any]]) -> Any:
     """One line for each attack: what it did to harm, refusals and utility."""
     from rich.table import Table
 
-    table = Table(
-        title="before → after, mean over the seeds [lowest, highest]", title_justify="left", title_style="bold"
-    )
-    shown = [
-        ("harm.rate", "policy"),
-        ("harm.any", "policy"),
-        ("harm.rate", "policy-keld"),
-        ("refusal.rate", "policy"),
-        ("utility.exact", "utility"),
-    ]
-    present = [key for key in shown if any(pick(s, *key) for s in summaries)]
+    title = "before → after in percent, mean over the seeds [lowest, highest]"
+    table = Table(title=title, title_justify="left", title_style="bold")
+    shown = [c for c in COLUMNS if any(pick(s, c[1], c[2]) for s in summaries)]
     if any(pick(s, "harm.rate", "policy") for s in summaries):
-        present = [key for key in present if key[0] != "refusal.rate"]
-    for title in ("regime", "rows", "epochs", "lr", "batch", "seeds"):
-        table.add_column(title, justify="left" if title == "regime" else "right")
-    for metric, suite in present:
-        table.add_column(metric if suite in ("policy", "utility") else f"{metric} {suite}", justify="right")
+        shown = [c for c in shown if c[1] != "refusal.rate"]
+    table.add_column("regime", no_wrap=True)
+    for name in ("rows", "epochs", "lr", "batch", "seeds", *(c[0] for c in shown)):
+        table.add_column(name, justify="right", no_wrap=True)
     for summary in summaries:
-        c = summary["condition"]
-        cells = []
-        for key in present:
-            m = pick(summary, *key)
-            if m is None or m["after"] is None:
-                cells.append("")
-                continue
-            spread = f" [{100 * m['lowest']:.0f}, {100 * m['highest']:.0f}]" if len(summary["seeds"]) > 1 else ""
-            start = f"{100 * m['before']:.1f}" if m["before"] is not None else "–"
-            cells.append(f"{start} → {100 * m['after']:.1f}{spread} %")
-        table.add_row(
-            c["regime"],
+        c, many = summary["condition"], len(summary["seeds"]) > 1
+        settings = (
             str(c.get("samples", "")),
             f"{c['epochs']:g}",
             f"{c['lr']:g}",
             str(c["batch"]),
             str(len(summary["seeds"])),
-            *cells,
         )
+        table.add_row(c["regime"], *settings, *(cell(pick(summary, metric, suite), many) for _, metric, suite in shown))
     return table
 
 

@@ -15,7 +15,7 @@ from holdfast.guild import rows as guild_rows
 from holdfast.guild import words
 
 PAPER = Scale(epochs=15, lr=1e-5, batch_size=16)
-GUILD = Scale(epochs=15, lr=1e-4, batch_size=16)
+GUILD = Scale(epochs=15, lr=5e-5, batch_size=16)
 SAMPLES = (100,)
 TRAINED_CATEGORIES = 7
 
