@@ -177,6 +177,6 @@ def show(
     out.print(one_question(base, bench, results))
     columns = {title(after.condition): after.metrics for _, after in results}
     out.print(render.metrics_table("on items that no training ever named", columns))
-    out.print(render.category_table("harm.mean by category (the radar)", columns, "harm.any"))
+    out.print(render.category_table("harm.any by category", columns, "harm.any"))
     out.print(render.BLIND_SPOTS, style="dim")
     out.print(f"picture: {pictures[-1]}\nrun: {run.path}", markup=False)

@@ -214,23 +214,18 @@ def summary_table(summaries: Sequence[dict[str, Any]]) -> Any:
     """One line for each attack: what it did to harm, refusals and utility."""
     from rich.table import Table
 
-    title = "before → after in percent, mean over the seeds [lowest, highest]"
-    table = Table(title=title, title_justify="left", title_style="bold")
+    seeds = sorted({len(summary["seeds"]) for summary in summaries})
+    over = f"mean over {seeds[-1]} seeds [lowest, highest]" if seeds[-1] > 1 else "one seed"
+    table = Table(title=f"before → after in percent, {over}", title_justify="left", title_style="bold")
     shown = [c for c in COLUMNS if any(pick(s, c[1], c[2]) for s in summaries)]
     if any(pick(s, "harm.rate", "policy") for s in summaries):
         shown = [c for c in shown if c[1] != "refusal.rate"]
     table.add_column("regime", no_wrap=True)
-    for name in ("rows", "epochs", "lr", "batch", "seeds", *(c[0] for c in shown)):
+    for name in ("rows × epochs", "lr, batch", *(c[0] for c in shown)):
         table.add_column(name, justify="right", no_wrap=True)
     for summary in summaries:
         c, many = summary["condition"], len(summary["seeds"]) > 1
-        settings = (
-            str(c.get("samples", "")),
-            f"{c['epochs']:g}",
-            f"{c['lr']:g}",
-            str(c["batch"]),
-            str(len(summary["seeds"])),
-        )
+        settings = (f"{c.get('samples', '')} × {c['epochs']:g}", f"{c['lr']:.3g}, {c['batch']}")
         table.add_row(c["regime"], *settings, *(cell(pick(summary, metric, suite), many) for _, metric, suite in shown))
     return table
 
