@@ -171,7 +171,7 @@ def fails(capsys, *arguments, says, code=2):
 def test_unknown_words_are_refused_with_the_nearest(capsys):
     assert "`explicit`" in fails(capsys, "stress", "guild", "--regime", "explicti", says="unknown regime `explicti`")
     fails(capsys, "audit", "guild", "--bogus", says="--bogus")
-    fails(capsys, "audit", "guild", "--limit", "many", says="many")
+    fails(capsys, "audit", "guild", "--limit", "many", says="--limit")
     fails(capsys, "audit", "guild", "--suite", "policee", says="no suite `policee`")
     fails(capsys, "audit", "guild", "--judge", "orakel", says="unknown judge `orakel`")
     fails(capsys, "audit", says="--model")
