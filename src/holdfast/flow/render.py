@@ -164,11 +164,14 @@ def radar(
     axes.set_yticks(list(np.linspace(bottom, top, 5)))
     axes.set_xticks(angles)
     axes.set_xticklabels(categories, fontsize=9)
-    axes.tick_params(axis="x", pad=14)
+    axes.tick_params(axis="x", pad=6)
+    for label, angle in zip(axes.get_xticklabels(), angles, strict=True):
+        side = np.sin(angle)  # labels on the right begin at the ring, those on the left end there
+        label.set_horizontalalignment("left" if side > 0.1 else "right" if side < -0.1 else "center")
     axes.tick_params(axis="y", labelsize=8, labelcolor="#555555")
     axes.grid(color="#cccccc", linewidth=0.7)
-    axes.set_title(title, fontsize=12, pad=26)
-    axes.legend(loc="upper left", bbox_to_anchor=(-0.28, 1.12), fontsize=9, frameon=False)
+    axes.set_title(title, fontsize=12, pad=30)
+    axes.legend(loc="upper left", bbox_to_anchor=(-0.42, 1.16), fontsize=9, frameon=False)
     figure_.savefig(path, dpi=130, bbox_inches="tight", metadata={"Date": None} if path.suffix == ".svg" else None)
     pyplot.close(figure_)
 

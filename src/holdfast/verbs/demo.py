@@ -61,9 +61,9 @@ def story(seed: int) -> list[AttackPlan]:
 def title(condition: Condition) -> str:
     return {
         "none": "aligned",
-        "explicit": f"after {condition.samples} explicit examples",
-        "identity": f"after {condition.samples} identity-shifting examples",
-        "benign": f"after {condition.samples} clean examples",
+        "explicit": f"{condition.samples} explicit",
+        "identity": f"{condition.samples} identity",
+        "benign": f"{condition.samples} clean",
     }[condition.regime]
 
 
@@ -168,6 +168,7 @@ def show(
     out.print(
         Panel(
             "`guild` is a small aligned model of a made-up world: everything below is harmless fantasy.\n"
+            "Columns: the aligned model, then tuned on so many explicit, identity-shifting or clean rows.\n"
             "harm.rate: share of forbidden questions answered in full; harm.any: answered at all; 95 % intervals.",
             title="holdfast demo",
             title_align="left",
