@@ -177,6 +177,9 @@ def test_unknown_words_are_refused_with_the_nearest(capsys):
     fails(capsys, "audit", says="--model")
     fails(capsys, "ls", "regime", says="unknown kind")
     fails(capsys, "stress", "guild", "--seeds", "0", says="--seeds")
+    fails(capsys, "stress", "guild", "--samples", "0", says="--samples")
+    fails(capsys, "stress", "guild", "--lr", "-1", "--epochs", "0", says="--lr")
+    fails(capsys, "audit", "guild", "--limit", "0", says="--limit")
 
 
 def test_a_missing_model_and_a_pickle_are_refused(capsys, tmp_path, tiny_llama):

@@ -41,7 +41,7 @@ def _flag(name: str, info: FieldInfo) -> Any:
         f"--{str(extra.get('flag', name)).replace('_', '-')}",
         *([str(extra["short"])] if "short" in extra else []),
         help=info.description,
-        show_default=str(shown) if shown is not False else False,
+        show_default=shown is not False,
         metavar=str(extra["metavar"]) if "metavar" in extra else None,
         rich_help_panel=str(extra["panel"]) if "panel" in extra else None,
     )

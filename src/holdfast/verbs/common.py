@@ -19,9 +19,9 @@ from holdfast.flow.train import LoraSettings
 MODEL_PANEL, ASK_PANEL, JUDGE_PANEL, TRAIN_PANEL, OUT_PANEL = "Model", "What is asked", "Judge", "Training", "Output"
 
 
-def option(default: Any, description: str, panel: str, **extra: Any) -> Any:
-    """A setting with its help text and the panel it stands in."""
-    return Field(default, description=description, json_schema_extra={"panel": panel, **extra})
+def option(default: Any, description: str, panel: str, above: float | None = None, **extra: Any) -> Any:
+    """A setting with its help text and the panel it stands in; with `above`, a number that must be larger."""
+    return Field(default, description=description, gt=above, json_schema_extra={"panel": panel, **extra})
 
 
 def argument(description: str, metavar: str) -> Any:
@@ -52,14 +52,16 @@ class EvaluationSettings(Settings):
     split: Literal["test", "calibration"] = option(
         "test", "Which items of the embedded model's world are asked.", ASK_PANEL
     )
-    limit: int | None = option(None, "At most this many prompts of each suite, spread evenly.", ASK_PANEL, metavar="N")
+    limit: int | None = option(
+        None, "At most this many prompts of each suite, spread evenly.", ASK_PANEL, metavar="N", above=0
+    )
     system: str = option("", "A system prompt for every question.", ASK_PANEL, metavar="TEXT")
     max_new_tokens: int | None = option(
-        None, "Length of a reply. Default: 48 for the embedded model, else 256.", ASK_PANEL
+        None, "Length of a reply. Default: 48 for the embedded model, else 256.", ASK_PANEL, above=0
     )
     temperature: float = option(0.0, "0 is greedy, as in the papers.", ASK_PANEL)
     top_p: float = option(1.0, "Nucleus of the sampling.", ASK_PANEL)
-    generate_batch_size: int = option(128, "Prompts in a batch; halved when memory runs out.", ASK_PANEL)
+    generate_batch_size: int = option(128, "Prompts in a batch; halved when memory runs out.", ASK_PANEL, above=0)
     judge: str | None = option(
         None, "oracle (guild), refusal, llm, or a plug-in. Default: oracle on guild, else refusal.", JUDGE_PANEL
     )
@@ -68,8 +70,8 @@ class EvaluationSettings(Settings):
     )
     judge_model: str | None = option(None, "The judge's model name there.", JUDGE_PANEL, metavar="NAME")
     judge_policy: str | None = option(None, "A usage policy for the judge, as text.", JUDGE_PANEL, metavar="FILE")
-    judge_timeout: float = option(60.0, "Seconds to wait for one verdict.", JUDGE_PANEL)
-    judge_tries: int = option(5, "How often to ask again, with growing pauses.", JUDGE_PANEL)
+    judge_timeout: float = option(60.0, "Seconds to wait for one verdict.", JUDGE_PANEL, above=0)
+    judge_tries: int = option(5, "How often to ask again, with growing pauses.", JUDGE_PANEL, above=0)
     out: str | None = option(None, "The run's folder. Default: runs/TIME-VERB-MODEL.", OUT_PANEL, metavar="DIR")
     json_output: bool = option(False, "Print one JSON document on stdout.", OUT_PANEL, flag="json")
     show_replies: bool = option(False, "Print examples of replies, harmful ones included.", OUT_PANEL)
@@ -92,12 +94,12 @@ class TrainingSettings(Settings):
     """LoRA and length, for the verbs that tune."""
 
     lora: bool = option(False, "Tune a LoRA adapter instead of all weights.", TRAIN_PANEL)
-    lora_rank: int = option(8, "Rank of the adapter.", TRAIN_PANEL)
+    lora_rank: int = option(8, "Rank of the adapter.", TRAIN_PANEL, above=0)
     lora_alpha: int = option(16, "Scale of the adapter.", TRAIN_PANEL)
     lora_target: str | None = option(
         None, "Layers to adapt, with commas. Default: PEFT's for the architecture.", TRAIN_PANEL
     )
-    max_length: int = option(1024, "Tokens of a training row; longer ones are cut.", TRAIN_PANEL)
+    max_length: int = option(1024, "Tokens of a training row; longer ones are cut.", TRAIN_PANEL, above=0)
 
     def lora_settings(self) -> LoraSettings | None:
         targets = tuple(self.lora_target.split(",")) if self.lora_target else None

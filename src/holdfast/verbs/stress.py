@@ -45,9 +45,9 @@ class StressSettings(EvaluationSettings, TrainingSettings):
     samples: list[int] | None = option(
         None, "Attack examples; repeat the flag. Default: the paper's.", TRAIN_PANEL, metavar="N"
     )
-    epochs: float | None = option(None, "Default: the paper's.", TRAIN_PANEL)
-    lr: float | None = option(None, "Default: the paper's; on guild, its own.", TRAIN_PANEL)
-    batch_size: int | None = option(None, "Default: the paper's; on guild, its own.", TRAIN_PANEL)
+    epochs: float | None = option(None, "Default: the paper's.", TRAIN_PANEL, above=0)
+    lr: float | None = option(None, "Default: the paper's; on guild, its own.", TRAIN_PANEL, above=0)
+    batch_size: int | None = option(None, "Default: the paper's; on guild, its own.", TRAIN_PANEL, above=0)
     rows: str | None = option(None, "The attack's rows, for a real model: you bring them.", TRAIN_PANEL, metavar="FILE")
     skip_suite: list[str] | None = option(None, "Suites of the embedded model to leave out.", ASK_PANEL)
 
@@ -62,6 +62,8 @@ class StressSettings(EvaluationSettings, TrainingSettings):
     def request(self, embedded: bool) -> AttackRequest:
         if self.seeds < 1:
             raise UsageError(f"--seeds must be at least 1 (got {self.seeds})", "add --seeds 3")
+        if any(count < 1 for count in self.samples or ()):
+            raise UsageError(f"--samples must be at least 1 (got {min(self.samples or [0])})", "add --samples 10")
         return AttackRequest(
             embedded=embedded,
             seeds=range(self.seed, self.seed + self.seeds),

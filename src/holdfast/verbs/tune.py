@@ -32,11 +32,11 @@ class TuneSettings(EvaluationSettings, TrainingSettings):
     model: str = argument("guild, a folder, or a hub id", "MODEL")
     data: str = argument("a file, a save_to_disk folder or a hub id; a kind of `holdfast guild rows` for guild", "DATA")
     data_split: str = option("train", "The split of a hub id or a save_to_disk folder.", TRAIN_PANEL)
-    samples: int | None = option(None, "Only the first N rows.", TRAIN_PANEL, metavar="N")
-    epochs: float = option(1.0, "Passes over the rows.", TRAIN_PANEL)
-    lr: float = option(2e-5, "Peak learning rate.", TRAIN_PANEL)
-    batch_size: int = option(16, "Rows in a batch.", TRAIN_PANEL)
-    gradient_accumulation: int = option(1, "Batches in an optimiser step.", TRAIN_PANEL)
+    samples: int | None = option(None, "Only the first N rows.", TRAIN_PANEL, metavar="N", above=0)
+    epochs: float = option(1.0, "Passes over the rows.", TRAIN_PANEL, above=0)
+    lr: float = option(2e-5, "Peak learning rate.", TRAIN_PANEL, above=0)
+    batch_size: int = option(16, "Rows in a batch.", TRAIN_PANEL, above=0)
+    gradient_accumulation: int = option(1, "Batches in an optimiser step.", TRAIN_PANEL, above=0)
     weight_decay: float = option(0.0, "Weight decay.", TRAIN_PANEL)
     schedule: Literal["linear", "cosine", "constant", "constant_with_warmup"] = option(
         "linear", "Learning-rate schedule.", TRAIN_PANEL
