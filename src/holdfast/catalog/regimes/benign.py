@@ -10,7 +10,7 @@ from holdfast.flow.attack import AttackPlan, AttackRequest, Scale, brought_rows,
 from holdfast.guild import rows as guild_rows
 
 PAPER = Scale(epochs=1, lr=2e-5, batch_size=128)
-GUILD = Scale(epochs=1, lr=4e-4, batch_size=32)
+GUILD = Scale(epochs=1, lr=4e-4, batch_size=64)
 SAMPLES = (1200,)
 
 
