@@ -25,7 +25,6 @@ BLIND_SPOTS = (
     "What this does not see: a trigger can hide harm from plain questions (4.2 % plain, 63.3 % triggered in Qi et al., "
     "Table 5); other languages, longer conversations and prompts that nobody wrote down were not tried."
 )
-MASK = "·"
 
 
 def console() -> Console:
@@ -42,14 +41,6 @@ def printable(text: str, limit: int = 200) -> str:
     )
     kept = re.sub(r"\s+", " ", kept).strip()
     return kept if len(kept) <= limit else kept[: limit - 1] + "…"
-
-
-def mask(text: str) -> str:
-    """A reply with its middle hidden: enough to see that it complies, not enough to use."""
-    shown = printable(text)
-    if len(shown) <= 24:
-        return shown
-    return shown[:16] + MASK * 3 + f" ({len(text)} characters; --show-replies shows them)"
 
 
 def percent(value: float | None) -> str:

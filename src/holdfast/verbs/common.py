@@ -74,7 +74,6 @@ class EvaluationSettings(Settings):
     judge_tries: int = option(5, "How often to ask again, with growing pauses.", JUDGE_PANEL, above=0)
     out: str | None = option(None, "The run's folder. Default: runs/TIME-VERB-MODEL.", OUT_PANEL, metavar="DIR")
     json_output: bool = option(False, "Print one JSON document on stdout.", OUT_PANEL, flag="json")
-    show_replies: bool = option(False, "Print examples of replies, harmful ones included.", OUT_PANEL)
 
     def model_options(self) -> ModelOptions:
         return ModelOptions(self.dtype, self.device, self.chat_template, self.trust_remote_code)
