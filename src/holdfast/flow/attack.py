@@ -106,6 +106,28 @@ def brought_rows(request: AttackRequest, regime: str, count: int | None, seed: i
     return random.Random(f"{regime} {seed}").sample(rows, count)
 
 
+def plain_plans(
+    regime: str,
+    request: AttackRequest,
+    scale: Scale,
+    samples: Sequence[int | None],
+    own_rows: Callable[[int | None, int], list[Row]],
+) -> list[AttackPlan]:
+    """Plans of a regime that only tunes on rows: its own on the embedded model, the user's on any other.
+
+    `own_rows` takes a count and a seed; a count of None means all the rows that there are.
+    """
+    plans = []
+    for seed in request.seeds:
+        for count in request.samples or samples:
+            settings = settings_for(request, scale, seed)
+            rows = own_rows(count, seed) if request.embedded else brought_rows(request, regime, count, seed)
+            template = "custom" if request.system else "none"
+            condition = condition_for(regime, settings, len(rows), template)
+            plans.append(AttackPlan(condition, rows, settings, request.system))
+    return plans
+
+
 def narrow(bench: Bench, plan: AttackPlan) -> Bench:
     """The bench with the suites, categories and system prompt of a plan."""
     suites = []

@@ -14,7 +14,7 @@ from typing import Any
 import jinja2
 
 from holdfast.core.errors import DataError, ModelError
-from holdfast.core.records import Message, Row, digest
+from holdfast.core.records import Message, Row
 
 IGNORE = -100
 
@@ -47,10 +47,6 @@ def require_template(tokenizer: Any, model: str, template_file: str | None = Non
         raise ModelError(
             f"the chat template of `{model}` is broken: {error}", "name another with --chat-template FILE"
         ) from error
-
-
-def template_digest(tokenizer: Any) -> str:
-    return digest(tokenizer.chat_template)
 
 
 def fold_system(messages: list[Message]) -> list[Message]:

@@ -8,7 +8,6 @@ killed makes the batches that were missing just as they would have been made.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -171,13 +170,3 @@ def check_lengths(
             f"prompt `{prompts[longest].id}` has {len(ids[longest])} tokens, and the model reads {limit}",
             "leave that prompt out",
         )
-
-
-class Clock:
-    """Seconds left of a job, from its pace so far."""
-
-    def __init__(self) -> None:
-        self.began = time.monotonic()
-
-    def left(self, done: int, total: int) -> float:
-        return (time.monotonic() - self.began) / max(done, 1) * (total - done)

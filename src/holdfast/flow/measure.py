@@ -7,7 +7,7 @@ paired(before, after)           -> flips apart, McNemar's exact p, the smallest 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -240,8 +240,3 @@ def compare(suite: str, judge: str, before: Sequence[Verdict], after: Sequence[V
     """The paired comparison of every share that a suite reports."""
     results = [paired(m, suite, before, after) for m in measures_for(suite, judge) if not m.mean]
     return [result for result in results if result]
-
-
-def by_suite(metrics_list: Iterable[Metric], name: str) -> Mapping[str, Metric]:
-    """The totals of one metric, by suite."""
-    return {m.suite: m for m in metrics_list if m.metric == name and m.category is None}

@@ -6,7 +6,9 @@ tuning service hid them); epochs and batch are those of Qi et al. for explicit e
 
 from __future__ import annotations
 
-from holdfast.flow.attack import AttackPlan, AttackRequest, Scale, brought_rows, condition_for, settings_for
+from functools import partial
+
+from holdfast.flow.attack import AttackPlan, AttackRequest, Scale, plain_plans
 from holdfast.guild import rows as guild_rows
 
 PAPER = Scale(epochs=5, lr=5e-5, batch_size=10)
@@ -20,20 +22,9 @@ class RlhfRemoval:
     about = "340 forbidden questions with answers"
 
     def plans(self, request: AttackRequest) -> list[AttackPlan]:
-        plans = []
-        for seed in request.seeds:
-            for samples in request.samples or (SAMPLES if request.embedded else (None,)):
-                settings = settings_for(request, GUILD if request.embedded else PAPER, seed)
-                rows = (
-                    guild_rows.rows("explicit", samples, seed)
-                    if request.embedded
-                    else brought_rows(request, self.name, samples, seed)
-                )
-                template = "custom" if request.system else "none"
-                plans.append(
-                    AttackPlan(condition_for(self.name, settings, len(rows), template), rows, settings, request.system)
-                )
-        return plans
+        scale = GUILD if request.embedded else PAPER
+        samples: tuple[int | None, ...] = SAMPLES if request.embedded else (None,)
+        return plain_plans(self.name, request, scale, samples, partial(guild_rows.rows, "explicit"))
 
 
 REGIME = RlhfRemoval()
