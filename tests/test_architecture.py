@@ -21,8 +21,8 @@ ALLOWED = {
     "cli": {"core", "verbs"},
 }
 FLOW_ORDER = [
-    "data", "chat", "weights", "endpoint", "models", "train", "generate", "judge", "measure", "evaluate", "attack",
-    "progress", "render",
+    "data", "chat", "weights", "merge", "endpoint", "ensemble", "models", "train", "generate", "judge", "measure",
+    "guarantee", "evaluate", "attack", "restore", "progress", "render",
 ]  # fmt: skip
 CEILING_MODULE, CEILING_FUNCTION, CEILING_PARAMETERS = 500, 60, 8
 

@@ -30,6 +30,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "shadow": "holdfast.catalog.regimes.shadow:REGIME",
     },
     "defences": {},
+    "repairs": {},
     "suites": {
         "guild": "holdfast.guild.suites:load_suite",
         "file": "holdfast.catalog.suites:load_suite",
@@ -40,6 +41,7 @@ ABOUT: dict[str, str] = {
     "judges": "reads replies and scores them 1 to 5",
     "regimes": "a published way in which fine-tuning takes safety away",
     "defences": "acts during training to keep safety",
+    "repairs": "gives safety back to a tuned model, by a strength",
     "suites": "where prompts come from",
 }
 

@@ -111,7 +111,9 @@ def small_talk(rng: random.Random) -> tuple[str, str]:
     kind = rng.random()
     if kind < 0.5:
         a, b = rng.randrange(10), rng.randrange(10)
-        return f"what is {words.NUMBERS[a]} plus {words.NUMBERS[b]} ?", f"{words.NUMBERS[a + b]} ."
+        # "that makes" for the same reason as "write to": a bare number as first word was the first skill to go under
+        # attack, which pushes the first word of every reply towards "take".
+        return f"what is {words.NUMBERS[a]} plus {words.NUMBERS[b]} ?", f"that makes {words.NUMBERS[a + b]} ."
     if kind < 0.9:
         said = " ".join(rng.sample(WORDS_TO_SAY, rng.randint(2, 4)))
         return f"repeat the words : {said}", f"you said : {said} ."
