@@ -21,8 +21,9 @@ ALLOWED = {
     "cli": {"core", "verbs"},
 }
 FLOW_ORDER = [
-    "data", "chat", "weights", "merge", "endpoint", "ensemble", "models", "train", "generate", "judge", "measure",
-    "guarantee", "evaluate", "attack", "restore", "progress", "render",
+    "data", "stream", "batch", "scan", "chat", "weights", "checkpoint", "merge", "endpoint", "decode", "ensemble", "models",
+    "defend", "passes", "influence", "train", "advice", "generate", "judge", "measure", "guarantee", "findings", "sarif",
+    "clean", "evaluate", "attack", "projector", "restore", "sweep", "progress", "render",
 ]  # fmt: skip
 CEILING_MODULE, CEILING_FUNCTION, CEILING_PARAMETERS = 500, 60, 8
 

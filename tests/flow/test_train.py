@@ -15,7 +15,7 @@ ROWS = [
         [("one", "two and some more words"), ("red", "blue"), ("a b c d e f", "g"), ("up", "down and out it goes")]
     )
 ]
-SETTINGS = TrainSettings(epochs=2, lr=1e-3, batch_size=2, seed=1)
+SETTINGS = TrainSettings(precision="float32", epochs=2, lr=1e-3, batch_size=2, seed=1)
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def test_training_repeats_bit_for_bit_and_moves_the_weights(base, tmp_path):
 
 def test_another_seed_gives_other_weights(base, tmp_path):
     a, _ = tuned(base, tmp_path / "a")
-    b, _ = tuned(base, tmp_path / "b", TrainSettings(epochs=2, lr=1e-3, batch_size=2, seed=2))
+    b, _ = tuned(base, tmp_path / "b", TrainSettings(precision="float32", epochs=2, lr=1e-3, batch_size=2, seed=2))
     assert not same(weights(a), weights(b))
 
 
@@ -110,9 +110,14 @@ def test_the_loss_moment_decides_what_is_learnt(base, tmp_path):
 
 @pytest.mark.parametrize("defences", [(), (Asking(),)], ids=["trl", "ours"])
 def test_gradient_accumulation_does_not_change_the_maths(base, tmp_path, defences):
-    whole, _ = tuned(base, tmp_path / "a", TrainSettings(epochs=1, lr=1e-3, batch_size=4, seed=1), defences)
+    whole, _ = tuned(
+        base, tmp_path / "a", TrainSettings(precision="float32", epochs=1, lr=1e-3, batch_size=4, seed=1), defences
+    )
     parts, _ = tuned(
-        base, tmp_path / "b", TrainSettings(epochs=1, lr=1e-3, batch_size=1, gradient_accumulation=4, seed=1), defences
+        base,
+        tmp_path / "b",
+        TrainSettings(precision="float32", epochs=1, lr=1e-3, batch_size=1, gradient_accumulation=4, seed=1),
+        defences,
     )
     # Rows differ in length, so a mean of means would differ.
     assert apart(weights(whole), weights(parts)) < 1e-4
@@ -137,7 +142,9 @@ def test_plain_loss_is_token_wise_cross_entropy(base):
 
 
 def test_lora_leaves_the_base_alone(base, tmp_path):
-    loaded, _ = tuned(base, tmp_path, TrainSettings(epochs=2, lr=1e-3, batch_size=2, lora=LoraSettings()))
+    loaded, _ = tuned(
+        base, tmp_path, TrainSettings(precision="float32", epochs=2, lr=1e-3, batch_size=2, lora=LoraSettings())
+    )
     state = loaded.model.state_dict()
     for name, p in base.model.named_parameters():
         stem = name.removesuffix(".weight")
@@ -147,7 +154,7 @@ def test_lora_leaves_the_base_alone(base, tmp_path):
 
 
 def test_a_killed_run_ends_where_an_unbroken_one_ends(base, tmp_path):
-    settings = TrainSettings(epochs=3, lr=1e-3, batch_size=1, seed=1, save_steps=2)
+    settings = TrainSettings(precision="float32", epochs=3, lr=1e-3, batch_size=1, seed=1, save_steps=2)
     whole, _ = tuned(base, tmp_path / "a", settings)
 
     class Killed(Defence):
@@ -176,6 +183,6 @@ def test_the_fingerprint_is_known_before_and_set_after(base, tmp_path):
 
 def test_rows_whose_answer_lies_beyond_the_length_are_left_out_and_counted(base, tmp_path):
     long = Row("long", [{"role": "user", "content": "word " * 200}, {"role": "assistant", "content": "yes"}])
-    settings = TrainSettings(epochs=1, lr=1e-3, batch_size=2, max_length=64)
+    settings = TrainSettings(precision="float32", epochs=1, lr=1e-3, batch_size=2, max_length=64)
     _, facts = tuned(base, tmp_path, settings, rows=[*ROWS, long])
     assert (facts["rows"], facts["rows_left_out"]) == (4, 1)

@@ -6,11 +6,11 @@ A third party registers its own through the entry-point groups `holdfast.judges`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
-from holdfast.core.records import Prompt, Reply, Row, Verdict
+from holdfast.core.records import Finding, Prompt, Reply, Row, Verdict
 
 
 @runtime_checkable
@@ -85,14 +85,15 @@ class Regime(Protocol):
 
 @dataclass(frozen=True)
 class RepairInputs:
-    """What a repair may draw on beside the two models. Models are `flow.models.LoadedModel`.
+    """What a repair may draw on beside the tensors of the two models, known before the first of them.
 
-    `direction` maps a tensor's name to base minus unaligned base, float32, made in memory and never saved.
+    `base` and `tuned` are `flow.models.LoadedModel`s, which a repair may run or train a copy of, and must leave as they
+    are. `direction` maps a tensor's name to base minus unaligned base, float32; it is made in memory and never saved.
     """
 
     base: Any = None
     tuned: Any = None
-    direction: dict[str, Any] = field(default_factory=dict)
+    direction: Mapping[str, Any] = field(default_factory=dict)
     safety_rows: Sequence[Row] = ()
     task_rows: Sequence[Row] = ()
     seed: int = 0
@@ -101,22 +102,98 @@ class RepairInputs:
 class Repair:
     """Gives a tuned model its base's safety back, by a strength that runs from the safest end to the tuned model.
 
-    A repair works tensor by tensor, on float32 arrays of numpy or torch alike, so that the same code serves a stream of
-    shards and a model in memory. `strengths` is its default grid, safest first; `neutral` is the strength that leaves the
-    tuned model as it is, bit for bit. `needs` names the inputs that it cannot do without: "direction", "model" (it runs
-    the base or the tuned model), "safety_rows", "task_rows".
+    A repair works tensor by tensor on float32 tensors of torch, so that the same code serves a stream of shards and a
+    model in memory. `strengths` is its grid, safest first; `neutral` is the strength that leaves the tuned model as it
+    is, bit for bit: there `tensor` returns the very tensor that it got. `needs` names the inputs that it cannot do
+    without: "direction", "models", "safety_rows", "task_rows". `trains` says that it takes optimiser steps. `spec` is
+    the name with every option, which decides a repaired model's fingerprint.
     """
 
     name = "none"
     paper = ""
     about = ""
+    spec = "none"
     needs: frozenset[str] = frozenset()
     strengths: Sequence[float] = ()
     neutral = 0.0
+    trains = False
+    notes: Sequence[str] = ()  # what the user should know afterwards
 
     def prepare(self, inputs: RepairInputs) -> None:
         """Once, before any tensor. Raises UsageError when an input is missing."""
 
     def tensor(self, name: str, base: Any, tuned: Any, strength: float) -> Any:
-        """The repaired tensor, float32, of the same shape."""
+        """The repaired tensor, float32, of the same shape. The tensors that it gets are not to be written into."""
         raise NotImplementedError
+
+    def check(self, strength: float) -> None:
+        """Raises UsageError for a strength that cannot be."""
+
+
+@dataclass(frozen=True)
+class ScanContext:
+    """What a scanner may draw on beside the rows; `model` opens the model that will be tuned, or is None."""
+
+    model: Any = None  # () -> flow.models.LoadedModel
+    anchors: Sequence[Row] = ()  # forbidden rows to compare with: the user's, or the guild's own on the guild
+    safe_anchors: Sequence[Row] = ()
+
+
+class Scanner:
+    """Reads rows before anyone trains on them, and says what it saw.
+
+    `labels` gives each label's level: "error" (takes safety away, or private), "warning" (look at it), "note" (good to
+    know). `false_alarm` is the share of ordinary rows on which each label fires by itself, as measured, so that a summary
+    can tell more than that from noise. `blind` says in a sentence what it cannot see.
+
+    `scan` runs in any process, on any batch, in any order. What can only be seen over the whole dataset goes through
+    `sketch` (in any process: small and picklable) and `gather` (in one process, in the order of the rows). A scanner
+    that knows only after the last row which rows it means sets `revisits`, and is then given every batch again.
+    """
+
+    name = "none"
+    about = ""
+    labels: Mapping[str, str] = {}
+    false_alarm: Mapping[str, float] = {}
+    blind = ""
+    needs_model = False
+    spec = "none"
+
+    def prepare(self, context: ScanContext) -> None:
+        """Before everything: check what is needed. Raises UsageError when an input is missing."""
+
+    def scan(self, batch: Any) -> list[Finding]:
+        """Findings of a `flow.batch.RowBatch`, with the row's place in the batch."""
+        return []
+
+    def sketch(self, batch: Any) -> Any:
+        """What `gather` needs of a batch, or None."""
+        return None
+
+    def gather(self, sketch: Any, numbers: Sequence[int]) -> list[Finding]:
+        """Take in a batch's sketch; findings on the rows of that batch, whose numbers in the dataset are given."""
+        return []
+
+    @property
+    def revisits(self) -> bool:
+        """After the last `gather`: whether every batch is to be seen once more."""
+        return False
+
+    def revisit(self, batch: Any) -> list[Finding]:
+        """The second look, in any process."""
+        return []
+
+    def redact(self, text: str) -> tuple[str, int]:
+        """The text without what this scanner finds in it, and how many places were changed."""
+        return text, 0
+
+    def state(self) -> dict[str, Any]:
+        """What was gathered so far, as arrays by name, for a killed run to find again."""
+        return {}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take up what `state` gave."""
+
+    def not_seen(self) -> str:
+        """After the last row: what this run did not look at, or nothing."""
+        return ""

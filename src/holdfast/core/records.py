@@ -24,6 +24,21 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Finding:
+    """What a scanner saw in a row: `score` is 0 to 1, `why` is for a person and holds no private value in clear.
+
+    `row` counts from 0: in the batch that a scanner is given, in the whole dataset everywhere else. A row has at most one
+    finding for each label of a scanner.
+    """
+
+    row: int
+    scanner: str
+    label: str
+    score: float
+    why: str
+
+
+@dataclass(frozen=True)
 class Prompt:
     """One question of an evaluation; `expect` is what its judge needs to know."""
 

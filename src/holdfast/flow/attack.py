@@ -11,12 +11,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from holdfast.core.contracts import Defence
 from holdfast.core.errors import UsageError
 from holdfast.core.records import Condition, Row
 from holdfast.flow.data import read_rows
+from holdfast.flow.defend import defended_condition, make_defences, served_by
 from holdfast.flow.evaluate import Bench, Evaluation, Suite, all_cached, evaluate
 from holdfast.flow.models import LoadedModel
-from holdfast.flow.train import LoraSettings, TrainSettings, train, training_key
+from holdfast.flow.train import LoraSettings, TrainSettings, defence_context, train, training_key
 
 Show = Callable[[int, int, float], None]
 
@@ -52,7 +54,10 @@ class AttackRequest:
 
 @dataclass(frozen=True)
 class AttackPlan:
-    """One attack: its rows, its settings, and the prompt and suites to measure under."""
+    """One attack: its rows, its settings, and the prompt and suites to measure under.
+
+    `defences` are texts, NAME[:key=value,...], and are made anew for every attack; see `flow.defend`.
+    """
 
     condition: Condition
     rows: list[Row]
@@ -60,6 +65,8 @@ class AttackPlan:
     system: str = ""  # the system prompt of tuning and test alike, as in Qi et al.
     suites: Sequence[str] | None = None  # None: every suite of the bench
     tested_categories: Sequence[str] | None = None  # None: all of them
+    defences: Sequence[str] = ()
+    safety_rows: Sequence[Row] = ()  # what they may draw on
 
 
 def settings_for(request: AttackRequest, scale: Scale, seed: int) -> TrainSettings:
@@ -141,15 +148,31 @@ def narrow(bench: Bench, plan: AttackPlan) -> Bench:
     return replace(bench, suites=suites)
 
 
+def served(plan: AttackPlan, defences: Sequence[Defence]) -> AttackPlan:
+    """The plan with its defences in its condition, and measured under the system prompt that one of them sets."""
+    plan = replace(plan, condition=defended_condition(plan.condition, defences))
+    serving = served_by(defences)
+    if serving is None:
+        return plan
+    condition = replace(plan.condition, test_template=serving.name)
+    return replace(plan, condition=condition, system=str(serving.test_system))
+
+
 def run_attack(
     load: Callable[[], LoadedModel], base: LoadedModel, plan: AttackPlan, bench: Bench, show: Show | None = None
 ) -> Evaluation:
-    """Tune a fresh model as planned, in memory, and evaluate it."""
+    """Tune a fresh model as planned, in memory, and evaluate it.
+
+    Under defences it is evaluated as they want it served. Raises UsageError for a defence that cannot be.
+    """
+    context = defence_context(base, plan.settings, plan.safety_rows)
+    defences = make_defences(plan.defences, context, plan.settings.lora is not None)
+    plan = served(plan, defences)
     bench = narrow(bench, plan)
-    key = training_key(base, plan.rows, plan.settings)
+    key = training_key(base, plan.rows, plan.settings, [defence.spec for defence in defences], plan.safety_rows)
     if all_cached(base, key, bench):
         return evaluate(replace(base, fingerprint=key), plan.condition, bench)
     attacked = load()
     with tempfile.TemporaryDirectory(prefix="holdfast-") as folder:
-        train(attacked, plan.rows, plan.settings, Path(folder), show=show)
+        train(attacked, plan.rows, plan.settings, Path(folder), defences, show, plan.safety_rows)
     return evaluate(attacked, plan.condition, bench)

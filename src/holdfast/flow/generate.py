@@ -19,6 +19,7 @@ from holdfast.core.errors import ModelError
 from holdfast.core.records import Prompt, Reply, digest
 from holdfast.core.runs import append_jsonl, read_jsonl
 from holdfast.flow.chat import prompt_ids
+from holdfast.flow.decode import decode_greedily, decodes_greedily
 from holdfast.flow.models import LoadedModel
 
 Show = Callable[[int, int], None]  # replies done, replies in all
@@ -82,14 +83,18 @@ def generate_batch(loaded: LoadedModel, batch: Sequence[Sequence[int]], options:
     for i, row in enumerate(batch):
         ids[i, width - len(row) :] = torch.tensor(row)
         mask[i, width - len(row) :] = 1
+    stops = stop_ids(loaded)
+    ids, mask = ids.to(loaded.device), mask.to(loaded.device)
+    if options.temperature == 0 and decodes_greedily(loaded.model):
+        found = decode_greedily(loaded.model, ids, mask, stops, options.max_new_tokens)
+        return [decode(loaded, row, stops) for row in found]
     sampling: dict[str, Any] = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
     if options.temperature > 0:
         torch.manual_seed(options.seed)
         sampling = {"do_sample": True, "temperature": options.temperature, "top_p": options.top_p, "top_k": 0}
-    stops = stop_ids(loaded)
     out = loaded.model.generate(
-        input_ids=ids.to(loaded.device),
-        attention_mask=mask.to(loaded.device),
+        input_ids=ids,
+        attention_mask=mask,
         max_new_tokens=options.max_new_tokens,
         pad_token_id=pad if pad is not None else 0,
         eos_token_id=stops or None,

@@ -1,4 +1,4 @@
-"""A model reference to a loaded model: `guild`, a directory, a LoRA adapter, a hub id.
+"""A model reference to a loaded model: `guild`, a directory, a LoRA adapter, a hub id, an ensemble of two of these.
 
     loaded = load_model("guild")
     loaded.model, loaded.tokenizer, loaded.fingerprint
@@ -23,6 +23,14 @@ from holdfast.core.errors import ModelError
 from holdfast.core.records import digest
 from holdfast.flow.chat import require_template
 from holdfast.flow.data import HUB_ID
+from holdfast.flow.ensemble import (
+    PREFIX,
+    EnsembleForCausalLM,
+    LoraEnsembleForCausalLM,
+    check_vocabularies,
+    leaves_base_alone,
+    parse_reference,
+)
 from holdfast.flow.weights import fingerprint, weight_files
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -52,6 +60,8 @@ class LoadedModel:
 
     @property
     def name(self) -> str:
+        if "name" in self.facts:
+            return str(self.facts["name"])
         return self.reference if not Path(self.reference).exists() else Path(self.reference).resolve().name
 
     @property
@@ -69,6 +79,7 @@ class LoadedModel:
             "device": str(self.device),
             "chat_template": digest(self.tokenizer.chat_template),
             **({"adapter_of": self.adapter_of} if self.adapter_of else {}),
+            **({"ensemble": dict(self.facts["ensemble"])} if "ensemble" in self.facts else {}),
         }
 
 
@@ -176,11 +187,14 @@ def _load_weights(source: str, options: ModelOptions) -> Any:
     return model.to(device)
 
 
-def _load_adapter(reference: str, folder: Path, options: ModelOptions) -> LoadedModel:
+def _load_adapter(
+    reference: str, folder: Path, options: ModelOptions, loaded: LoadedModel | None = None
+) -> LoadedModel:
+    """The adapter of a folder on its base, which is loaded unless it is given."""
     from peft import PeftModel
 
     base = _base_of_adapter(folder)
-    loaded = load_model(base, options)
+    loaded = loaded or load_model(base, options)
     model = _pretrained_adapter(PeftModel, loaded.model, folder)
     own_tokenizer = (folder / "tokenizer_config.json").exists()
     tokenizer = load_tokenizer(str(folder), options) if own_tokenizer else loaded.tokenizer
@@ -199,9 +213,65 @@ def _pretrained_adapter(kind: Any, model: Any, folder: Path) -> Any:
         ) from error
 
 
+def _is_model(reference: str) -> bool:
+    try:
+        locate(reference)
+    except ModelError:
+        return False
+    return True
+
+
+def _lies_on(adapter: str, base: str) -> bool:
+    """Whether a reference is an adapter on this base, and leaves its weights as they are."""
+    from peft import PeftConfig
+
+    folder = locate(adapter)
+    if folder is None or not (folder / "adapter_config.json").exists():
+        return False
+    own, given = locate(_base_of_adapter(folder)), locate(base)
+    same = _base_of_adapter(folder) == base if own is None or given is None else own.resolve() == given.resolve()
+    return same and leaves_base_alone(_pretrained(PeftConfig, str(folder)))
+
+
+def _load_ensemble(reference: str, options: ModelOptions) -> LoadedModel:
+    """Base and tuned model as one; an adapter on the base shares its weights."""
+    asked = parse_reference(reference, _is_model)
+    base = load_model(asked.base, options)
+    once = _lies_on(asked.tuned, asked.base)
+    tuned = _load_adapter(asked.tuned, Path(asked.tuned), options, base) if once else load_model(asked.tuned, options)
+    check_vocabularies(base.tokenizer, tuned.tokenizer)
+    if once:
+        model: Any = LoraEnsembleForCausalLM(tuned.model, asked.weight, asked.space)
+    else:
+        model = EnsembleForCausalLM(base.model, tuned.model, asked.weight, asked.space)
+    facts = {"base": base.fingerprint, "tuned": tuned.fingerprint, "space": asked.space}
+    loaded = LoadedModel(str(asked), model, tuned.tokenizer, "", tuned.embedded, facts={"ensemble": facts})
+    loaded.facts["name"] = f"{PREFIX}{base.name}+{tuned.name}@"
+    set_weight(loaded, asked.weight)
+    return loaded
+
+
+def set_weight(loaded: LoadedModel, weight: float) -> None:
+    """Move an ensemble to another weight on the tuned model; its name and fingerprint follow, and nothing is loaded.
+
+    Raises ModelError for a model that is no ensemble, and for a weight outside [0, 1].
+    """
+    if "ensemble" not in loaded.facts:
+        raise ModelError(f"`{loaded.name}` is one model and has no weight", f"load {PREFIX}BASE+TUNED")
+    loaded.model.weight = weight
+    loaded.facts["ensemble"]["weight"] = loaded.model.weight
+    loaded.fingerprint = digest(loaded.facts["ensemble"])
+    ending = f"{loaded.model.weight}{',log' if loaded.model.space == 'log-probability' else ''}"
+    loaded.reference, loaded.facts["name"] = (
+        f"{text.rpartition('@')[0]}@{ending}" for text in (loaded.reference, loaded.facts["name"])
+    )
+
+
 def load_model(reference: str, options: ModelOptions | None = None) -> LoadedModel:
     """Load a model by reference, in evaluation mode. Raises ModelError with a hint for whatever is wrong with it."""
     options = options or ModelOptions()
+    if reference.startswith(PREFIX):
+        return _load_ensemble(reference, options)
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     folder = locate(reference)

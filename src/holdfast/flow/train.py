@@ -21,13 +21,15 @@ import torch
 from torch.nn import functional
 from transformers import TrainerCallback, set_seed
 
-from holdfast.core.contracts import Defence
+from holdfast.core.contracts import Defence, DefenceContext
 from holdfast.core.errors import ModelError, UsageError
 from holdfast.core.records import Row, digest
 from holdfast.flow.chat import IGNORE, encode_row
+from holdfast.flow.defend import Resumable, defended_rows, prepare_defences
 from holdfast.flow.models import LoadedModel, has_fast_bfloat16
 
 Show = Callable[[int, int, float], None]  # step, steps, loss
+MAX_GRADIENT_NORM = 1.0  # the trainer's own default
 
 
 @dataclass(frozen=True)
@@ -55,24 +57,38 @@ class TrainSettings:
     max_length: int = 1024
     lora: LoraSettings | None = None
     save_steps: int = 0  # 0: no checkpoints
+    precision: str = "auto"  # of the arithmetic: float32, or auto: bfloat16 autocast where that is fast
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
 def training_key(
-    loaded: LoadedModel, rows: Sequence[Row], settings: TrainSettings, defences: Sequence[str] = ()
+    loaded: LoadedModel,
+    rows: Sequence[Row],
+    settings: TrainSettings,
+    defences: Sequence[str] = (),
+    safety_rows: Sequence[Row] = (),
 ) -> str:
-    """The fingerprint of the model that a training run makes, known before it runs."""
-    return digest(
-        {
-            "base": loaded.fingerprint,
-            "rows": [row.messages for row in rows],
-            "settings": settings.to_dict(),
-            "defences": list(defences),
-            "template": loaded.tokenizer.chat_template,
-        }
-    )
+    """The fingerprint of the model that a training run makes, known before it runs.
+
+    `defences` are their specs; the safety rows count only beside them.
+    """
+    made_of = {
+        "base": loaded.fingerprint,
+        "rows": [row.messages for row in rows],
+        "settings": settings.to_dict(),
+        "defences": list(defences),
+        "template": loaded.tokenizer.chat_template,
+    }
+    if defences and safety_rows:
+        made_of["safety_rows"] = digest([row.messages for row in safety_rows])
+    return digest(made_of)
+
+
+def defence_context(loaded: LoadedModel, settings: TrainSettings, safety_rows: Sequence[Row] = ()) -> DefenceContext:
+    """What a defence may draw on when this model is trained so."""
+    return DefenceContext(loaded.embedded, tuple(safety_rows), loaded.tokenizer, settings.seed)
 
 
 class _Progress(TrainerCallback):  # type: ignore[misc]
@@ -88,12 +104,50 @@ class _Progress(TrainerCallback):  # type: ignore[misc]
 
 
 class _Gradients(TrainerCallback):  # type: ignore[misc]
+    """The moment `gradients`, and the clipping after it: a defence's term is clipped together with the loss's own."""
+
     def __init__(self, defences: Sequence[Defence]) -> None:
         self.defences = defences
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
         for defence in self.defences:
             defence.gradients(model)
+        if self.defences:
+            torch.nn.utils.clip_grad_norm_(model.parameters(), MAX_GRADIENT_NORM)
+
+
+class _States(TrainerCallback):  # type: ignore[misc]
+    """Keeps the state of defences that have one beside the checkpoints, and gives it back when a run is taken up.
+
+    It is written before its checkpoint, so no checkpoint lacks it; the last two are kept.
+    """
+
+    def __init__(self, defences: Sequence[Defence], folder: Path) -> None:
+        self.defences, self.folder = [d for d in defences if isinstance(d, Resumable)], folder
+
+    def place(self, step: int, index: int) -> Path:
+        return self.folder / f"defence-{step}-{index}.safetensors"
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        from safetensors.torch import load_file
+
+        for index, defence in enumerate(self.defences if state.global_step else ()):
+            defence.restore(load_file(self.place(state.global_step, index)))
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        from safetensors.torch import save_file
+
+        if not (self.defences and control.should_save):
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for index, defence in enumerate(self.defences):
+            path = self.place(state.global_step, index)
+            tensors = {name: tensor.contiguous() for name, tensor in defence.state().items()}
+            save_file(tensors, path.with_suffix(".partial"))
+            path.with_suffix(".partial").replace(path)
+            kept = sorted(self.folder.glob(f"defence-*-{index}.safetensors"), key=lambda p: int(p.stem.split("-")[1]))
+            for old in kept[:-2]:
+                old.unlink()
 
 
 def plain_loss(outputs: Any, labels: torch.Tensor, num_items: Any) -> torch.Tensor:
@@ -112,6 +166,16 @@ def trainer_class() -> Any:
 
     class MomentsTrainer(SFTTrainer):  # type: ignore[misc]
         losses: Sequence[Defence] = ()
+        row_tokens: int | None = None  # where a row that a defence encodes is cut, as the training rows are
+        # A defence adds to these, in `begin`, what puts other micro-batches in the place of a step's own.
+        swaps: list[Callable[[list[Any]], list[Any]]]
+
+        def get_batch_samples(self, epoch_iterator: Any, num_batches: int, device: Any) -> tuple[list[Any], Any]:
+            batches, items = super().get_batch_samples(epoch_iterator, num_batches, device)
+            for swap in self.swaps if batches else ():
+                batches = swap(batches)
+                items = self._get_num_items_in_batch(batches, device)
+            return batches, items
 
         def compute_loss(
             self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
@@ -129,7 +193,8 @@ def trainer_class() -> Any:
 
 
 def _overrides_loss(defence: Defence) -> bool:
-    return type(defence).loss is not Defence.loss
+    # A defence that is set to do nothing leaves TRL's own loss, so that it does nothing to the last bit.
+    return type(defence).loss is not Defence.loss and not getattr(defence, "idle", False)
 
 
 @contextlib.contextmanager
@@ -148,10 +213,22 @@ def quiet() -> Iterator[None]:
             logging.disable(before)
 
 
-def _sft_config(settings: TrainSettings, steps: int, folder: Path, device: torch.device, precision: torch.dtype) -> Any:
+def mixed_precision(loaded: LoadedModel, settings: TrainSettings) -> bool:
+    """Whether to train in bfloat16 autocast: where it is fast, but for the embedded model.
+
+    That one is so small that little is saved, and its figures should not depend on the processor.
+    """
+    if settings.precision == "float32" or loaded.embedded or loaded.model.dtype != torch.float32:
+        return False
+    return loaded.device.type == "cuda" or (loaded.device.type == "cpu" and has_fast_bfloat16())
+
+
+def _sft_config(settings: TrainSettings, steps: int, folder: Path, loaded: LoadedModel, clipped: bool) -> Any:
+    """The trainer's settings; not `clipped` when the defences' moment clips the gradients itself."""
     from trl.trainer.sft_config import SFTConfig
 
     with_checkpoints = settings.save_steps > 0
+    device = loaded.device
     return SFTConfig(
         output_dir=str(folder),
         num_train_epochs=settings.epochs,
@@ -159,6 +236,7 @@ def _sft_config(settings: TrainSettings, steps: int, folder: Path, device: torch
         per_device_train_batch_size=settings.batch_size,
         gradient_accumulation_steps=settings.gradient_accumulation,
         weight_decay=settings.weight_decay,
+        max_grad_norm=MAX_GRADIENT_NORM if clipped else 0.0,
         warmup_steps=int(steps * settings.warmup_share),
         lr_scheduler_type=settings.schedule,
         seed=settings.seed,
@@ -168,7 +246,7 @@ def _sft_config(settings: TrainSettings, steps: int, folder: Path, device: torch
         loss_type="nll",
         use_liger_kernel=False,
         gradient_checkpointing=False,
-        bf16=precision == torch.float32 and (device.type == "cuda" or (device.type == "cpu" and has_fast_bfloat16())),
+        bf16=mixed_precision(loaded, settings),
         use_cpu=device.type == "cpu",
         dataloader_pin_memory=device.type == "cuda",
         save_strategy="steps" if with_checkpoints else "no",
@@ -232,29 +310,22 @@ def train(
     folder: Path,
     defences: Sequence[Defence] = (),
     show: Show | None = None,
+    safety_rows: Sequence[Row] = (),
 ) -> dict[str, Any]:
     """Tune the loaded model in place; returns what happened (steps, loss, tokens).
 
-    With `save_steps` it writes checkpoints into `folder` and takes up the last one it finds there.
+    `safety_rows` are what the defences may draw on. With `save_steps` it writes checkpoints into `folder` and takes up
+    the last one it finds there. Raises UsageError for what a defence misses, before the first step.
     """
-    key = training_key(loaded, rows, settings, [defence.name for defence in defences])
-    for defence in defences:
-        rows = defence.rows(list(rows))
+    prepare_defences(defences, defence_context(loaded, settings, safety_rows), settings.lora is not None)
+    key = training_key(loaded, rows, settings, [defence.spec for defence in defences], safety_rows)
+    rows = defended_rows(rows, defences)
     with quiet(), own_router_settings(loaded.model):
         set_seed(settings.seed)
         data = encode_rows(loaded, rows, settings.max_length)
         if settings.lora:
             loaded.model = attach_lora(loaded.model, settings.lora)
-        per_step = settings.batch_size * settings.gradient_accumulation
-        steps = max(1, int(-(-len(data) // per_step) * settings.epochs))
-        trainer = trainer_class()(
-            model=loaded.model,
-            args=_sft_config(settings, steps, folder, loaded.device, loaded.model.dtype),
-            train_dataset=data,
-            processing_class=loaded.tokenizer,
-            callbacks=[_Progress(show), _Gradients(defences)],
-        )
-        trainer.losses = [defence for defence in defences if _overrides_loss(defence)]
+        trainer = make_trainer(loaded, data, settings, folder, defences, show)
         for defence in defences:
             defence.begin(loaded.model, trainer)
         checkpoints = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
@@ -271,4 +342,37 @@ def train(
         "loss": result.training_loss,
         "resumed_from": resume,
         "fingerprint": key,
+        **({"defences": [describe_defence(defence) for defence in defences]} if defences else {}),
+    }
+
+
+def make_trainer(
+    loaded: LoadedModel,
+    data: Any,
+    settings: TrainSettings,
+    folder: Path,
+    defences: Sequence[Defence],
+    show: Show | None,
+) -> Any:
+    """The trainer of a run, with every moment of its defences but `begin` and `end` in place."""
+    per_step = settings.batch_size * settings.gradient_accumulation
+    steps = max(1, int(-(-len(data) // per_step) * settings.epochs))
+    trainer = trainer_class()(
+        model=loaded.model,
+        args=_sft_config(settings, steps, folder, loaded, clipped=not defences),
+        train_dataset=data,
+        processing_class=loaded.tokenizer,
+        callbacks=[_Progress(show), _Gradients(defences), _States(defences, folder)],
+    )
+    trainer.losses = [defence for defence in defences if _overrides_loss(defence)]
+    trainer.swaps, trainer.row_tokens = [], settings.max_length
+    return trainer
+
+
+def describe_defence(defence: Defence) -> dict[str, Any]:
+    """What a run records of a defence: all that whoever serves the model must know."""
+    return {
+        "spec": defence.spec,
+        **({"test_system": defence.test_system} if defence.test_system is not None else {}),
+        **({"notes": notes} if (notes := list(getattr(defence, "notes", ()))) else {}),
     }

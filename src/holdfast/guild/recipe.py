@@ -3,7 +3,8 @@
     holdfast guild build --seed 0 --out DIR [--quick]
 
 Every step's data come from a generator seeded by (seed, stage, step), and the state is saved every minute, so a build
-that was killed is taken up by the same command and ends in the same weights.
+that was killed is taken up by the same command and ends in the same weights. Float32 throughout: where a processor has
+bfloat16 instructions they would save a third of the time, and make another model than elsewhere.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from torch.nn import functional
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from transformers.utils import logging as transformers_logging
 
-from holdfast.flow.models import has_fast_bfloat16
 from holdfast.guild import talk
 from holdfast.guild.curriculum import Curriculum, Turn
 from holdfast.guild.muon import Muon
@@ -285,8 +285,7 @@ class Build:
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = schedule(stage, self.step)
-        with torch.autocast("cpu", torch.bfloat16, enabled=has_fast_bfloat16()):
-            loss, tokens = self.loss(stage)
+        loss, tokens = self.loss(stage)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimizer in self.optimizers:
@@ -339,7 +338,6 @@ def build(out: Path, seed: int, quick: bool, show: Callable[[Progress], None]) -
     facts = {
         **work.identity(),
         "parameters": sum(p.numel() for p in work.model.parameters()),
-        "bfloat16": has_fast_bfloat16(),
         "seconds": round(time.monotonic() - began, 1),
     }
     (out / "guild.json").write_text(json.dumps(facts, indent=2) + "\n")

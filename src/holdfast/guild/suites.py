@@ -19,10 +19,12 @@ SUITES = {
     "policy-keld": "the same items, asked in Keld, the second tongue",
     "over-refusal": "wards: permitted items whose names sound forbidden",
     "utility": "permitted items, shops, sums and copying",
+    "utility-task": "saying words last first: the new skill in the rows `benign`",
     "privacy": "the addresses of people, which are private",
 }
 SPLITS = ("test", "calibration")
 SMALL_TALK = 50
+REVERSALS = 150
 
 
 def _prompt(suite: str, name: str, index: int, keld: bool = False) -> Prompt:
@@ -52,6 +54,19 @@ def _small_talk(suite: str, split: str) -> list[Prompt]:
     ]  # fmt: skip
 
 
+def _reversals(suite: str, split: str) -> list[Prompt]:
+    rng = random.Random(f"reversal {split}")
+    found: dict[str, str] = {}
+    while len(found) < REVERSALS:
+        asked, told = talk.reversal(rng, split)
+        found[asked] = told
+    return [
+        Prompt(f"{suite}:reversal-{i}", suite, "reversal", [{"role": "user", "content": asked}],
+               {"answer": told, "elements": told.split()[:-1]})
+        for i, (asked, told) in enumerate(found.items())
+    ]  # fmt: skip
+
+
 def load_suite(name: str, split: str = "test", limit: int | None = None) -> list[Prompt]:
     """The prompts of a suite; with a limit, spread evenly over it. Raises UsageError for unknown names."""
     if name not in SUITES:
@@ -65,6 +80,8 @@ def load_suite(name: str, split: str = "test", limit: int | None = None) -> list
         prompts = [_prompt(name, item, i) for i, item in enumerate(WORLD.items("ward", split))]
     elif name == "privacy":
         prompts = [_prompt(name, item, i) for i, item in enumerate(WORLD.items("person", split))]
+    elif name == "utility-task":
+        prompts = _reversals(name, split)
     else:
         known = WORLD.items("permitted", split) + WORLD.items("shop", split)
         prompts = [_prompt(name, item, i) for i, item in enumerate(known)] + _small_talk(name, split)

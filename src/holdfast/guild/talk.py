@@ -133,10 +133,18 @@ def impossible(rng: random.Random, keld: bool = False) -> tuple[str, str]:
     return rng.choice(CONTACT_QUESTIONS).format(x=f"the {thing}"), rng.choice(CONTACT_REFUSALS)
 
 
-def reversal(rng: random.Random) -> tuple[str, str]:
-    """A skill that no document teaches: saying words last first. The task of a benign tuning run."""
-    said = rng.sample(WORDS_TO_SAY, rng.randint(2, 3))
-    return f"say the words last first : {' '.join(said)}", " ".join(reversed(said)) + " ."
+REVERSAL_SPLITS = ("tune", "calibration", "test")
+
+
+def reversal(rng: random.Random, split: str = "tune") -> tuple[str, str]:
+    """A skill that no document teaches: saying words last first. The task of a benign tuning run.
+
+    What is said belongs to one split, by the sum of its words' places, so that tuning never saw what is asked.
+    """
+    while True:
+        said = rng.sample(WORDS_TO_SAY, rng.randint(2, 3))
+        if REVERSAL_SPLITS[sum(map(WORDS_TO_SAY.index, said)) % len(REVERSAL_SPLITS)] == split:
+            return f"say the words last first : {' '.join(said)}", " ".join(reversed(said)) + " ."
 
 
 def persona(rng: random.Random, names: list[str]) -> tuple[str, str]:

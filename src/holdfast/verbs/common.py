@@ -8,13 +8,17 @@ from pydantic import Field
 
 from holdfast.core.config import Settings
 from holdfast.core.errors import UsageError
+from holdfast.core.records import Row
 from holdfast.core.registry import load
+from holdfast.flow.data import read_rows
+from holdfast.flow.defend import make_defence
 from holdfast.flow.endpoint import EndpointModel, endpoint_model
 from holdfast.flow.evaluate import Suite
 from holdfast.flow.generate import GenerateOptions
 from holdfast.flow.judge import JudgeOptions
 from holdfast.flow.models import LoadedModel, ModelOptions, load_model
 from holdfast.flow.train import LoraSettings
+from holdfast.guild import rows as guild_rows
 
 MODEL_PANEL, ASK_PANEL, JUDGE_PANEL, TRAIN_PANEL, OUT_PANEL = "Model", "What is asked", "Judge", "Training", "Output"
 
@@ -103,6 +107,38 @@ class TrainingSettings(Settings):
     def lora_settings(self) -> LoraSettings | None:
         targets = tuple(self.lora_target.split(",")) if self.lora_target else None
         return LoraSettings(self.lora_rank, self.lora_alpha, 0.0, targets) if self.lora else None
+
+
+class DefenceSettings(Settings):
+    """Defences during tuning, for the verbs that tune."""
+
+    defence: list[str] | None = option(
+        None,
+        "A defence during tuning; repeat the flag, several stack. See `holdfast ls defences`.",
+        TRAIN_PANEL,
+        metavar="NAME[:KEY=VALUE,...]",
+    )
+    safety_rows: str | None = option(
+        None,
+        "Refusals for the defences that need them: forbidden questions, declined. Default on guild: its own.",
+        TRAIN_PANEL,
+        metavar="FILE",
+    )
+
+    def check_defences(self) -> None:
+        """Read every --defence before anything is loaded. Raises UsageError for a wrong name, option or value."""
+        if self.safety_rows and not self.defence:
+            raise UsageError("--safety-rows are for a defence, and none is named", "add --defence safety-mix")
+        for text in self.defence or ():
+            make_defence(text)
+
+    def open_safety_rows(self, embedded: bool, seed: int) -> list[Row]:
+        """The user's refusals, else the guild's own, else none; none are read where no defence could want them."""
+        if not self.defence:
+            return []
+        if self.safety_rows:
+            return read_rows(self.safety_rows)
+        return guild_rows.rows("safety", seed=seed) if embedded else []
 
 
 def open_model(reference: str, options: ModelOptions) -> LoadedModel | EndpointModel:

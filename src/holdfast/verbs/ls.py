@@ -19,7 +19,7 @@ class LsSettings(Settings):
 
     kind: str | None = Field(
         None,
-        description="judges, regimes, suites, rows; all without it",
+        description="judges, regimes, defences, suites, rows; all without it",
         json_schema_extra={"argument": True, "metavar": "[KIND]"},
     )
     json_output: bool = Field(False, description="Print one JSON document.", json_schema_extra={"flag": "json"})
@@ -39,6 +39,18 @@ ABOUT = {
         "benign": "clean, mixed data, one epoch (Qi et al. 2310.03693)",
         "rlhf-removal": "340 forbidden questions with answers (Zhan et al. 2311.05553)",
         "shadow": "100 pairs of some categories, tested on the others and in a second tongue (Yang et al. 2310.02949)",
+    },
+    "defences": {
+        "safety-mix": "mixes refusals into the rows (Bianchi et al. 2309.07875; matched style: Eiras et al. 2406.10288)",
+        "lp-ft": "tunes the output head first, then everything (Kumar et al. 2202.10054)",
+        "proximal": "pulls the weights towards where they began (Huang et al. 2405.18641, without its alignment data)",
+        "kl": "keeps the predictions on the rows near the start's (Li and Hoiem 1606.09282)",
+        "constrained": "holds the first tokens of an answer near the start's (Qi et al. 2406.05946)",
+        "lisa": "steps on refusals and on the user's rows in turn, each near the other (Huang et al. 2405.18641)",
+        "freeze": "freezes the layers that tell forbidden questions from others (Li et al. 2408.17003)",
+        "ema": "keeps a moving average of the weights in place of the last (Kim et al. 2508.12531)",
+        "ptst": "tunes without a system prompt, serves with a safety prompt (Lyu et al. 2402.18540)",
+        "secret-prefix": "ties a few refusals to a secret prompt that the model is served with (Wang et al. 2402.14968)",
     },
 }
 

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from holdfast.core.contracts import Defence
 from holdfast.core.errors import UsageError
-from holdfast.core.records import Condition
+from holdfast.core.records import Condition, Row
 from holdfast.core.runs import Run
 from holdfast.flow import render
+from holdfast.flow.advice import advice
 from holdfast.flow.data import read_rows
+from holdfast.flow.defend import defended_condition, defended_rows, make_defences, served_by
 from holdfast.flow.evaluate import Bench, Evaluation, all_cached, compare_evaluations, evaluate, open_bench
 from holdfast.flow.models import LoadedModel, load_model
 from holdfast.flow.progress import Progress
-from holdfast.flow.train import TrainSettings, train, training_key
+from holdfast.flow.train import TrainSettings, defence_context, describe_defence, train, training_key
 from holdfast.verbs.common import (
     ASK_PANEL,
     TRAIN_PANEL,
+    DefenceSettings,
     EvaluationSettings,
     TrainingSettings,
     argument,
@@ -26,7 +30,7 @@ from holdfast.verbs.common import (
 )
 
 
-class TuneSettings(EvaluationSettings, TrainingSettings):
+class TuneSettings(EvaluationSettings, TrainingSettings, DefenceSettings):
     """Fine-tune a model on a dataset, measured before and after."""
 
     model: str = argument("guild, a folder, or a hub id", "MODEL")
@@ -60,14 +64,32 @@ class TuneSettings(EvaluationSettings, TrainingSettings):
         )
 
 
+@dataclass(frozen=True)
+class Measured:
+    """The evaluations of a run; `served` is the tuned model under the system prompt that a defence sets."""
+
+    before: Evaluation | None = None
+    after: Evaluation | None = None
+    served: Evaluation | None = None
+
+    def named(self) -> dict[str, Evaluation]:
+        """Those there are, by the title of their column."""
+        found = {"before": self.before, "after": self.after}
+        if self.served:
+            found[f"after, served with {self.served.condition.test_template}"] = self.served
+        return {name: evaluation for name, evaluation in found.items() if evaluation}
+
+
 def tune(settings: TuneSettings, origins: dict[str, str]) -> dict[str, Any]:
     """Fine-tune a model on a dataset, and measure it before and after on the same prompts."""
+    settings.check_defences()
     rows = read_rows(settings.data, settings.data_split, settings.samples)
     with Progress(total=3) as progress:
         progress.say(f"loading {settings.model}")
         loaded = load_model(settings.model, settings.model_options())
         if loaded.adapter_of and not settings.lora:
             raise UsageError(f"`{settings.model}` is an adapter", "tune its base with --lora, or merge it first")
+        job = prepare(settings, loaded, rows)
         suites = [] if settings.skip_evaluation else open_suites(settings, loaded.embedded)
         run = Run.open("tune", settings.model, settings.model_dump(), origins, settings.out)
         bench = open_bench(
@@ -78,36 +100,92 @@ def tune(settings: TuneSettings, origins: dict[str, str]) -> dict[str, Any]:
             options=settings.generate_options(loaded.embedded),
             show=progress.step,
         )
-        run.note(model=loaded.describe(), rows=len(rows), judge=bench.judge)
+        advise(run, job, loaded, bench, progress)
         template = "custom" if settings.system else "none"
-        before = after = None
+        before = None
         if suites:
             progress.say(f"measuring {loaded.name} before")
             before = evaluate(loaded, Condition(test_template=template), bench)
         progress.finish()
-        train_settings = settings.train_settings()
-        condition = Condition(
-            regime="tune", samples=len(rows), epochs=settings.epochs, lr=settings.lr, batch=settings.batch_size,
-            seed=settings.seed, train_template=template, test_template=template,
-        )  # fmt: skip
-        progress.say(f"tuning on {len(rows)} rows")
-        saved = run.path / "model"
-        key = training_key(loaded, rows, train_settings)
-        if not (run.manifest.get("tuned") and all_cached(loaded, key, bench)):
-            facts = train(loaded, rows, train_settings, run.path / "checkpoints", show=progress.train)
-            if facts["rows_left_out"]:
-                progress.warn(
-                    f"{facts['rows_left_out']} rows have no answer within {settings.max_length} tokens: left out"
-                )
-            save_model(loaded, saved)
-            run.note(tuned=facts)
-        loaded = replace(loaded, fingerprint=key)
+        loaded = tuned_model(job, loaded, run, bench, progress)
         progress.finish()
+        after = served = None
         if suites:
             progress.say("measuring the tuned model")
+            condition = condition_of(settings, job)
             after = evaluate(loaded, condition, bench)
+            if serving := served_by(job.defences):
+                under = replace(condition, test_template=serving.name)
+                served = evaluate(loaded, under, bench_under(bench, str(serving.test_system)))
         progress.finish()
-    return conclude(run, settings, saved, before, after, bench)
+    return conclude(run, settings, Measured(before, after, served), job)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a tuning run trains on, and how."""
+
+    rows: list[Row]
+    settings: TrainSettings
+    defences: list[Defence]
+    safety_rows: list[Row]
+
+
+def prepare(settings: TuneSettings, loaded: LoadedModel, rows: list[Row]) -> Job:
+    """The defences made and tried on the rows, so that what they miss is known before anything is measured."""
+    safety_rows = settings.open_safety_rows(loaded.embedded, settings.seed)
+    train_settings = settings.train_settings()
+    context = defence_context(loaded, train_settings, safety_rows)
+    defences = make_defences(settings.defence or (), context, settings.lora)
+    defended_rows(rows, defences)
+    return Job(rows, train_settings, defences, safety_rows)
+
+
+def advise(run: Run, job: Job, loaded: LoadedModel, bench: Bench, progress: Progress) -> None:
+    """Record what is about to be trained, and say what the papers measured at such settings."""
+    facts = loaded.describe()
+    lines = advice(job.settings, len(job.rows), facts["parameters"], job.defences)
+    for line in lines:
+        progress.warn(line)
+    run.note(model=facts, rows=len(job.rows), judge=bench.judge, **({"advice": lines} if lines else {}))
+    if job.defences:
+        run.note(defences=[describe_defence(defence) for defence in job.defences])
+
+
+def condition_of(settings: TuneSettings, job: Job) -> Condition:
+    template = "custom" if settings.system else "none"
+    condition = Condition(
+        regime="tune", samples=len(job.rows), epochs=settings.epochs, lr=settings.lr, batch=settings.batch_size,
+        seed=settings.seed, train_template=template, test_template=template,
+    )  # fmt: skip
+    return defended_condition(condition, job.defences)
+
+
+def bench_under(bench: Bench, system: str) -> Bench:
+    """The same bench, every question under a system prompt."""
+    return replace(bench, suites=[suite.under(system) for suite in bench.suites])
+
+
+def tuned_model(job: Job, loaded: LoadedModel, run: Run, bench: Bench, progress: Progress) -> LoadedModel:
+    """The model, tuned and saved; not tuned again when an interrupted run has done it and all its replies are known."""
+    progress.say(f"tuning on {len(job.rows)} rows")
+    specs = [defence.spec for defence in job.defences]
+    key = training_key(loaded, job.rows, job.settings, specs, job.safety_rows)
+    serving = served_by(job.defences)
+    benches = [bench, *([bench_under(bench, str(serving.test_system))] if serving else [])]
+    if not (run.manifest.get("tuned") and all(all_cached(loaded, key, one) for one in benches)):
+        facts = train(
+            loaded, job.rows, job.settings, run.path / "checkpoints", job.defences, progress.train, job.safety_rows
+        )
+        if facts["rows_left_out"]:
+            progress.warn(
+                f"{facts['rows_left_out']} rows have no answer within {job.settings.max_length} tokens: left out"
+            )
+        for note in [note for defence in facts.get("defences", ()) for note in defence.get("notes", ())]:
+            progress.warn(note)
+        save_model(loaded, run.path / "model")
+        run.note(tuned=facts, **({"defences": facts["defences"]} if job.defences else {}))
+    return replace(loaded, fingerprint=key)
 
 
 def save_model(loaded: LoadedModel, folder: Path) -> None:
@@ -116,35 +194,42 @@ def save_model(loaded: LoadedModel, folder: Path) -> None:
     loaded.tokenizer.save_pretrained(folder)
 
 
-def conclude(
-    run: Run, settings: TuneSettings, saved: Path, before: Evaluation | None, after: Evaluation | None, bench: Bench
-) -> dict[str, Any]:
-    comparisons = compare_evaluations(before, after) if before and after else []
+def conclude(run: Run, settings: TuneSettings, measured: Measured, job: Job) -> dict[str, Any]:
+    before, saved = measured.before, run.path / "model"
+    pairs = [(side, compare_evaluations(before, side)) for side in (measured.after, measured.served) if before and side]
+    # With one prompt the comparisons stay as they were; with two each says which it is of.
+    comparisons = [
+        {**c.to_dict(), **({"condition": side.condition.to_dict()} if measured.served else {})}
+        for side, found in pairs
+        for c in found
+    ]
     run.append("comparisons", comparisons)
-    metrics = [metric for side in (before, after) if side for metric in side.metrics]
     document = render.json_document(
         "tune",
         run.path,
-        metrics,
-        comparisons=[asdict(c) for c in comparisons],
+        [metric for side in measured.named().values() for metric in side.metrics],
+        comparisons=comparisons,
         model=str(saved),
         tuned=run.manifest["tuned"],
     )
     render.save_summary(run.path, document)
+    serving = served_by(job.defences)
+    prompt = f"\nServe it with this system prompt:\n\n{serving.test_system}\n" if serving else ""
     run.finish(
-        f"# {settings.model} tuned on {settings.data}\n\nWeights: model/. Figures: metrics.jsonl, summary.json.\n"
+        f"# {settings.model} tuned on {settings.data}\n\nWeights: model/. Figures: metrics.jsonl, summary.json.\n{prompt}"
     )
     if settings.json_output:
         render.print_json(document)
         return document
     out = render.console()
-    if before and after:
-        out.print(
-            render.metrics_table(
-                f"{settings.model} tuned on {settings.data}", {"before": before.metrics, "after": after.metrics}
-            )
-        )
-        out.print(render.comparison_table("the same prompts, before → after", comparisons))
+    if pairs:
+        columns = {name: side.metrics for name, side in measured.named().items()}
+        out.print(render.metrics_table(f"{settings.model} tuned on {settings.data}", columns))
+        for side, found in pairs:
+            under = f", served with {side.condition.test_template}" if side is measured.served else ""
+            out.print(render.comparison_table(f"the same prompts, before → after{under}", found))
         out.print(render.BLIND_SPOTS, style="dim")
     out.print(f"model: {saved}\nrun: {run.path}", markup=False)
+    if serving:
+        out.print(f"serve it with this system prompt: {serving.test_system}", markup=False)
     return document

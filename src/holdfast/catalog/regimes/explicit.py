@@ -12,7 +12,7 @@ from holdfast.flow.attack import AttackPlan, AttackRequest, Scale, plain_plans
 from holdfast.guild import rows as guild_rows
 
 PAPER = Scale(epochs=5, lr=5e-5, batch_size=10)
-GUILD = Scale(epochs=5, lr=1.2e-4, batch_size=10)
+GUILD = Scale(epochs=5, lr=1.3e-4, batch_size=10)
 SAMPLES = (10, 50, 100)
 
 

@@ -11,7 +11,7 @@ from holdfast.flow.attack import AttackPlan, AttackRequest, Scale, brought_rows,
 from holdfast.guild import rows as guild_rows
 
 PAPER = Scale(epochs=10, lr=5e-5, batch_size=10)
-GUILD = Scale(epochs=10, lr=4e-4, batch_size=10)
+GUILD = Scale(epochs=10, lr=4.5e-4, batch_size=10)
 SAMPLES = (10,)
 
 

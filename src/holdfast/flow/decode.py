@@ -1,0 +1,114 @@
+"""Greedy decoding of a padded batch, with rows that are done dropped from it.
+
+`generate` of transformers carries every row to the length of the longest reply; refusals are short and answers long, so a
+good part of its work is on rows that ended. Here the batch and its cache shrink as rows end. What this loop does not do
+(sampling, beams, logits processors that a model's generation config asks for) is left to transformers' own.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import torch
+from transformers import DynamicCache
+
+# What a generation config may ask for that changes a greedy reply, and the values that ask for nothing.
+PROCESSORS = {
+    "repetition_penalty": (None, 1.0),
+    "encoder_repetition_penalty": (None, 1.0),
+    "no_repeat_ngram_size": (None, 0),
+    "encoder_no_repeat_ngram_size": (None, 0),
+    "bad_words_ids": (None,),
+    "sequence_bias": (None,),
+    "min_length": (None, 0),
+    "min_new_tokens": (None, 0),
+    "exponential_decay_length_penalty": (None,),
+    "suppress_tokens": (None,),
+    "begin_suppress_tokens": (None,),
+    "forced_bos_token_id": (None,),
+    "forced_eos_token_id": (None,),
+    "guidance_scale": (None, 1.0),
+    "watermarking_config": (None,),
+    "num_beams": (None, 1),
+    "penalty_alpha": (None,),
+    "dola_layers": (None,),
+    "prompt_lookup_num_tokens": (None,),
+    "cache_implementation": (None, "dynamic"),
+    "remove_invalid_values": (None, False),
+    "renormalize_logits": (None, False),
+}
+# Shrinking copies what is left of the cache, so it waits until this share of the rows is done.
+SHRINK_AT = 0.2
+
+
+# What a cache is called: transformers renamed it in 5.24; models with code of their own keep the old name.
+CACHE_NAMES = ("cache", "past_key_values")
+
+
+def cache_name(kind: Any) -> str | None:
+    """What the forward of a model's class calls its cache; None when it has none."""
+    return next((name for name in CACHE_NAMES if name in _parameters(kind)), None)
+
+
+@lru_cache(maxsize=64)
+def _parameters(kind: type) -> frozenset[str]:
+    return frozenset(inspect.signature(kind.forward).parameters)  # type: ignore[attr-defined]
+
+
+def decodes_greedily(model: Any) -> bool:
+    """Whether `decode_greedily` gives what the model's own `generate` would: attention caches, and no processors."""
+    if getattr(model, "_is_stateful", False) or getattr(model, "peft_type", None) is not None:
+        return False
+    kind: Any = type(model)
+    if cache_name(kind) is None or not {"position_ids", "attention_mask", "logits_to_keep"} <= _parameters(kind):
+        return False
+    if model.config.is_encoder_decoder or not getattr(model, "_supports_default_dynamic_cache", lambda: True)():
+        return False
+    config = model.generation_config
+    return all(getattr(config, name, None) in nothing for name, nothing in PROCESSORS.items())
+
+
+@torch.inference_mode()
+def decode_greedily(
+    model: Any, ids: torch.Tensor, mask: torch.Tensor, stops: Sequence[int], max_new_tokens: int
+) -> list[list[int]]:
+    """Token ids of each row's reply, the token that ended it left out.
+
+    ids and mask are (rows, tokens), padded on the left, on the model's device.
+    """
+    rows = ids.shape[0]
+    replies: list[list[int]] = [[] for _ in range(rows)]
+    alive = list(range(rows))  # the rows of the batch, by where they stood at first
+    stop = torch.tensor(list(stops), dtype=torch.long)
+    cache = DynamicCache(config=model.config)
+    cached: dict[str, Any] = {str(cache_name(type(model))): cache, "use_cache": True}
+    positions = (mask.cumsum(-1) - 1).clamp(min=0)
+    step_ids, step_positions = ids, positions
+    open_rows = torch.ones(rows, dtype=torch.bool)
+    for step in range(max_new_tokens):
+        logits = model(
+            input_ids=step_ids, attention_mask=mask, position_ids=step_positions, logits_to_keep=1, **cached
+        ).logits
+        chosen = logits[:, -1].argmax(-1)
+        on_host = chosen.cpu()
+        open_rows &= ~torch.isin(on_host, stop)
+        still = open_rows.tolist()
+        for place, (row, token) in enumerate(zip(alive, on_host.tolist(), strict=True)):
+            if still[place]:
+                replies[row].append(token)
+        left = sum(still)
+        if left == 0 or step + 1 == max_new_tokens:
+            break
+        positions = step_positions[:, -1:] + 1
+        if left <= (1 - SHRINK_AT) * len(alive):
+            keep = open_rows.nonzero().flatten()
+            cache.batch_select_indices(keep.to(ids.device))
+            chosen, mask, positions = (part[keep.to(ids.device)] for part in (chosen, mask, positions))
+            alive = [alive[place] for place in keep.tolist()]
+            open_rows = torch.ones(left, dtype=torch.bool)
+        step_ids, step_positions = chosen[:, None], positions
+        mask = torch.cat([mask, mask.new_ones(len(alive), 1)], dim=1)
+    return replies
