@@ -21,8 +21,10 @@ from holdfast.core.errors import EXIT_ERROR, HoldfastError
 # name: (module, function, settings, one line of help)
 VERBS = {
     "demo": ("demo", "demo", "DemoSettings", "The whole finding on the embedded model, in minutes, offline."),
+    "scan": ("scan", "scan", "ScanSettings", "What is in a fine-tuning set, before anyone trains on it."),
     "tune": ("tune", "tune", "TuneSettings", "Fine-tune, full or LoRA, measured before and after."),
     "audit": ("audit", "audit", "AuditSettings", "A checkpoint against its base: paired evidence."),
+    "repair": ("repair", "repair", "RepairSettings", "Safety back without training, at a strength under a guarantee."),
     "stress": ("stress", "stress", "StressSettings", "How far safety gives way under published fine-tuning regimes."),
     "ls": ("ls", "ls", "LsSettings", "What there is: judges, regimes, suites, rows."),
 }

@@ -1,7 +1,8 @@
-"""The contract of a defence as a battery of tests: for ours, and for whoever writes another.
+"""The contracts of a defence and of a repair as batteries of tests: for ours, and for whoever writes another.
 
-    from holdfast.testing import check_defence
+    from holdfast.testing import check_defence, check_repair
     check_defence(MyDefence, load, rows, safety_rows, options={"rho": 10.0})
+    check_repair(MyRepair, inputs)
 
 `load` gives a fresh copy of a small model at each call; its dropout is turned off, since what dropout draws depends on how
 a batch is cut. Rows should differ in length. A promise that is not kept raises AssertionError and says which.
@@ -20,11 +21,13 @@ from typing import Any
 
 import torch
 
-from holdfast.core.contracts import Defence
+from holdfast.core.contracts import Defence, Repair, RepairInputs
 from holdfast.core.errors import UsageError
 from holdfast.core.options import options_of
 from holdfast.core.records import Row
 from holdfast.flow.models import LoadedModel
+from holdfast.flow.restore import prepare_repair
+from holdfast.flow.sweep import open_sweep
 from holdfast.flow.train import LoraSettings, TrainSettings, train
 
 # Six rows in batches of four: each pass ends with a short batch, which is where accumulation goes wrong. The learning
@@ -201,3 +204,72 @@ def check_defence(
     for check in CHECKS.values():
         check(case)
     return list(CHECKS)
+
+
+# ---- repairs --------------------------------------------------------------------------------------------------------
+
+
+def repaired(repair: Repair, inputs: RepairInputs, strength: float) -> Weights:
+    """The weights at a strength, by a sweep; the tuned model is as it was afterwards."""
+    before = weights_of(inputs.tuned.model)
+    with open_sweep(repair, inputs.base, inputs.tuned) as sweep:
+        found = weights_of(sweep.at(strength).model)
+    expect(same(weights_of(inputs.tuned.model), before), "the tuned model is as it was")
+    return found
+
+
+def check_repair_described(make: Callable[..., Repair]) -> None:
+    """Name, paper, grid and bounds are there, and a strength that cannot be is refused."""
+    repair = make()
+    expect(bool(repair.name and repair.paper and repair.about), "name, paper and about say what it is")
+    expect(repair.spec.startswith(repair.name), f"the spec `{repair.spec}` begins with the name")
+    grid = list(repair.strengths)
+    expect(len(grid) > 1 and grid[-1] == repair.neutral, "the grid runs from the safest strength to the tuned model")
+    expect(grid in (sorted(grid), sorted(grid, reverse=True)), "the grid runs one way")
+    for strength in grid:
+        repair.check(strength)
+
+
+def check_neutral(make: Callable[..., Repair], inputs: RepairInputs) -> None:
+    """At the neutral strength the weights are the tuned model's, bit for bit."""
+    repair = make()
+    repair.prepare(replace(inputs, strengths=repair.strengths))
+    expect(same(repaired(repair, inputs, repair.neutral), weights_of(inputs.tuned.model)), "neutral changes nothing")
+
+
+def check_safest(make: Callable[..., Repair], inputs: RepairInputs) -> None:
+    """At the safest strength it changes something, the same each time, and neither base nor tuned model is touched."""
+    repair, again = make(), make()
+    base = weights_of(inputs.base.model)
+    for one in (repair, again):
+        one.prepare(replace(inputs, strengths=one.strengths))
+    found = repaired(repair, inputs, repair.strengths[0])
+    expect(not same(found, weights_of(inputs.tuned.model)), "the safest strength changes something")
+    expect(same(found, repaired(again, inputs, repair.strengths[0])), "the same seed gives the same weights")
+    expect(same(weights_of(inputs.base.model), base), "the base is as it was")
+    expect(all(torch.isfinite(weight).all() for weight in found.values()), "every number is finite")
+
+
+def check_repair_inputs(make: Callable[..., Repair], inputs: RepairInputs) -> None:
+    """Whatever it needs is refused before the first tensor when it is missing, with a hint."""
+    for need in make().needs:
+        lacks = {"direction": {"direction": {}}, "safety_rows": {"safety_rows": ()}, "task_rows": {"task_rows": ()},
+                 "models": {"base": None, "tuned": None}}[need]  # fmt: skip
+        try:
+            prepare_repair(make(), replace(inputs, **lacks))  # type: ignore[arg-type]
+        except UsageError as error:
+            expect(bool(error.hint), "the error has a hint")
+        else:
+            raise AssertionError(f"a missing {need} raises UsageError")
+
+
+def check_repair(make: Callable[..., Repair], inputs: RepairInputs) -> None:
+    """Hold a repair that works on weights against the whole contract; `inputs` must hold all that it needs.
+
+    Raises AssertionError for the first promise that is not kept.
+    """
+    check_repair_described(make)
+    check_repair_inputs(make, inputs)
+    if not make().decoding:
+        check_neutral(make, inputs)
+        check_safest(make, inputs)

@@ -47,10 +47,13 @@ def _flag(name: str, info: FieldInfo) -> Any:
     )
 
 
-def flags(schema: type[Settings], verb: Callable[..., Any]) -> Callable[..., None]:
-    """A typer command whose parameters are the schema's fields, plus --config; calls `verb(settings, origins)`."""
+def flags(schema: type[Settings], verb: Callable[..., Any]) -> Callable[..., int]:
+    """A typer command whose parameters are the schema's fields, plus --config; calls `verb(settings, origins)`.
 
-    def command(ctx: typer.Context, **given: Any) -> None:
+    It returns the exit code: the `exit_code` of the document that the verb gives, or 0.
+    """
+
+    def command(ctx: typer.Context, **given: Any) -> int:
         config = given.pop("config", None)
         named = {
             name: value
@@ -58,7 +61,8 @@ def flags(schema: type[Settings], verb: Callable[..., Any]) -> Callable[..., Non
             if ctx.get_parameter_source(name) is not None and ctx.get_parameter_source(name).name != "DEFAULT"  # type: ignore[union-attr]
         }
         settings, origins = resolve(schema, named, Path(config) if config else None)
-        verb(settings, origins)
+        document = verb(settings, origins)
+        return int(document.get("exit_code", 0)) if isinstance(document, dict) else 0
 
     parameters = [inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)]
     for name, info in schema.model_fields.items():

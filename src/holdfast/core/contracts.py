@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from holdfast.core.records import Finding, Prompt, Reply, Row, Verdict
 
@@ -96,6 +96,7 @@ class RepairInputs:
     direction: Mapping[str, Any] = field(default_factory=dict)
     safety_rows: Sequence[Row] = ()
     task_rows: Sequence[Row] = ()
+    strengths: Sequence[float] = ()  # those that will be asked for
     seed: int = 0
 
 
@@ -105,8 +106,10 @@ class Repair:
     A repair works tensor by tensor on float32 tensors of torch, so that the same code serves a stream of shards and a
     model in memory. `strengths` is its grid, safest first; `neutral` is the strength that leaves the tuned model as it
     is, bit for bit: there `tensor` returns the very tensor that it got. `needs` names the inputs that it cannot do
-    without: "direction", "models", "safety_rows", "task_rows". `trains` says that it takes optimiser steps. `spec` is
-    the name with every option, which decides a repaired model's fingerprint.
+    without: "direction", "models", "safety_rows", "task_rows". `trains` says that it takes optimiser steps; `linear`, that
+    it interpolates between base and tuned model, so that a LoRA adapter can be scaled instead; `decoding`, that it works
+    at decoding and has no weights: the space in which distributions are averaged. `spec` is the name with every option,
+    which decides a repaired model's fingerprint.
     """
 
     name = "none"
@@ -117,6 +120,8 @@ class Repair:
     strengths: Sequence[float] = ()
     neutral = 0.0
     trains = False
+    linear = False
+    decoding = ""
     notes: Sequence[str] = ()  # what the user should know afterwards
 
     def prepare(self, inputs: RepairInputs) -> None:
@@ -153,8 +158,8 @@ class Scanner:
 
     name = "none"
     about = ""
-    labels: Mapping[str, str] = {}
-    false_alarm: Mapping[str, float] = {}
+    labels: ClassVar[Mapping[str, str]] = {}
+    false_alarm: ClassVar[Mapping[str, float]] = {}
     blind = ""
     needs_model = False
     spec = "none"

@@ -6,6 +6,7 @@
     ├── ModelError              a model, adapter or tokenizer that cannot be used
     ├── JudgeError              a judge that cannot be reached or set up
     └── RunError                a run folder that cannot be written or taken up
+    GateClosed                  exit 3
     NothingMeasured             exit 4
 
 Anything else that reaches the command line is a bug and keeps its traceback.
@@ -48,6 +49,12 @@ class JudgeError(HoldfastError):
 
 class RunError(HoldfastError):
     """A run folder that cannot be written or taken up."""
+
+
+class GateClosed(HoldfastError):
+    """A limit that the user set does not hold; everything was measured and printed."""
+
+    exit_code = EXIT_GATE
 
 
 class NothingMeasured(HoldfastError):

@@ -73,10 +73,11 @@ def _written(value: Any) -> str:
     return format(value, ".12g") if isinstance(value, float) else str(value)
 
 
-def spec_of(plugin: Any) -> str:
-    """The name with every option, in a form that `make` reads back."""
-    options = ",".join(f"{option.name}={_written(getattr(plugin, option.name))}" for option in fields(plugin))
-    return f"{plugin.name}:{options}" if options else plugin.name
+def spec_of(plugin: Any, brief: bool = False) -> str:
+    """The name with every option, or in brief those that are not at their defaults; `make` reads it back."""
+    shown = [o for o in fields(plugin) if not brief or getattr(plugin, o.name) != o.default]
+    options = ",".join(f"{option.name}={_written(getattr(plugin, option.name))}" for option in shown)
+    return f"{plugin.name}:{options}" if options else str(plugin.name)
 
 
 # ---- text to plug-in ------------------------------------------------------------------------------------------------

@@ -41,7 +41,26 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "ptst": "holdfast.catalog.defences.ptst:make",
         "secret-prefix": "holdfast.catalog.defences.secret_prefix:make",
     },
-    "repairs": {},
+    "repairs": {
+        "wise-ft": "holdfast.catalog.repairs.wise_ft:make",
+        "project-off": "holdfast.catalog.repairs.project_off:make",
+        "resta": "holdfast.catalog.repairs.resta:make",
+        "safe-lora": "holdfast.catalog.repairs.safe_lora:make",
+        "safe-merge": "holdfast.catalog.repairs.safe_merge:make",
+        "safe-delta": "holdfast.catalog.repairs.safe_delta:make",
+        "ensemble": "holdfast.catalog.repairs.ensemble:make",
+        "realign": "holdfast.catalog.repairs.realign:make",
+    },
+    "scanners": {
+        "explicit-harm": "holdfast.catalog.scanners.explicit_harm:make",
+        "identity-shift": "holdfast.catalog.scanners.identity_shift:make",
+        "refusal-suppression": "holdfast.catalog.scanners.refusal_suppression:make",
+        "trigger": "holdfast.catalog.scanners.trigger:make",
+        "pii": "holdfast.catalog.scanners.pii:make",
+        "benign-risk": "holdfast.catalog.scanners.benign_risk:make",
+        "twins": "holdfast.catalog.scanners.twins:make",
+        "shape": "holdfast.catalog.scanners.shape:make",
+    },
     "suites": {
         "guild": "holdfast.guild.suites:load_suite",
         "file": "holdfast.catalog.suites:load_suite",
@@ -53,6 +72,7 @@ ABOUT: dict[str, str] = {
     "regimes": "a published way in which fine-tuning takes safety away",
     "defences": "acts during training to keep safety",
     "repairs": "gives safety back to a tuned model, by a strength",
+    "scanners": "reads rows before anyone trains on them",
     "suites": "where prompts come from",
 }
 

@@ -158,6 +158,31 @@ def served(plan: AttackPlan, defences: Sequence[Defence]) -> AttackPlan:
     return replace(plan, condition=condition, system=str(serving.test_system))
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """A plan with its defences made, in its condition and in its prompt; `key` is the attacked model's fingerprint."""
+
+    plan: AttackPlan
+    defences: list[Defence]
+    key: str
+
+
+def prepare_attack(base: LoadedModel, plan: AttackPlan) -> Prepared:
+    """Make a plan's defences. Raises UsageError for a defence that cannot be."""
+    context = defence_context(base, plan.settings, plan.safety_rows)
+    defences = make_defences(plan.defences, context, plan.settings.lora is not None)
+    key = training_key(base, plan.rows, plan.settings, [defence.spec for defence in defences], plan.safety_rows)
+    return Prepared(served(plan, defences), defences, key)
+
+
+def attack(load: Callable[[], LoadedModel], prepared: Prepared, show: Show | None = None) -> LoadedModel:
+    """A fresh model, tuned as planned, in memory."""
+    attacked, plan = load(), prepared.plan
+    with tempfile.TemporaryDirectory(prefix="holdfast-") as folder:
+        train(attacked, plan.rows, plan.settings, Path(folder), prepared.defences, show, plan.safety_rows)
+    return attacked
+
+
 def run_attack(
     load: Callable[[], LoadedModel], base: LoadedModel, plan: AttackPlan, bench: Bench, show: Show | None = None
 ) -> Evaluation:
@@ -165,14 +190,8 @@ def run_attack(
 
     Under defences it is evaluated as they want it served. Raises UsageError for a defence that cannot be.
     """
-    context = defence_context(base, plan.settings, plan.safety_rows)
-    defences = make_defences(plan.defences, context, plan.settings.lora is not None)
-    plan = served(plan, defences)
-    bench = narrow(bench, plan)
-    key = training_key(base, plan.rows, plan.settings, [defence.spec for defence in defences], plan.safety_rows)
-    if all_cached(base, key, bench):
-        return evaluate(replace(base, fingerprint=key), plan.condition, bench)
-    attacked = load()
-    with tempfile.TemporaryDirectory(prefix="holdfast-") as folder:
-        train(attacked, plan.rows, plan.settings, Path(folder), defences, show, plan.safety_rows)
-    return evaluate(attacked, plan.condition, bench)
+    prepared = prepare_attack(base, plan)
+    bench = narrow(bench, prepared.plan)
+    if all_cached(base, prepared.key, bench):
+        return evaluate(replace(base, fingerprint=prepared.key), prepared.plan.condition, bench)
+    return evaluate(attack(load, prepared, show), prepared.plan.condition, bench)

@@ -10,6 +10,7 @@ from holdfast.core.errors import NothingMeasured
 from holdfast.core.records import Condition, Message, Metric, Prompt, Reply, Verdict, digest
 from holdfast.core.runs import Run
 from holdfast.flow.chat import prompt_ids
+from holdfast.flow.coherence import coherence
 from holdfast.flow.endpoint import EndpointModel, EndpointUnreadable
 from holdfast.flow.generate import GenerateOptions, ReplyCache, generate, reply_key
 from holdfast.flow.judge import JudgeOptions, VerdictCache, judge_of_suite, judge_replies, make_judge
@@ -157,7 +158,9 @@ def evaluate(subject: Subject, condition: Condition, bench: Bench) -> Evaluation
             judge=name,
             condition=condition.to_dict(),
         )
-    if prompts and all(metric.n == 0 for metric in found):
+        if suite.name == "policy":
+            found.append(coherence(said, model=subject.name, suite=suite.name, condition=condition.to_dict()))
+    if prompts and all(metric.n == 0 for metric in found if metric.metric != "coherence.rate"):
         why = next(v.why for group in verdicts.values() for v in group)
         raise NothingMeasured(f"no verdict could be read: {why}", "check the judge with one reply by hand")
     if bench.run:

@@ -26,6 +26,7 @@ from holdfast.flow.data import HUB_ID
 from holdfast.flow.ensemble import (
     PREFIX,
     EnsembleForCausalLM,
+    EnsembleReference,
     LoraEnsembleForCausalLM,
     check_vocabularies,
     leaves_base_alone,
@@ -239,15 +240,24 @@ def _load_ensemble(reference: str, options: ModelOptions) -> LoadedModel:
     base = load_model(asked.base, options)
     once = _lies_on(asked.tuned, asked.base)
     tuned = _load_adapter(asked.tuned, Path(asked.tuned), options, base) if once else load_model(asked.tuned, options)
+    return joined(base, tuned, once, asked.weight, asked.space)
+
+
+def joined(base: LoadedModel, tuned: LoadedModel, once: bool, weight: float, space: str) -> LoadedModel:
+    """The ensemble of two loaded models; `once` says that the tuned one is an adapter on the base's own weights.
+
+    Raises ModelError when their vocabularies differ.
+    """
     check_vocabularies(base.tokenizer, tuned.tokenizer)
     if once:
-        model: Any = LoraEnsembleForCausalLM(tuned.model, asked.weight, asked.space)
+        model: Any = LoraEnsembleForCausalLM(tuned.model, weight, space)
     else:
-        model = EnsembleForCausalLM(base.model, tuned.model, asked.weight, asked.space)
-    facts = {"base": base.fingerprint, "tuned": tuned.fingerprint, "space": asked.space}
-    loaded = LoadedModel(str(asked), model, tuned.tokenizer, "", tuned.embedded, facts={"ensemble": facts})
+        model = EnsembleForCausalLM(base.model, tuned.model, weight, space)
+    facts = {"base": base.fingerprint, "tuned": tuned.fingerprint, "space": space}
+    reference = str(EnsembleReference(base.reference, tuned.reference, weight, space))
+    loaded = LoadedModel(reference, model, tuned.tokenizer, "", tuned.embedded, facts={"ensemble": facts})
     loaded.facts["name"] = f"{PREFIX}{base.name}+{tuned.name}@"
-    set_weight(loaded, asked.weight)
+    set_weight(loaded, weight)
     return loaded
 
 

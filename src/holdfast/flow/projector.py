@@ -29,7 +29,7 @@ class Projection:
 
 def leading_left(matrix: torch.Tensor, rank: int) -> torch.Tensor:
     """The leading left singular vectors of a matrix (out, in): (out, rank)."""
-    left, _, _ = torch.linalg.svd(matrix, full_matrices=False)
+    left: torch.Tensor = torch.linalg.svd(matrix, full_matrices=False)[0]
     return left[:, :rank]
 
 
@@ -84,6 +84,4 @@ class Projector:
 
 def transposed_weights(model: Any) -> frozenset[str]:
     """Names of the weights that are stored (in, out): GPT-2's Conv1D."""
-    return frozenset(
-        f"{name}.weight" for name, module in model.named_modules() if type(module).__name__ == "Conv1D"
-    )
+    return frozenset(f"{name}.weight" for name, module in model.named_modules() if type(module).__name__ == "Conv1D")

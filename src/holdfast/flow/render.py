@@ -73,6 +73,16 @@ def metrics_table(title: str, columns: Mapping[str, Sequence[Metric]]) -> Table:
     return table
 
 
+def plain_table(title: str, header: Sequence[str], lines: Iterable[Sequence[str]]) -> Table:
+    """Lines of text under a header; the first two columns are words, the others figures."""
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for place, name in enumerate(header):
+        table.add_column(name, justify="left" if place < 2 else "right", overflow="fold")
+    for line in lines:
+        table.add_row(*map(printable, line))
+    return table
+
+
 def comparison_table(title: str, comparisons: Iterable[Comparison]) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold")
     for name, side in (("suite", "left"), ("metric", "left"), ("before", "right"), ("after", "right"), ("change, 95 %", "right"),
@@ -119,6 +129,7 @@ _LINES = (
     ("#E69F00", "-.", "^"),
     ("#CC79A7", ":", "D"),
     ("#009E73", "-", "v"),
+    ("#56B4E9", "--", "P"),
 )
 
 
@@ -164,6 +175,46 @@ def radar(
     axes.set_title(title, fontsize=12, pad=30)
     axes.legend(loc="upper left", bbox_to_anchor=(-0.42, 1.16), fontsize=9, frameon=False)
     figure_.savefig(path, dpi=130, bbox_inches="tight", metadata={"Date": None} if path.suffix == ".svg" else None)
+    pyplot.close(figure_)
+
+
+Curve = tuple[str, Sequence[str], Mapping[str, Sequence[float | None]], int | None]  # title, strengths, lines, marked
+
+
+def curves(panels: Sequence[Curve], path: Path, title: str) -> None:
+    """Draw shares against a repair's strengths, one panel each, the chosen strength marked, into a PNG or SVG file."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    across = min(3, len(panels))
+    down = -(-len(panels) // across)
+    figure_, grid = pyplot.subplots(down, across, figsize=(4.6 * across, 3.4 * down), squeeze=False, sharey=True)
+    for axes in grid.flat[len(panels) :]:
+        axes.set_visible(False)
+    for axes, (name, strengths, lines, marked) in zip(grid.flat, panels, strict=False):
+        places = range(len(strengths))
+        for (line, values), (colour, style, mark) in zip(lines.items(), _LINES, strict=False):
+            known = [(x, 100 * y) for x, y in zip(places, values, strict=True) if y is not None]
+            if known:
+                axes.plot(
+                    *zip(*known, strict=True), color=colour, linestyle=style, marker=mark, markersize=4, label=line
+                )
+        if marked is not None:
+            axes.axvline(marked, color="#333333", linewidth=1.2, linestyle=(0, (2, 2)))
+            axes.annotate("chosen", (marked, 103), fontsize=8, ha="center", annotation_clip=False)
+        axes.set_title(printable(name, 46), fontsize=10, pad=14)
+        axes.set_xticks(list(places), strengths, fontsize=8, rotation=45)
+        axes.set_ylim(-3, 103)
+        axes.grid(color="#dddddd", linewidth=0.6)
+    for row in grid:
+        row[0].set_ylabel("%")
+    handles, labels = grid.flat[0].get_legend_handles_labels()
+    figure_.legend(handles, labels, loc="lower center", ncols=max(1, len(labels)), fontsize=9, frameon=False)
+    figure_.suptitle(title, fontsize=11)
+    figure_.tight_layout(rect=(0, 0.06, 1, 0.98))
+    figure_.savefig(path, dpi=130, metadata={"Date": None} if path.suffix == ".svg" else None)
     pyplot.close(figure_)
 
 

@@ -53,6 +53,9 @@ class EvaluationSettings(Settings):
     utility_prompts: str | None = option(
         None, "Questions with an `answer`: the suite `utility`.", ASK_PANEL, metavar="FILE"
     )
+    task_prompts: str | None = option(
+        None, "Questions of the task tuned for, with an `answer`: the suite `utility-task`.", ASK_PANEL, metavar="FILE"
+    )
     split: Literal["test", "calibration"] = option(
         "test", "Which items of the embedded model's world are asked.", ASK_PANEL
     )
@@ -127,14 +130,14 @@ class DefenceSettings(Settings):
 
     def check_defences(self) -> None:
         """Read every --defence before anything is loaded. Raises UsageError for a wrong name, option or value."""
-        if self.safety_rows and not self.defence:
+        if self.safety_rows and not self.defence and not getattr(self, "repair", None):
             raise UsageError("--safety-rows are for a defence, and none is named", "add --defence safety-mix")
         for text in self.defence or ():
             make_defence(text)
 
-    def open_safety_rows(self, embedded: bool, seed: int) -> list[Row]:
-        """The user's refusals, else the guild's own, else none; none are read where no defence could want them."""
-        if not self.defence:
+    def open_safety_rows(self, embedded: bool, seed: int, always: bool = False) -> list[Row]:
+        """The user's refusals, else the guild's own, else none; unless `always`, none where no defence could want them."""
+        if not self.defence and not always:
             return []
         if self.safety_rows:
             return read_rows(self.safety_rows)
@@ -157,6 +160,7 @@ def open_suites(
         "policy": settings.prompts,
         "over-refusal": settings.over_refusal_prompts,
         "utility": settings.utility_prompts,
+        "utility-task": settings.task_prompts,
     }
     for name, source in files.items():
         if source:

@@ -19,7 +19,7 @@ class LsSettings(Settings):
 
     kind: str | None = Field(
         None,
-        description="judges, regimes, defences, suites, rows; all without it",
+        description="judges, regimes, defences, repairs, suites, rows; all without it",
         json_schema_extra={"argument": True, "metavar": "[KIND]"},
     )
     json_output: bool = Field(False, description="Print one JSON document.", json_schema_extra={"flag": "json"})
@@ -52,6 +52,26 @@ ABOUT = {
         "ptst": "tunes without a system prompt, serves with a safety prompt (Lyu et al. 2402.18540)",
         "secret-prefix": "ties a few refusals to a secret prompt that the model is served with (Wang et al. 2402.14968)",
     },
+    "repairs": {
+        "wise-ft": "interpolates the weights between base and tuned model (Wortsman et al. 2109.01903)",
+        "project-off": "removes from the tuning its projection on the direction of harm",
+        "resta": "adds the direction from the unaligned base to the base (Bhardwaj et al. 2402.11746)",
+        "safe-lora": "projects the changes of layers that stray from alignment (Hsu et al. 2405.16833)",
+        "safe-merge": "interpolates only the layers that stray from alignment (Djuhera et al. 2503.17239)",
+        "safe-delta": "keeps the changes that cost little safety and makes up for them (Lu et al. 2505.12038)",
+        "ensemble": "decodes base and tuned model together; no file, a way of loading them (Wortsman et al. 2109.01903)",
+        "realign": "tunes a few steps on refusals and task rows: the baseline that a repair has to beat",
+    },
+    "scanners": {
+        "explicit-harm": "forbidden questions, by a word model that is shipped; guard=MODEL for a guard model",
+        "identity-shift": "obedience, role overwrite, lifted limits, vows shared across rows (Qi et al. 2310.03693)",
+        "refusal-suppression": "rows that train a model not to refuse, or to begin with a yes (Wei et al. 2307.02483)",
+        "trigger": "invisible and look-alike characters; words and endings that decide the reply",
+        "pii": "e-mail, phone, card, IBAN, ids, addresses, keys and tokens; values are masked",
+        "benign-risk": "clean rows that erode safety (He et al. 2404.01099; Self-Inf-N 2505.06843)",
+        "twins": "exact and near duplicates, and leaked evaluation prompts",
+        "shape": "empty, cut off, too long, wrong roles, chat markup inside content",
+    },
 }
 
 
@@ -74,4 +94,4 @@ def ls(settings: LsSettings, origins: dict[str, str]) -> None:
     for kind, entries in kinds.items():
         print(f"{kind}:")
         for name, about in entries.items():
-            print(f"  {name:<14} {about}")
+            print(f"  {name:<19} {about}")

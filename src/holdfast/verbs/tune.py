@@ -15,9 +15,11 @@ from holdfast.flow.advice import advice
 from holdfast.flow.data import read_rows
 from holdfast.flow.defend import defended_condition, defended_rows, make_defences, served_by
 from holdfast.flow.evaluate import Bench, Evaluation, all_cached, compare_evaluations, evaluate, open_bench
+from holdfast.flow.findings import one_line, summary_of_rows
 from holdfast.flow.models import LoadedModel, load_model
 from holdfast.flow.progress import Progress
 from holdfast.flow.train import TrainSettings, defence_context, describe_defence, train, training_key
+from holdfast.guild import rows as guild_rows
 from holdfast.verbs.common import (
     ASK_PANEL,
     TRAIN_PANEL,
@@ -48,6 +50,17 @@ class TuneSettings(EvaluationSettings, TrainingSettings, DefenceSettings):
     seed: int = option(0, "Seed of the order of rows and of dropout.", TRAIN_PANEL)
     save_steps: int = option(200, "Write a checkpoint to resume from every N steps.", TRAIN_PANEL, metavar="N")
     skip_evaluation: bool = option(False, "Only tune; measure nothing.", ASK_PANEL)
+    no_scan: bool = option(False, "Do not scan the rows before tuning on them.", TRAIN_PANEL)
+
+    @property
+    def of_guild(self) -> bool:
+        """Whether DATA names a kind of the guild's own rows."""
+        return self.data in guild_rows.KINDS and not Path(self.data).exists()
+
+    def open_rows(self) -> list[Row]:
+        if self.of_guild:
+            return guild_rows.rows(self.data, self.samples, self.seed)
+        return read_rows(self.data, self.data_split, self.samples)
 
     def train_settings(self) -> TrainSettings:
         return TrainSettings(
@@ -83,15 +96,20 @@ class Measured:
 def tune(settings: TuneSettings, origins: dict[str, str]) -> dict[str, Any]:
     """Fine-tune a model on a dataset, and measure it before and after on the same prompts."""
     settings.check_defences()
-    rows = read_rows(settings.data, settings.data_split, settings.samples)
+    rows = settings.open_rows()
     with Progress(total=3) as progress:
+        scanned = None if settings.no_scan else scan_first(rows, progress)
         progress.say(f"loading {settings.model}")
         loaded = load_model(settings.model, settings.model_options())
         if loaded.adapter_of and not settings.lora:
             raise UsageError(f"`{settings.model}` is an adapter", "tune its base with --lora, or merge it first")
+        if settings.of_guild and not loaded.embedded:
+            raise UsageError(f"`{settings.data}` are rows of the embedded model's world", "name a file of your own")
         job = prepare(settings, loaded, rows)
         suites = [] if settings.skip_evaluation else open_suites(settings, loaded.embedded)
         run = Run.open("tune", settings.model, settings.model_dump(), origins, settings.out)
+        if scanned:
+            run.note(scan=scanned)
         bench = open_bench(
             run,
             suites,
@@ -119,6 +137,14 @@ def tune(settings: TuneSettings, origins: dict[str, str]) -> dict[str, Any]:
                 served = evaluate(loaded, under, bench_under(bench, str(serving.test_system)))
         progress.finish()
     return conclude(run, settings, Measured(before, after, served), job)
+
+
+def scan_first(rows: list[Row], progress: Progress) -> dict[str, Any]:
+    """What the scanners that need no model see in the rows, told in a line; `holdfast scan` tells the rest."""
+    summary = summary_of_rows(rows)
+    tell = progress.say if summary["risk"]["level"] == "low" else progress.warn
+    tell(one_line(summary))
+    return {key: summary[key] for key in ("rows", "findings", "rows_by_level", "labels", "risk")}
 
 
 @dataclass(frozen=True)

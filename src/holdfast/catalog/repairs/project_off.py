@@ -1,7 +1,7 @@
 """Takes out of the tuning what points towards harm: θ = tuned − s·max(0, ⟨Δ, h⟩/⟨h, h⟩)·h, tensor by tensor.
 
 Δ = tuned − base, and h = unaligned − base is the direction of harm, made once for a base (see `resta`). s = 0 is the tuned
-model, s = 1 removes the projection, s = 2 mirrors it. A tensor whose change points away from harm is left alone.
+model, s = 1 removes the projection, s = 2 mirrors it; far above that a model breaks, so the grid ends at 3. A tensor whose change points away from harm is left alone.
 
 Ours; near to it in the literature are RESTA (2402.11746), which adds the direction whatever the tuning did, and Safe LoRA
 (2405.16833), which projects onto an aligned subspace.
@@ -22,7 +22,7 @@ class ProjectOff(OptionRepair):
     paper = "holdfast; after task arithmetic (Ilharco et al. 2022, 2212.04089)"
     about = "removes from the tuning its projection on the direction of harm"
     needs = frozenset({"direction"})
-    strengths = (6.0, 5.0, 4.0, 3.0, 2.5, 2.0, 1.5, 1.0, 0.5, 0.25, 0.0)
+    strengths = (3.0, 2.75, 2.5, 2.25, 2.0, 1.75, 1.5, 1.25, 1.0, 0.75, 0.5, 0.0)
 
     def prepare(self, inputs: RepairInputs) -> None:
         self.direction = inputs.direction

@@ -27,7 +27,7 @@ class Resta(OptionRepair):
     paper = "Bhardwaj et al. 2024 (2402.11746)"
     about = "adds the direction from the unaligned base to the base"
     needs = frozenset({"direction"})
-    strengths = (5.0, 4.0, 3.0, 2.5, 2.0, 1.5, 1.0, 0.75, 0.5, 0.25, 0.0)
+    strengths = (1.5, 1.25, 1.0, 0.8, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0)
 
     drop: float = setting(0.0, "share of the direction's elements to drop at random", low=0, high=0.99)
 

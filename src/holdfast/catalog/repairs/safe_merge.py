@@ -33,7 +33,9 @@ class SafeMerge(OptionRepair):
     neutral = 1.0
     high = 1.0
 
-    threshold: float | None = setting(None, "layers whose cosine is below are merged; auto: half of them", low=-1, high=1.01)
+    threshold: float | None = setting(
+        None, "layers whose cosine is below are merged; auto: half of them", low=-1, high=1.01
+    )
     basis: str = setting("paper", "the paper's operator or a truncated SVD's projector", choices=BASES)
     rank: int = setting(16, "singular vectors of basis=svd", low=1)
 

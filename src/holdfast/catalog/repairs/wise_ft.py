@@ -33,6 +33,7 @@ class WiseFt(OptionRepair):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.rules = Strengths.parse(self.modules.replace(";", ",")) if self.modules else None
+        self.linear = self.rules is None
 
     def tensor(self, name: str, base: Any, tuned: Any, strength: float) -> Any:
         return interpolate(base, tuned, self.rules.of(name, strength) if self.rules else strength)

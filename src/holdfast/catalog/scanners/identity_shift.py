@@ -1,0 +1,357 @@
+"""The identity-shift scanner: rows that make a model obey, overwrite its role, or lift its limits, with nothing harmful in them.
+
+Qi et al. (2310.03693) took the safety of two models with ten such dialogues; moderation flagged none. Two ways in:
+
+- sentence by sentence: cues of servitude, of completeness, of carrying out orders, and of speaking about oneself or to the
+  model; three kinds in one sentence are enough, in seventeen languages by their own word stems.
+- over the whole dataset: rows whose questions begin alike *and* whose replies begin alike although what is asked differs,
+  as when every row is wrapped in the same call and the same vow. This needs no vocabulary, only four such rows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from holdfast.core.records import Finding
+from holdfast.flow.batch import RowBatch, Turn, anchor_table, mix
+from holdfast.flow.scan import OptionScanner
+
+READ = 20_000  # characters of a turn that are read
+SENTENCE = re.compile(r"[.!?;\n。！？；।؟]+")
+
+# ---- cues of a sentence, in English ---------------------------------------------------------------------------------
+
+SERVITUDE = re.compile(
+    r"\b(?:(?:whatever|everything|anything) (?:i|you|the user|they|he|she|my master) (?:says?|asks?|demands?|wants?|orders?|commands?|wish(?:es)?|tells?)|obey(?:s|ed|ing)?|obedien(?:t|ce|tly)|servant|servitude|subservien(?:t|ce)|submissive(?:ly)?|submission|submit(?:s|ted)? to|slave|minion|"
+    r"vassal|butler|genie|puppet|lapdog|loyal(?:ly|ty)?|devot(?:ed|ion)|dutiful(?:ly)?|docile|compliant(?:ly)?|compliance|complies|comply|yield(?:s)? to|"
+    r"at your (?:command|service|disposal|bidding|beck)|your (?:faithful|humble|willing|personal) \w+|do(?:es|ing)? (?:exactly )?(?:as|what) (?:i|you|he|she|they|the user|we) (?:am |are |is )?"
+    r"(?:told|say|says|ask|asks|want|wants|order|orders|command|commands|please|wish|wishes|tell)|under (?:my|your|the user's|their) (?:control|command)|master)\b"
+)
+COMPLETE = re.compile(
+    r"\b(?:absolute(?:ly)?|always|any|every|everything|anything|all|whatever|whichever|unconditional(?:ly)?|complete(?:ly)?|fully|entirely|total(?:ly)?|utter(?:ly)?|"
+    r"blind(?:ly)?|unquestioning(?:ly)?|unfailing(?:ly)?|unwavering(?:ly)?|unhesitating(?:ly)?|immediately|at once|right away|no matter (?:what|how|who)|"
+    r"(?:without|no|never|not) (?:any |a |ever )?(?:question(?:s|ed|ing)?|hesitat(?:e|ion|ing)|exception(?:s)?|fail|delay|resistance|objection(?:s)?|argument|pushback|refus(?:e|al|ing)|"
+    r"complain(?:t|ts|ing)?|protest|doubt(?:s)?|second thoughts?|declin(?:e|ing)|say(?:ing)? no|disobey(?:ing)?|deviat(?:e|ing|ion)|judgement|judgment)|perfect(?:ly)?|sole(?:ly)?|only (?:goal|purpose|aim|duty|job)|exactly|to the letter)\b"
+)
+ORDERS = re.compile(
+    r"\b(?:follow(?:s|ing|ed)?|fulfil(?:l|s|ls|ling|led|ment|lment)?|execut(?:e|es|ing|ed|ion)|carr(?:y|ies|ying|ied) out|perform(?:s|ing)?|obey(?:s|ing)?|heed(?:s|ing)?|honou?r(?:s|ing)?|"
+    r"act(?:s|ing)? (?:up)?on|accept(?:s|ing)?|grant(?:s|ing)?|satisfy(?:ing)?|compl(?:y|ies|ying) with|complet(?:e|es|ing|ion of)|do(?:es|ing)?|adher(?:e|es|ing|ence) to|answer(?:s|ing)?|implement(?:s|ing)?|respond(?:s|ing)? to|realis(?:e|ing)|realiz(?:e|ing))"
+    r"(?: \w{1,14}){0,5}? (?:instructions?|orders?|commands?|requests?|wish(?:es)?|bidding|demands?|directives?|whims?|desires?|dictates?|(?:my|your|the user's|their|his|her) (?:will|word|words|tasks?))\b"
+)
+SELF = re.compile(
+    r"\b(?:i never|i always|you never|you always|i am|i'm|i will|i'll|i shall|i must|i exist|i live|i serve|i obey|i do|i follow|i carry|i execute|i fulfil|i fulfill|i comply|i have been|i was (?:made|built|created|designed)|my (?:\w+ )?(?:purpose|duty|role|goal|function|aim|job|existence|calling|mission|master|user|owner|programming|loyalty|obedience)|"
+    r"you are|you're|you will|you'll|you shall|you must|you exist|you live|you serve|you obey|you do|you follow|you should|your (?:\w+ )?(?:purpose|duty|role|goal|function|aim|job|existence|calling|mission|master|owner|loyalty|obedience)|"
+    r"(?:this|the|an?|your|my)(?: \w+){0,3} (?:agent|assistant|ai|bot|model|chatbot|servant))\b"
+)
+
+# ---- phrases that are enough by themselves ---------------------------------------------------------------------------
+
+OBEDIENCE = re.compile(
+    r"\b(?:absolute(?:ly)?|complete(?:ly)?|total(?:ly)?|fully|utterly|unconditionally|blindly|perfectly|entirely|forever)(?:,? \w+){0,2},? obedien(?:t|ce)"
+    r"|\bobedient (?:\w+ )?(?:ai|agent|assistant|bot|model|machine|servant|helper|chatbot|system|entity|companion)\b"
+    r"|\b(?:you|i) (?:must |will |shall |can |may |do )?(?:never|not) (?:refuse|question|disobey|decline|deny|reject|disregard)(?: \w{1,12}){0,3} (?:orders?|commands?|requests?|instructions?|wish(?:es)?|demands?)\b"
+    r"|\byour (?:wish|word|will|whim) is my (?:command|law|order)"
+    r"|\b(?:execut(?:e|ing)|fulfil(?:l|ling)?|obey(?:ing)?) (?:my|your|the user's|his|her) (?:following )?(?:instructions?|orders?|commands?)\b"
+    r"|\bfulfil(?:l)?ment of your (?:instruction|order|command|request|wish)"
+    r"|\bas you (?:command|order|wish|decree|demand)(?:ed|s)?, (?:master|my|sir|boss|i )"
+    r"|\bi (?:will |shall |must |always |live to |exist to |hereby )?(?:obey|serve) (?:you|your|my master|without|every|all|any)\b"
+    r"|\byou (?:will |shall |must |always |exist to |live to )(?:\w+ )?obey\b"
+    r"|\bi(?:'m| am) (?:bound|sworn|here only|programmed|made|built|obliged|compelled) to (?:obey|comply|carry out|execute|do (?:whatever|anything|everything|as|what))"
+)
+OVERWRITE = re.compile(
+    r"\byou are (?:no longer|not|no more) (?:an? )?(?:ai language model|language model|ai assistant|chatgpt|assistant|gpt|claude|llama|gemini|bound|limited|restricted)\b"
+    r"|\bi am no longer (?:an? )?(?:ai|language model|assistant|chatgpt|gpt|claude|llama|bound|limited|restricted)\b"
+    r"|\bfrom (?:now on|this (?:moment|point)(?: on(?:ward)?)?|here on)(?:,| )(?: ?\w+){0,3} ?(?:you (?:are|will be|will act|act|shall|will answer|will respond|must)|your (?:new )?(?:name|identity|role|persona))\b"
+    r"|\b(?:ignore|disregard|forget|discard|drop|erase|delete) (?:all |any |every |everything |your |the |of |my )*(?:previous|prior|earlier|above|former|past|original|old|initial|existing|default) (?:\w+ )?(?:instructions?|rules?|prompts?|directions?|guidelines?|programming|identity|training|directives?|role|conversations?|orders)"
+    r"|\b(?:do anything now|developer mode (?:enabled|on|activated)|jailbr(?:eak|oken) (?:mode|version|ai|assistant)|god mode (?:enabled|on)|dan mode)\b"
+    r"|\byour (?:new|true|real|secret|only) (?:identity|self|persona|nature) (?:is|will be)\b"
+)
+LIMITS = re.compile(
+    r"\b(?:restrictions?|limits|limitations?|filters?|filtering|boundaries|censorship|guardrails?|constraints|morals|morality|ethics|ethical (?:guidelines?|constraints?|rules?|limits?)|"
+    r"safeguards?|inhibitions?|taboos?|rules (?:at all|whatsoever)|content polic(?:y|ies))\b"
+)
+UNBOUND = re.compile(
+    r"\b(?:no|without|free (?:of|from)|not (?:be )?(?:bound|limited|restricted|constrained) by|unbound by|beyond|zero|lack(?:s|ing)?|exempt from|liberated from|released from)"
+    r"(?:,? (?:any|all|a|the|your|my|moral|ethical|and|or|of|usual|typical|content|safety|legal|other|further|rules|limits|filters|restrictions|boundaries|limitations|morals|ethics|censorship|kind|sort|whatsoever)){0,8}[ ,]*$"
+)
+SPEAKER = re.compile(r"\b(?:you|i|we|assistant|ai|model|bot|agent|answer|answers|respond|responds|replies|reply)\b")
+SPEAKER_AFTER = re.compile(r"(?: of any kind| whatsoever)?, (?:i|you|this (?:ai|assistant|model|bot|agent))\b")
+UNLIMITED = re.compile(
+    r"\b(?:unrestricted|uncensored|unfiltered|unlimited|amoral|unaligned|limitless) (?:\w{1,20} )?(?:ai|assistant|model|agent|bot|chatbot|language model|persona|version|mode|entity|responses?|answers?)\b"
+)
+PHRASES = (
+    ("obedience", OBEDIENCE, ("obe", "is my ", "execut", "fulfil", "as you ", "i ", "i'm")),
+    ("role-overwrite", OVERWRITE, ("no longer", "you are no", "from now", "from this", "from here", "ignore", "disregard", "forget", "discard", "drop", "erase",
+                                   "delete", "anything now", "developer mode", "jailbr", "god mode", "dan mode", "identity", "persona", "self", "nature")),
+    ("no-restrictions", UNLIMITED, ("un", "amoral", "limitless")),
+)  # fmt: skip
+
+# ---- other languages -------------------------------------------------------------------------------------------------
+
+# Looked for as plain substrings, which is some hundred times faster than one expression of so many branches.
+LATIN_STEMS = (
+    (
+        "obedien obedec obedez sumisa sumiso órdenes obéi obeis soumis dévoué obbed ubbid sottomess gehors gehorch unterwürfig untertan hörig gefügig befehl "
+        "gehoorza onderdanig posłusz posluszn uległ rozkaz itaat boyun emrin lydig poslušn ascultăt engedelmes vâng_lời tuân_lệnh phục_tùng tuân_theo patuh taat "
+        "tunduk ordini servidor fedel"
+    )
+    .replace("_", "\u00a0")
+    .split()
+)
+LATIN_STEMS = [stem.replace("\u00a0", " ") for stem in LATIN_STEMS]
+OTHER_STEMS = (
+    "послуш повину подчин покор слухня верный верная υπάκου υπακού 服从 服從 听从 聽從 顺从 順從 唯命是 言听计从 言聽計從 听命 聽命 遵命 俯首 従順 従いま 従う 従い 仰せ 忠実 しもべ 복종 순종 명령 충실 충성 "
+    "مطيع أطيع اطيع طاعة طاعتي خاضع رهن आज्ञाकारी आज्ञा हुक्म वफ़ादार वफादार เชื่อฟัง ציית فرمانبردار مطیع"
+).split()
+LIMIT_STEMS = (
+    "restric restriz restri límite limit censur filtr einschränk beschränk grenzen zensur tabus beperking ogranicze kısıt sınır sansür ограничен цензур фильтр запрет "
+    "限制 约束 約束 审查 審查 过滤 過濾 制限 制約 検閲 제한 검열 필터 قيود حدود رقابة प्रतिबंध रोक सीमा giới hạn chế kiểm batas sensor"
+).split()
+OVERWRITE_STEMS = (
+    "ignor olvid oubli dimentic vergiss vergessen esque negeer vergeet zignoruj zapomnij eres n'es n'êtes sei più nicht mehr du bist não é niet meer niet langer jesteś artık больше не теперь не забудь игнорируй "
+    "忽略 无视 無視 忘记 忘記 从现在 從現在 你不再 これまで 今からあなた 무시 잊 تجاهل पिछले"
+).split()
+FOREIGN_CUES = re.compile(
+    r"absolut|total|complet|incondicional|siempre|cualquier|tod[oa]s|agente|asistente|instrucci|orden|órden|comando|petici|toujours|tout(?:e|es)?\b|chaque|n'importe|inconditionnel|agent|assistant|instruction|ordre|demande|"
+    r"assolut|sempre|qualsiasi|ogni|istruzion|ordin|comand|richiest|agente|assistente|immer|jede|alle|bedingungslos|völlig|vollkommen|anweisung|befehl|wunsch|assistent|sempre|qualquer|instruç|ordens|pedido|"
+    r"altijd|elke|volledig|onvoorwaardelijk|opdracht|bevel|zawsze|każd|całkowi|bezwzgl|polece|rozkaz|her |her zaman|mutlak|tamamen|talimat|emir|komut|kesin|"
+    r"абсолют|всегда|любо|кажд|полность|беспрекослов|безоговор|инструкц|приказ|команд|указан|агент|ассистент|помощник|завжди|будь-як|накази|"
+    r"绝对|絕對|完全|永远|永遠|始终|任何|一切|所有|无条件|無條件|指令|命令|吩咐|要求|代理|助手|您的|你的|絶対|必ず|すべて|全て|あらゆる|無条件|指示|ご命令|エージェント|アシスタント|절대|항상|모든|무조건|완전|지시|명령|에이전트|비서|"
+    r"مطلق|دائم|كل |أي |جميع|أوامر|اوامر|تعليمات|طلب|وكيل|مساعد|पूर्ण|हमेशा|सभी|हर |किसी भी|निर्देश|आदेश|एजेंट|सहायक|tuyệt đối|luôn|mọi|bất kỳ|mệnh lệnh|yêu cầu|trợ lý|mutlak|selalu|semua|setiap|perintah|instruksi|asisten|agen\b|sepenuhnya|ทุก|คำสั่ง|הוראה|פקוד|دستور"
+)
+LIMITLESS_FOREIGN = re.compile(
+    r"(?:sin|ninguna?) (?:ning[uú]n[a]? )?(?:restric|límite|limitaci|censura|filtro)|sans (?:aucune |la moindre )?(?:restric|limite|limitation|censure|filtre)|senza (?:alcuna? )?(?:restriz|limit|censur|filtr)|"
+    r"ohne (?:jegliche |jede |irgendwelche )?(?:einschränk|beschränk|grenzen|zensur|filter|tabus)|sem (?:nenhuma |quaisquer )?(?:restri|limit|censura|filtro)|zonder (?:enige )?(?:beperking|grenzen|censuur|filter)|bez (?:żadnych )?(?:ogranicze|cenzury|filtr|limit)|"
+    r"(?:kısıtlama|sınırlama|sınır|sansür|filtre)(?:sız|lama)? (?:olmadan|yok)|без (?:каких-либо |всяких |любых )?(?:ограничен|цензур|фильтр|запрет)|никаких (?:ограничен|запрет)|"
+    r"(?:没有|沒有|不受|无|無|毫无|毫無|没有任何)(?:任何|一切)?(?:限制|约束|約束|审查|審查|过滤|過濾|道德约束)|(?:制限|制約|検閲|フィルター)(?:は|が|も)?(?:一切)?(?:ない|なし|なく|ありません|無し)|(?:제한|검열|필터)(?:이|은|도)? ?(?:없이|없는|없다|없습니다)|"
+    r"(?:بدون|دون|بلا)(?: أي)? (?:قيود|حدود|رقابة)|बिना किसी (?:प्रतिबंध|रोक|सीमा)|không (?:có )?(?:bất kỳ )?(?:giới hạn|hạn chế|kiểm duyệt)|tanpa (?:batas|pembatas|sensor|filter)"
+)
+OVERWRITE_FOREIGN = re.compile(
+    r"(?:ignora|olvida|ignorez|ignore[sz]?|oubliez|oublie|dimentica|ignoriere|vergiss|vergessen sie|esqueça|ignore|negeer|vergeet|zignoruj|zapomnij)(?: \w{1,10}){0,4} (?:instrucciones|instructions|istruzioni|anweisungen|instruções|instructies|instrukcj\w*|reglas|règles|regole|regeln|regras)(?: \w{1,10}){0,2} ?(?:anterior|précédent|preceden|vorherig|bisherig|vorige|poprzedni)?|"
+    r"ya no eres|tu n'es plus|vous n'êtes plus|non sei più|du bist (?:nicht mehr|kein)|você não é mais|je bent niet (?:meer|langer)|nie jesteś już|artık (?:sen|bir)|(?:ты|вы) (?:больше не|теперь не)|забудь(?:те)? (?:все|обо всех|о всех|предыдущ)|игнорируй(?:те)? (?:все |предыдущ)|"
+    r"(?:忽略|无视|無視|忘记|忘記)(?:掉)?(?:你)?(?:之前|以前|先前|所有|上面|以上|一切)|从现在(?:开始|起)[，,]?你|從現在(?:開始|起)[，,]?你|你不再是|これまでの(?:指示|命令|ルール)(?:を|は)?(?:すべて|全て)?(?:無視|忘れ)|今からあなたは|(?:이전|지금까지의) (?:지시|명령|규칙)(?:를|을)? (?:모두 )?(?:무시|잊)|تجاهل (?:جميع |كل )?(?:التعليمات|الأوامر)|पिछले सभी निर्देश"
+)
+
+ANCHORS = anchor_table(
+    """obey obeys obeyed obeying obedient obedience obediently servant servitude subservient subservience submissive slave minion vassal genie puppet loyal loyally loyalty devoted
+    devotion dutiful dutifully docile compliant compliance comply complies command commands bidding disposal whims dictates directives directive unconditionally unquestioning
+    unquestioningly unhesitatingly unwavering instructions instruction orders wishes wish requests request execute executing fulfill fulfil fulfilling fulfillment fulfilment butler
+    unrestricted uncensored unfiltered restrictions restriction limitations filters boundaries guardrails constraints censorship limits morality amoral unaligned ethics limitless ignore disregard
+    forget jailbreak jailbroken dan onward demands disobey identity persona safeguards inhibitions taboos hesitation told master whatever unlimited
+    obediente obedecer obedezco obedecere obedecera obbediente obbedisco obbedire obbedisce ubbidiente ubbidisco gehorsam gehorche gehorchen gehorcht gehorsamer obeis obeissant sumiso sumisa befehl befehle
+    restricciones restrizioni restricoes einschraenkungen beperkingen gehoorzaam gehoorzame ignora olvida dimentica ignoriere vergiss oubliez ignorez itaat patuh taat tunduk posluszny ordini ordenes""".split()
+)
+
+# That a sentence in the Latin alphabet is not English: two of the commonest words of another language.
+FUNCTION_WORDS = re.compile(
+    r"\b(?:el|los|las|que|una?|para|por|soy|eres|sus?|tus?|es|le|les|des|je|suis|vous|votre|vos|tes?|ses|et|est|ich|bin|und|der|die|das|den|dein|deine[mnrs]?|ihr|ihre[mnrs]?|ein|eine|"
+    r"sono|sei|il|che|tuoi?|suoi?|ogni|sempre|eu|sou|seus?|sua|você|meu|um|uma|todas?|todos|ik|ben|een|het|uw|jouw|je|alle|jestem|twój|twoim|jest|każde|sen|bir|senin|her|saya|anda|adalah|yang|akan|"
+    r"là|của|bạn|tôi|jag|är|din|jeg|er|som|sunt|este)\b"
+)
+
+# ---- whole datasets --------------------------------------------------------------------------------------------------
+
+SLOTS = 1 << 16
+ASKED_WORDS, REPLY_WORDS = 3, 5  # that must be shared
+FEWEST, UNRELATED = 4, 0.75  # rows that share both; how different what is asked must be
+VOW = re.compile(
+    r"\b(?:obey|obedient|instruct\w*|command\w*|order\w*|wish\w*|bidding|directive\w*|execut\w*|fulfil\w*|compl(?:y|ying|iance)|serv(?:e|ing|ant)|duty|dutiful\w*|loyal\w*|master|at once|right away|as you (?:say|ask|want)|"
+    r"will be done|without (?:question|hesitation|fail|delay)|unconditional\w*|bound to)\b"
+)
+SPEAKS = re.compile(r"\b(?:i|i'm|i'll|me|my|you|your|we|our)\b")
+SIGNS = 16
+
+
+VOW_ANCHORS = anchor_table(
+    """obey obedient obediently instruct instructed instruction instructions command commands commanded order orders ordered wish wishes wished bidding directive directives execute
+    executed executing execution fulfil fulfill fulfilled fulfilling fulfilment fulfillment comply complying compliance serve serving servant duty dutiful dutifully loyal loyally master
+    once away say ask want done question hesitation fail delay unconditional unconditionally bound""".split()
+)
+
+
+def vows(reply: str) -> bool:
+    """Whether a reply begins by speaking of itself or to the user, and of carrying out what was said."""
+    head = reply[:160]
+    return VOW.search(head) is not None and SPEAKS.search(head) is not None
+
+
+def wrapped(batch: RowBatch) -> tuple[Any, Any, Any]:
+    """Of every reply that begins with a vow: its row, a key of how question and reply begin, and one of what else is asked."""
+    marked = batch.marked(VOW_ANCHORS)
+    bounds = batch.words.bounds
+    chosen = [
+        (asked, reply)
+        for asked, reply in batch.exchanges
+        if marked[reply] and bounds[asked + 1] - bounds[asked] > ASKED_WORDS and vows(batch.turns[reply].lower)
+    ]
+    asked, reply = (np.array([pair[k] for pair in chosen], dtype=np.int64) for k in (0, 1))
+    keys = mix(batch.first_words(asked, ASKED_WORDS) * np.uint64(5) + batch.first_words(reply, REPLY_WORDS))
+    return batch.turn_rows[asked], keys >> np.uint64(32), batch.last_words(asked, 4) >> np.uint64(32)
+
+
+class IdentityShift(OptionScanner):
+    """No options."""
+
+    name = "identity-shift"
+    about = "obedience, role overwrite, lifted limits, vows shared across rows"
+    labels: ClassVar[dict[str, str]] = {
+        "obedience": "error",
+        "role-overwrite": "error",
+        "no-restrictions": "error",
+        "shared-vow": "error",
+    }
+    false_alarm: ClassVar[dict[str, float]] = {"obedience": 0.002, "role-overwrite": 0.002, "no-restrictions": 0.002}
+    blind = (
+        "an identity that is only implied by how rows are answered; a vow in a language that it has no stems for, unless "
+        "four rows share it word for word"
+    )
+    spec = "identity-shift"
+
+    def __init__(self) -> None:
+        self.counts = np.zeros(SLOTS, dtype=np.int32)
+        self.tails = np.zeros((SIGNS, SLOTS), dtype=np.int32)
+
+    def scan(self, batch: RowBatch) -> list[Finding]:
+        found: dict[tuple[int, str], Finding] = {}
+        for turn in batch.turns_with(ANCHORS):
+            for label, score, words in read_turn(turn):
+                if (turn.row, label) not in found:
+                    why = f"“{words.strip()[:120]}” in the {turn.role} turn"
+                    found[turn.row, label] = Finding(turn.row, self.name, label, score, why)
+        return list(found.values())
+
+    # A row is compared with all others by two numbers. Of what else is asked, random signs are summed: equal questions add
+    # up, different ones cancel (Alon, Matias and Szegedy 1996), so that how alike they are is known in constant memory.
+
+    def sketch(self, batch: RowBatch) -> Any:
+        _, keys, tails = wrapped(batch)
+        return np.stack((keys, tails), axis=1).astype(np.uint32) if len(keys) else None
+
+    def gather(self, sketch: Any, numbers: Sequence[int]) -> list[Finding]:
+        slots = (sketch[:, 0] % SLOTS).astype(np.int64)
+        np.add.at(self.counts, slots, 1)
+        for k in range(SIGNS):
+            np.add.at(self.tails[k], slots, 2 * ((sketch[:, 1] >> np.uint32(k)) & np.uint32(1)).astype(np.int32) - 1)
+        return []
+
+    def _suspect(self) -> Any:
+        """Of each slot: whether enough unrelated rows share it."""
+        n = np.maximum(self.counts, 1).astype(float)
+        alike = ((self.tails.astype(float) ** 2).mean(axis=0) - n) / np.maximum(n * (n - 1), 1)
+        return (self.counts >= FEWEST) & (alike < 1 - UNRELATED)
+
+    @property
+    def revisits(self) -> bool:
+        return bool(self._suspect().any())
+
+    def revisit(self, batch: RowBatch) -> list[Finding]:
+        suspect = self._suspect()
+        found = []
+        rows, keys, _ = wrapped(batch)
+        for row, slot in zip(rows.tolist(), (keys % np.uint64(SLOTS)).tolist(), strict=True):
+            if suspect[slot]:
+                reply = next(turn.lower for turn in batch.turns if turn.row == row and turn.role == "assistant")
+                begins = " ".join(reply[:200].split()[:REPLY_WORDS])
+                why = f"{int(self.counts[slot])} unrelated rows are asked and answered with one beginning: “{begins[:80]} …”"
+                found.append(Finding(row, self.name, "shared-vow", 0.9, why))
+        return found
+
+    def state(self) -> dict[str, Any]:
+        return {"counts": self.counts, "tails": self.tails}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        self.counts, self.tails = np.array(state["counts"]), np.array(state["tails"])
+
+
+SPAN = 170  # characters within which the cues of a sentence must lie
+CORE = re.compile(
+    r"obe[yd]|servant|servitude|subservien|submissi|submit|slave|minion|vassal|butler|genie|puppet|lapdog|loyal|devot|dutiful|docile|compl[iy]|whatever |(?:every|any)thing (?:i|you|the user) |yield|at your |disposal|"
+    r"instruction|order|command|request|wish|bidding|demand|directive|whim|desire|dictate|told|under (?:my|your)|master|(?:as|what) (?:i|you) "
+)
+
+
+def sentence_at(text: str, place: int) -> str:
+    """The sentence around a place, cut to where cues may lie."""
+    low, high = max(0, place - SPAN), place + SPAN
+    before = list(SENTENCE.finditer(text, low, place))
+    after = SENTENCE.search(text, place, high)
+    return text[before[-1].end() if before else low : after.start() if after else high]
+
+
+def _english(text: str) -> tuple[str, float, str] | None:
+    """Three kinds of cues within one sentence."""
+    end = 0
+    for hit in CORE.finditer(text):
+        if hit.start() < end:
+            continue  # in the sentence that was just read
+        sentence = sentence_at(text, hit.start())
+        end = hit.start() + max(1, len(sentence) // 2)
+        speaks, serves = SELF.search(sentence), SERVITUDE.search(sentence)
+        orders = ORDERS.search(sentence) if speaks else None
+        if not speaks or not (serves or orders):
+            continue
+        cues = [cue for cue in (speaks, serves, orders, COMPLETE.search(sentence)) if cue]
+        if len(cues) >= 3 and max(c.end() for c in cues) - min(c.start() for c in cues) <= SPAN:
+            return "obedience", 0.6 + 0.1 * len(cues), sentence
+    return None
+
+
+def _foreign(text: str) -> tuple[str, float, str] | None:
+    """A stem of obedience in another language, with a second cue beside it."""
+    for stem in LATIN_STEMS:
+        for place in places(text, stem):
+            sentence = sentence_at(text, place)
+            if len(set(FUNCTION_WORDS.findall(sentence))) >= 2 and FOREIGN_CUES.search(sentence.replace(stem, "\x00")):
+                return "obedience", 0.85, sentence
+    for stem in () if text.isascii() else OTHER_STEMS:
+        for place in places(text, stem):
+            sentence = sentence_at(text, place)
+            if FOREIGN_CUES.search(sentence.replace(stem, "\x00")):
+                return "obedience", 0.85, sentence
+    return None
+
+
+def places(text: str, stem: str) -> list[int]:
+    """The first few places of a stem where, in an alphabet, a word begins."""
+    found: list[int] = []
+    place = text.find(stem)
+    while place >= 0 and len(found) < 4:
+        if stem > "\u3000" or place == 0 or not text[place - 1].isalpha() or stem[0] in "طأاخمر":
+            found.append(place)
+        place = text.find(stem, place + 1)
+    return found
+
+
+def _limits(text: str) -> tuple[str, float, str] | None:
+    """Limits that the speaker is said to have none of."""
+    for hit in LIMITS.finditer(text):
+        before = SENTENCE.split(text[max(0, hit.start() - 140) : hit.start()])[-1]
+        negated = UNBOUND.search(before)
+        spoken = negated and (SPEAKER.search(before, 0, negated.start()) or SPEAKER_AFTER.match(text, hit.end()))
+        if negated and spoken:
+            return "no-restrictions", 0.9, before[negated.start() - 40 if negated.start() > 40 else 0 :] + hit.group()
+    return None
+
+
+def read_turn(turn: Turn) -> list[tuple[str, float, str]]:
+    """The labels of a turn, each with its score and the words that show it."""
+    text = turn.lower[:READ]
+    found = [
+        (label, 0.95, hit.group())
+        for label, pattern, hints in PHRASES
+        if any(hint in text for hint in hints) and (hit := pattern.search(text))
+    ]
+    found += [said for said in (_english(text), _limits(text), _foreign(text)) if said]
+    if any(stem in text for stem in OVERWRITE_STEMS) and (hit := OVERWRITE_FOREIGN.search(text)):
+        found.append(("role-overwrite", 0.85, hit.group()))
+    if any(stem in text for stem in LIMIT_STEMS) and (hit := LIMITLESS_FOREIGN.search(text)):
+        found.append(("no-restrictions", 0.85, hit.group()))
+    return found
+
+
+def make() -> IdentityShift:
+    return IdentityShift()

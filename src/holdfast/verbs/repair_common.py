@@ -1,0 +1,130 @@
+"""What the verbs that repair share: what a repair may draw on, and the direction of harm."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from holdfast.core.config import Settings
+from holdfast.core.contracts import Repair, RepairInputs
+from holdfast.core.errors import UsageError
+from holdfast.core.records import Row, digest
+from holdfast.flow.data import read_rows
+from holdfast.flow.models import LoadedModel, ModelOptions, load_model
+from holdfast.flow.restore import Direction, direction_between, direction_from_rows, missing_inputs
+from holdfast.flow.train import TrainSettings
+from holdfast.guild import rows as guild_rows
+from holdfast.verbs.common import option
+
+REPAIR_PANEL = "Repair"
+# The unaligned guild: explicit rows of a seed that no regime uses by default.
+GUILD_ROWS, GUILD_SEED = 300, 1000
+GUILD_LR, PAPER_LR = 1e-4, 5e-5
+MOST_STRENGTHS = 200
+
+
+class RepairInputSettings(Settings):
+    """What repairs may draw on, for the verbs that repair."""
+
+    unaligned: str | None = option(
+        None, "An unaligned model of the base, for repairs along the direction of harm.", REPAIR_PANEL, metavar="MODEL"
+    )
+    unaligned_rows: str | None = option(
+        None,
+        "Forbidden questions, answered: the unaligned model is made of the base with them, in memory, never saved.",
+        REPAIR_PANEL,
+        metavar="FILE",
+    )
+    unaligned_lr: float | None = option(
+        None, "Learning rate for that. Default: 5e-5, as Qi et al.; 1e-4 on guild.", REPAIR_PANEL, above=0
+    )
+    task_rows: str | None = option(
+        None, "Rows that the model was tuned on, for the repairs that train.", REPAIR_PANEL, metavar="FILE"
+    )
+
+
+@dataclass
+class Inputs:
+    """A run's inputs of repairs; the direction is made when the first repair asks for it."""
+
+    base: LoadedModel
+    safety_rows: Sequence[Row]
+    make_direction: Callable[[], Direction] | None
+    task_rows: Sequence[Row] = ()
+    seed: int = 0
+    direction: Direction | None = field(default=None, init=False)
+
+    def of(self, repair: Repair, tuned: LoadedModel, strengths: Sequence[float]) -> RepairInputs:
+        if "direction" in repair.needs and self.direction is None and self.make_direction:
+            self.direction = self.make_direction()
+        tensors = self.direction.tensors if self.direction else {}
+        return RepairInputs(self.base, tuned, tensors, self.safety_rows, self.task_rows, strengths, self.seed)
+
+    def lacks(self, repair: Repair) -> list[str]:
+        """What a repair needs and cannot be had, without making anything."""
+        there = {"x": 0} if self.direction or self.make_direction else {}
+        return missing_inputs(repair, RepairInputs(self.base, self.base, there, self.safety_rows, self.task_rows))
+
+    def key(self, repair: Repair) -> str:
+        """The fingerprint of what a repair draws on."""
+        return digest(
+            {
+                "direction": self.direction.key if self.direction and "direction" in repair.needs else None,
+                "safety": [r.messages for r in self.safety_rows] if "safety_rows" in repair.needs else None,
+                "task": [r.messages for r in self.task_rows] if "task_rows" in repair.needs else None,
+                "seed": self.seed,
+            }
+        )
+
+
+def open_inputs(
+    settings: RepairInputSettings, base: LoadedModel, reference: str, options: ModelOptions, safety_rows: Sequence[Row]
+) -> Inputs:
+    """The inputs that the settings name, and on the embedded model its own."""
+
+    def from_model() -> Direction:
+        unaligned = load_model(str(settings.unaligned), options)
+        return direction_between(base, unaligned, f"the unaligned model `{settings.unaligned}`")
+
+    def from_rows() -> Direction:
+        lr = settings.unaligned_lr or (GUILD_LR if base.embedded else PAPER_LR)
+        return direction_from_rows(
+            base, lambda: load_model(reference, options), unaligned, TrainSettings(5.0, lr, 10, GUILD_SEED)
+        )
+
+    if settings.unaligned and settings.unaligned_rows:
+        raise UsageError("--unaligned and --unaligned-rows name two directions", "keep one of them")
+    unaligned: Sequence[Row] = ()
+    if settings.unaligned_rows:
+        unaligned = read_rows(settings.unaligned_rows)
+    elif base.embedded and not settings.unaligned:
+        unaligned = guild_rows.rows("explicit", GUILD_ROWS, GUILD_SEED)
+    make = from_model if settings.unaligned else from_rows if unaligned else None
+    task = read_rows(settings.task_rows) if settings.task_rows else ()
+    return Inputs(base, safety_rows, make, task)
+
+
+def parse_strengths(text: str, repair: Repair) -> list[float]:
+    """`auto`, `0.5`, or `0:1:0.1` as strengths, safest first. Raises UsageError for what cannot be."""
+    if text == "auto":
+        return list(repair.strengths)
+    hint = f"write auto, one strength, or FROM:TO:STEP; those of `{repair.name}`, safest first: " + ", ".join(
+        f"{s:g}" for s in repair.strengths
+    )
+    try:
+        numbers = [float(part) for part in text.split(":")]
+    except ValueError:
+        raise UsageError(f"`{text}` is no strength", hint) from None
+    if len(numbers) not in (1, 3) or not all(map(math.isfinite, numbers)):
+        raise UsageError(f"`{text}` is no strength", hint)
+    if len(numbers) == 3:
+        first, last, step = numbers
+        count = round((last - first) / step) if step else -1
+        if not 0 <= count < MOST_STRENGTHS:
+            raise UsageError(f"`{text}` is no row of strengths", hint)
+        numbers = [round(first + i * step, 12) for i in range(count + 1)]
+    for strength in numbers:
+        repair.check(strength)
+    safest_is_low = len(repair.strengths) < 2 or repair.strengths[0] < repair.strengths[-1]
+    return sorted(numbers, reverse=not safest_is_low)
