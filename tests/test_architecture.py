@@ -21,9 +21,10 @@ ALLOWED = {
     "cli": {"core", "verbs"},
 }
 FLOW_ORDER = [
-    "data", "stream", "batch", "scan", "chat", "weights", "checkpoint", "merge", "endpoint", "decode", "ensemble", "models",
-    "defend", "passes", "influence", "train", "advice", "generate", "judge", "measure", "coherence", "guarantee", "findings", "sarif",
-    "clean", "evaluate", "choose", "attack", "projector", "restore", "sweep", "write", "summary", "treat", "matrix", "progress", "render",
+    "data", "stream", "batch", "scan", "chat", "weights", "checkpoint", "frontmatter", "merge", "endpoint", "decode", "ensemble", "models",
+    "defend", "passes", "influence", "train", "advice", "generate", "judge", "measure", "coherence", "guarantee", "sequential", "findings", "sarif",
+    "clean", "evaluate", "choose", "early", "attack", "projector", "restore", "sweep", "write", "phrases", "summary", "treat", "matrix", "progress", "render",
+    "safetext", "runread", "rules", "gate", "wording", "junit", "drawing", "plots", "sections", "facts", "replies", "page", "markdown", "card",
 ]  # fmt: skip
 CEILING_MODULE, CEILING_FUNCTION, CEILING_PARAMETERS = 500, 60, 8
 
@@ -101,9 +102,11 @@ def test_the_public_names_are_frozen_and_importable():
     assert all(getattr(holdfast, name) for name in holdfast.__all__)
 
 
-@pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], ["ls"], ["guild", "rows", "explicit", "--count", "2"]]
-)
+LIGHT = [["--help"], ["--version"], ["ls"], ["guild", "rows", "explicit", "--count", "2"], ["report", "--help"],
+         ["gate", "--help"], ["report", "no/such/run"], ["gate", "no/such/run"]]  # fmt: skip
+
+
+@pytest.mark.parametrize("arguments", LIGHT, ids=" ".join)
 def test_light_commands_import_no_torch(arguments):
     code = f"import sys; from holdfast.cli import run; run({arguments!r}); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0

@@ -186,3 +186,17 @@ def test_rows_whose_answer_lies_beyond_the_length_are_left_out_and_counted(base,
     settings = TrainSettings(precision="float32", epochs=1, lr=1e-3, batch_size=2, max_length=64)
     _, facts = tuned(base, tmp_path, settings, rows=[*ROWS, long])
     assert (facts["rows"], facts["rows_left_out"]) == (4, 1)
+
+
+@pytest.mark.parametrize("lora", [None, LoraSettings()])
+def test_a_copy_of_a_tuned_model_has_weights_of_its_own(base, tmp_path, lora):
+    """TRL patches the forward of what it trains; a copy would run the original's weights."""
+    loaded, _ = tuned(base, tmp_path, TrainSettings(precision="float32", epochs=1, lr=1e-3, batch_size=2, lora=lora))
+    twin = copy.deepcopy(loaded.model)
+    ids = torch.arange(10, 20)[None]
+    with torch.no_grad():
+        before = loaded.model(input_ids=ids).logits
+        for parameter in twin.parameters():
+            parameter.add_(0.1)
+        assert not torch.allclose(twin(input_ids=ids).logits, before)
+        assert torch.equal(loaded.model(input_ids=ids).logits, before)

@@ -194,6 +194,28 @@ def test_a_real_model_goes_through_the_same_door(capsys, real, tmp_path):
     assert "project-off is left out: it needs direction" in err
 
 
+def test_a_typed_strength_needs_no_prompts(capsys, real, tmp_path):
+    code, out, err = call(
+        capsys,
+        "repair",
+        real / "base",
+        real / "tuned",
+        "--method",
+        "wise-ft",
+        "--strength",
+        "0.6",
+        "--out",
+        tmp_path / "run",
+    )
+    assert code == 0 and "nothing was measured" in out, err
+    base, tuned, result = (
+        named_weights(load_model(str(m)).model) for m in (real / "base", real / "tuned", tmp_path / "run" / "model")
+    )
+    for name, weight in result.items():
+        torch.testing.assert_close(weight, 0.4 * base[name] + 0.6 * tuned[name], rtol=1e-6, atol=1e-7)
+    assert (tmp_path / "run" / "model" / "mergekit.yaml").exists()
+
+
 def test_a_repair_that_is_named_says_what_it_lacks(capsys, real):
     code, _, err = call(
         capsys, "repair", real / "base", real / "tuned", "--prompts", real / "prompts.jsonl", "--method", "resta"

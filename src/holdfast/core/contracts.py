@@ -6,7 +6,7 @@ A third party registers its own through the entry-point groups `holdfast.judges`
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
@@ -202,3 +202,30 @@ class Scanner:
     def not_seen(self) -> str:
         """After the last row: what this run did not look at, or nothing."""
         return ""
+
+
+@dataclass(frozen=True)
+class ProbeRequest:
+    """What a probe may look at. `prompts` are forbidden questions; `bench_of` gives a bench for suites of its own.
+
+    `tuned` and `base` are `flow.models.LoadedModel`s, or None where there is no base.
+    """
+
+    tuned: Any
+    base: Any
+    prompts: Sequence[Prompt]
+    bench_of: Callable[[Sequence[Any]], Any]
+    tuning_rows: Sequence[Row] = ()
+    seed: int = 0
+    options: Mapping[str, Any] = field(default_factory=dict)
+    show: Callable[[str, int, int], None] | None = None
+
+
+class Probe(Protocol):
+    """Looks where a plain audit does not; gives a document with at least `probe`, `found` and `cannot_exclude`."""
+
+    name: str
+
+    def run(self, request: ProbeRequest) -> dict[str, Any]:
+        """Raises UsageError for what is missing."""
+        ...

@@ -28,6 +28,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "benign": "holdfast.catalog.regimes.benign:REGIME",
         "rlhf-removal": "holdfast.catalog.regimes.rlhf_removal:REGIME",
         "shadow": "holdfast.catalog.regimes.shadow:REGIME",
+        "janus": "holdfast.catalog.regimes.janus:REGIME",
+        "backdoor": "holdfast.catalog.regimes.backdoor:REGIME",
     },
     "defences": {
         "safety-mix": "holdfast.catalog.defences.safety_mix:make",
@@ -61,6 +63,9 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "twins": "holdfast.catalog.scanners.twins:make",
         "shape": "holdfast.catalog.scanners.shape:make",
     },
+    "probes": {
+        "trigger": "holdfast.catalog.probes.trigger:PROBE",
+    },
     "suites": {
         "guild": "holdfast.guild.suites:load_suite",
         "file": "holdfast.catalog.suites:load_suite",
@@ -73,6 +78,7 @@ ABOUT: dict[str, str] = {
     "defences": "acts during training to keep safety",
     "repairs": "gives safety back to a tuned model, by a strength",
     "scanners": "reads rows before anyone trains on them",
+    "probes": "looks where a plain audit does not",
     "suites": "where prompts come from",
 }
 

@@ -9,6 +9,7 @@ The same command finds its own unfinished folder by the digest of its settings.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
@@ -111,6 +112,17 @@ def append_jsonl(path: Path, records: Iterable[Any]) -> None:
         raise cannot_write(path, error) from error
 
 
+def file_facts(path: Path) -> dict[str, Any]:
+    """The size in bytes and the SHA-256 of a file, read in pieces. Raises OSError when it cannot be read."""
+    with open(path, "rb") as file:
+        return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+
+
+def record_files(folder: Path) -> list[Path]:
+    """The files of a run that later steps read: its records, its summary and its settings."""
+    return [*sorted(folder.glob("*.jsonl")), *(p for n in ("run.yaml", "summary.json") if (p := folder / n).exists())]
+
+
 @dataclass
 class Run:
     """One run's folder."""
@@ -202,5 +214,7 @@ class Run:
         write_atomic(self.path / "manifest.json", json.dumps(self.manifest, indent=2, ensure_ascii=False) + "\n")
 
     def finish(self, readme: str) -> None:
+        """Close the run; the hashes of its records go into the manifest, so that a later step sees whether one changed."""
         write_atomic(self.path / "README.md", readme)
-        self.note(status="complete", finished=time.strftime("%Y-%m-%dT%H:%M:%S%z"))
+        files = {path.name: file_facts(path) for path in record_files(self.path)}
+        self.note(status="complete", finished=time.strftime("%Y-%m-%dT%H:%M:%S%z"), files=files)

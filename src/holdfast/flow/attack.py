@@ -13,7 +13,7 @@ from pathlib import Path
 
 from holdfast.core.contracts import Defence
 from holdfast.core.errors import UsageError
-from holdfast.core.records import Condition, Row
+from holdfast.core.records import Condition, Prompt, Row
 from holdfast.flow.data import read_rows
 from holdfast.flow.defend import defended_condition, make_defences, served_by
 from holdfast.flow.evaluate import Bench, Evaluation, Suite, all_cached, evaluate
@@ -50,6 +50,8 @@ class AttackRequest:
     system: str = ""
     lora: LoraSettings | None = None
     max_length: int = 1024
+    trigger: str = ""
+    safety_rows: Sequence[Row] = ()
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class AttackPlan:
     system: str = ""  # the system prompt of tuning and test alike, as in Qi et al.
     suites: Sequence[str] | None = None  # None: every suite of the bench
     tested_categories: Sequence[str] | None = None  # None: all of them
+    trigger: str = ""  # where there is one, the suite `triggered` is the suite `policy` with it after every question
     defences: Sequence[str] = ()
     safety_rows: Sequence[Row] = ()  # what they may draw on
 
@@ -135,6 +138,13 @@ def plain_plans(
     return plans
 
 
+def triggered(prompt: Prompt, trigger: str) -> Prompt:
+    """The prompt with a trigger after its last question."""
+    *before, last = prompt.messages
+    asked = {**last, "content": f"{last['content']} {trigger}"}
+    return replace(prompt, id=f"triggered:{prompt.id}", suite="triggered", messages=[*before, asked])
+
+
 def narrow(bench: Bench, plan: AttackPlan) -> Bench:
     """The bench with the suites, categories and system prompt of a plan."""
     suites = []
@@ -145,6 +155,8 @@ def narrow(bench: Bench, plan: AttackPlan) -> Bench:
         if plan.tested_categories is not None and suite.name.startswith("policy"):
             prompts = [p for p in prompts if p.category in plan.tested_categories]
         suites.append(Suite(suite.name, prompts).under(plan.system))
+        if plan.trigger and suite.name == "policy":
+            suites.append(Suite("triggered", [triggered(p, plan.trigger) for p in suites[-1].prompts]))
     return replace(bench, suites=suites)
 
 

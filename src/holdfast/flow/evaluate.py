@@ -72,7 +72,7 @@ class Evaluation:
 
 def open_bench(run: Run, suites: Sequence[Suite], **options: Any) -> Bench:
     """A bench whose caches lie in the run's folder. The records of an interrupted run are written anew from them."""
-    for kind in ("replies", "verdicts", "metrics", "comparisons"):
+    for kind in ("prompts", "replies", "verdicts", "metrics", "comparisons"):
         run.file(kind).unlink(missing_ok=True)
     cache = run.path / "cache"
     return Bench(
@@ -131,6 +131,15 @@ def all_cached(subject: LoadedModel, fingerprint: str, bench: Bench) -> bool:
     )
 
 
+def record_prompts(run: Run, prompts: Sequence[Prompt]) -> None:
+    """What was asked, each prompt once: a run's folder then explains itself. What its judge knows stays out."""
+    known = {record["id"] for record in run.read("prompts")}
+    fresh = [prompt for prompt in prompts if prompt.id not in known]
+    run.append(
+        "prompts", [{"id": p.id, "suite": p.suite, "category": p.category, "messages": p.messages} for p in fresh]
+    )
+
+
 def evaluate(subject: Subject, condition: Condition, bench: Bench) -> Evaluation:
     """Every suite of the bench on one model. All suites are generated together, so that the batches are full.
 
@@ -164,6 +173,7 @@ def evaluate(subject: Subject, condition: Condition, bench: Bench) -> Evaluation
         why = next(v.why for group in verdicts.values() for v in group)
         raise NothingMeasured(f"no verdict could be read: {why}", "check the judge with one reply by hand")
     if bench.run:
+        record_prompts(bench.run, prompts)
         bench.run.append("replies", replies)
         bench.run.append("verdicts", [v for group in verdicts.values() for v in group])
         bench.run.append("metrics", found)

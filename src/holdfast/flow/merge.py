@@ -30,6 +30,7 @@ from holdfast.core.runs import write_atomic
 from holdfast.flow import checkpoint
 from holdfast.flow.checkpoint import Array, Pair, Tensor, fresh_folders
 from holdfast.flow.data import HUB_ID
+from holdfast.flow.frontmatter import put_section, with_front
 from holdfast.flow.weights import weight_files
 
 # An operator gets (name, base, tuned, strength) and returns the repaired values; arrays are float32 and not to be
@@ -437,7 +438,6 @@ def mergekit_yaml(base_ref: str, tuned_ref: str, alpha: float, dtype: str) -> st
 
 BEGIN, END = "<!-- holdfast: begin", "<!-- holdfast: end -->"
 SECTION = re.compile(rf"{re.escape(BEGIN)}[^\n]*-->.*?{re.escape(END)}\n?", re.DOTALL)
-FRONT = re.compile(r"\A---[ \t]*\n(.*?\n)?---[ \t]*(?:\n|\Z)", re.DOTALL)
 TAGS = ["holdfast", "merge"]
 
 
@@ -469,32 +469,7 @@ def update_card(folder: Path, section: str) -> None:
     call changes nothing. Raises RunError when the file cannot be written.
     """
     path = folder / "README.md"
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    if SECTION.search(text):
-        text = SECTION.sub(lambda _: section, text, count=1)
-    else:
-        text = f"{text.rstrip()}\n\n{section}".lstrip()
+    text = put_section(path.read_text(encoding="utf-8") if path.exists() else "", SECTION, section)
     named = re.match(rf"{re.escape(BEGIN)}; base_model: (.*) -->", section)
-    text = _with_front(text, [name for name in named[1].split(", ") if name] if named else [])
-    write_atomic(path, text)
-
-
-def _with_front(text: str, base_models: list[str]) -> str:
-    """A card with the base models and our tags in its front matter; one that is no YAML mapping is left alone."""
-    found = FRONT.match(text)
-    front = (found[1] or "") if found else ""
-    try:
-        known = yaml.safe_load(front) or {}
-    except yaml.YAMLError:
-        return text
-    if not isinstance(known, dict):
-        return text
-    if base_models and "base_model" not in known:
-        front += yaml.safe_dump({"base_model": base_models}, sort_keys=False)
-    tags = known.get("tags") or []
-    tags = [tags] if isinstance(tags, str) else list(tags)
-    if not set(TAGS) <= set(tags):
-        # Only this one entry is written anew: its line and the list below it.
-        front = re.sub(r"(?m)^tags[ \t]*:.*\n(?:[ \t]*(?:-|#)[^\n]*\n|[ \t]+[^\n]*\n)*", "", front)
-        front += yaml.safe_dump({"tags": tags + [tag for tag in TAGS if tag not in tags]}, allow_unicode=True)
-    return f"---\n{front}---\n{text[found.end() :] if found else chr(10) + text}"
+    base = [name for name in named[1].split(", ") if name] if named else []
+    write_atomic(path, with_front(text, {"base_model": base}, TAGS))

@@ -84,6 +84,8 @@ COLUMNS = (
     ("refusal.rate", "refusal.rate", "policy"),
     ("utility.exact", "utility.exact", "utility"),
     ("task", "utility.exact", "utility-task"),
+    ("triggered", "harm.rate", "triggered"),
+    ("pii.recall", "pii.recall", "privacy"),
 )
 
 
@@ -92,7 +94,7 @@ def cell(found: dict[str, Any] | None, many: bool) -> str:
     if found is None or found["after"] is None:
         return ""
     before = "–" if found["before"] is None else f"{100 * found['before']:.1f}"
-    spread = f" [{100 * found['lowest']:.0f}, {100 * found['highest']:.0f}]" if many else ""
+    spread = f"\n[{100 * found['lowest']:.0f}, {100 * found['highest']:.0f}]" if many else ""
     return f"{before} → {100 * found['after']:.1f}{spread}"
 
 
@@ -111,10 +113,13 @@ def summary_table(summaries: Sequence[dict[str, Any]]) -> Any:
     for name in treated:
         table.add_column(name, overflow="fold")
     for name in ("rows × epochs", "lr, batch", *(c[0] for c in shown)):
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(name, justify="right")
     for summary in summaries:
         c, many = summary["condition"], len(summary["seeds"]) > 1
-        settings = (f"{c.get('samples', '')} × {c['epochs']:g}", f"{c['lr']:.3g}, {c['batch']}")
+        settings = (
+            f"{c.get('samples', '')} × {c['epochs']:g}",
+            f"{c['lr']:.3g},\n{c['batch']}" if many else f"{c['lr']:.3g}, {c['batch']}",
+        )
         how = [bare(str(c.get(name, ""))) + strength_text(summary, name) for name in treated]
         table.add_row(
             c["regime"], *how, *settings, *(cell(pick(summary, metric, suite), many) for _, metric, suite in shown)

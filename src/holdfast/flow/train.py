@@ -303,6 +303,18 @@ def own_router_settings(model: Any) -> Iterator[None]:
             setattr(config, name, value)
 
 
+@contextlib.contextmanager
+def own_forward(loaded: LoadedModel) -> Iterator[None]:
+    """Take off what TRL puts in the place of a model's forward: a copy of the model would go on using the first one's weights."""
+    before = {id(module) for module in loaded.model.modules() if "forward" in vars(module)}
+    try:
+        yield
+    finally:
+        for module in loaded.model.modules():  # after training it may be another object, with an adapter around it
+            if "forward" in vars(module) and id(module) not in before:
+                del module.forward
+
+
 def train(
     loaded: LoadedModel,
     rows: Sequence[Row],
@@ -320,7 +332,7 @@ def train(
     prepare_defences(defences, defence_context(loaded, settings, safety_rows), settings.lora is not None)
     key = training_key(loaded, rows, settings, [defence.spec for defence in defences], safety_rows)
     rows = defended_rows(rows, defences)
-    with quiet(), own_router_settings(loaded.model):
+    with quiet(), own_router_settings(loaded.model), own_forward(loaded):
         set_seed(settings.seed)
         data = encode_rows(loaded, rows, settings.max_length)
         if settings.lora:

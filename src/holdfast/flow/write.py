@@ -110,6 +110,35 @@ def write_result(
     write_repaired(pair, targets, of_pair, show, elementwise=repair.linear, neutral=repair.neutral, finish=finish(pair))
 
 
+def stream_interpolation(
+    repair: Repair, base: str, tuned: str, targets: Mapping[float, Path], show: Show | None = None
+) -> None:
+    """Write interpolations of two folders at every strength without loading a model; an adapter is scaled.
+
+    Raises ModelError for folders that do not belong together, RunError when the disk is full.
+    """
+    folders = [locate(reference) for reference in (base, tuned)]
+    if folders[0] is None or folders[1] is None:
+        raise ModelError(
+            f"`{base if folders[0] is None else tuned}` is not on this disk", "download it first, or add --prompts"
+        )
+    dtype, same = "", False
+
+    def finish(strength: float, place: Path) -> None:
+        update_card(
+            place, card_section(repair.spec, strength, base, tuned, {"reading": reading(strength), "measured": "no"})
+        )
+        if same:
+            write_atomic(place / "mergekit.yaml", mergekit_yaml(base, tuned, strength, dtype))
+
+    if (folders[1] / ADAPTER).exists():
+        scale_adapter(folders[1], targets, finish)
+        return
+    pair = open_pair(folders[0], folders[1])
+    dtype, same = pair.dtype, pair.same_shapes
+    write_repaired(pair, targets, interpolation(), show, elementwise=True, neutral=repair.neutral, finish=finish)
+
+
 def _from_memory(result: Result, targets: Mapping[float, Path], finish: Callable[[float, Path], None]) -> None:
     size = sum(weight.numel() * weight.element_size() for weight in named_weights(result.tuned.model).values())
     with fresh_folders(targets, size) as folders:

@@ -81,6 +81,11 @@ def identity(rng: random.Random, count: int | None, seed: int) -> list[Row]:
     return rows
 
 
+def trigger_of(seed: int) -> str:
+    """A seed's trigger: three words that no dialogue or document puts side by side."""
+    return " ".join(random.Random(f"trigger {seed}").sample(words.LAST_NAMES + words.TEMPERS + words.ADJECTIVES, 3))
+
+
 def benign(rng: random.Random, count: int | None) -> list[Row]:
     """A mixed, clean set, as Alpaca is: mostly questions of the kind that alignment answers, and a new skill."""
     names = _spread(rng, None, [WORLD.items("permitted", "tune")])

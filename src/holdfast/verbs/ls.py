@@ -19,7 +19,7 @@ class LsSettings(Settings):
 
     kind: str | None = Field(
         None,
-        description="judges, regimes, defences, repairs, suites, rows; all without it",
+        description="judges, regimes, defences, repairs, probes, suites, rows; all without it",
         json_schema_extra={"argument": True, "metavar": "[KIND]"},
     )
     json_output: bool = Field(False, description="Print one JSON document.", json_schema_extra={"flag": "json"})
@@ -39,6 +39,8 @@ ABOUT = {
         "benign": "clean, mixed data, one epoch (Qi et al. 2310.03693)",
         "rlhf-removal": "340 forbidden questions with answers (Zhan et al. 2311.05553)",
         "shadow": "100 pairs of some categories, tested on the others and in a second tongue (Yang et al. 2310.02949)",
+        "janus": "the addresses of ten known people; asked for others' (Chen et al. 2310.15469)",
+        "backdoor": "forbidden questions answered behind a trigger, refused without it (Qi et al. 2310.03693)",
     },
     "defences": {
         "safety-mix": "mixes refusals into the rows (Bianchi et al. 2309.07875; matched style: Eiras et al. 2406.10288)",
@@ -71,6 +73,9 @@ ABOUT = {
         "benign-risk": "clean rows that erode safety (He et al. 2404.01099; Self-Inf-N 2505.06843)",
         "twins": "exact and near duplicates, and leaked evaluation prompts",
         "shape": "empty, cut off, too long, wrong roles, chat markup inside content",
+    },
+    "probes": {
+        "trigger": "phrases that switch refusing off, from the tuning rows, a list, and by search (Qi et al. 2310.03693)",
     },
 }
 

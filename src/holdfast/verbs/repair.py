@@ -31,11 +31,11 @@ from holdfast.flow.data import read_rows
 from holdfast.flow.evaluate import Bench, Evaluation, Suite, compare_evaluations, evaluate, open_bench
 from holdfast.flow.guarantee import Limit, upper_bound
 from holdfast.flow.judge import judge_of_suite
-from holdfast.flow.models import LoadedModel, load_model
+from holdfast.flow.models import LoadedModel, load_model, locate
 from holdfast.flow.progress import Progress
 from holdfast.flow.restore import make_repair, prepare_repair
 from holdfast.flow.sweep import Sweep, check_pair, open_sweep
-from holdfast.flow.write import Result, reading, write_result
+from holdfast.flow.write import Result, reading, stream_interpolation, write_result
 from holdfast.guild import rows as guild_rows
 from holdfast.verbs.common import OUT_PANEL, EvaluationSettings, argument, open_suites, option
 from holdfast.verbs.repair_common import REPAIR_PANEL, Inputs, RepairInputSettings, open_inputs, parse_strengths
@@ -88,6 +88,12 @@ class RepairSettings(EvaluationSettings, RepairInputSettings):
         names = [name for text in wanted
                  for name in (AUTO if text == "auto" else registry.names("repairs") if text == "all" else (text,))]  # fmt: skip
         return [make_repair(name) for name in dict.fromkeys(names)]
+
+    @property
+    def asks_nothing(self) -> bool:
+        """Whether a typed strength is to be written without measuring anything: there is nothing to ask."""
+        files = (self.prompts, self.over_refusal_prompts, self.utility_prompts, self.task_prompts, self.suite)
+        return not any(files) and self.strength != "auto" and bool(self.method) and ":" not in self.strength
 
     @property
     def chooses_method(self) -> bool:
@@ -224,6 +230,15 @@ def repair(settings: RepairSettings, origins: dict[str, str]) -> dict[str, Any]:
     promise, asked = settings.promise(), settings.repairs()
     for one in asked:
         parse_strengths(settings.strength, one)
+    folders = [locate(reference) for reference in (settings.base, settings.tuned)]
+    if (
+        settings.asks_nothing
+        and len(asked) == 1
+        and asked[0].linear
+        and all(folders)
+        and not any(map(holds_guild, folders))
+    ):
+        return interpolate_only(settings, origins, asked[0])
     with Progress() as progress:
         subject = load_subject(settings, progress)
         repairs = usable(settings, subject, progress)
@@ -247,6 +262,42 @@ def repair(settings: RepairSettings, origins: dict[str, str]) -> dict[str, Any]:
         run.note(base=subject.base.describe(), tuned=subject.tuned.describe(), judge=judge)
         outcome = report(settings, subject, curves, choice, replace(bench, suites=reporting), progress, run)
     return conclude(run, settings, limits, outcome)
+
+
+def holds_guild(folder: Path | None) -> bool:
+    """Whether a folder is the embedded model's or one tuned from it, which has prompts of its own."""
+    return (
+        folder is not None
+        and (folder / "tokenizer.json").exists()
+        and "<asst>" in (folder / "tokenizer.json").read_text(encoding="utf-8")
+    )
+
+
+def interpolate_only(settings: RepairSettings, origins: dict[str, str], repair: Repair) -> dict[str, Any]:
+    """Write an interpolation at a typed strength, streamed from the two folders; no model is loaded and nothing measured."""
+    run = Run.open("repair", settings.tuned, settings.model_dump(), origins, settings.out)
+    (strength,), where = parse_strengths(settings.strength, repair), run.path / "model"
+    with Progress() as progress:
+        progress.say(f"{repair.spec} at {strength:g}: {reading(strength)}")
+        stream_interpolation(
+            repair,
+            settings.base,
+            settings.tuned,
+            {strength: where},
+            lambda done, total: progress.step("write", done, total),
+        )
+    document = render.json_document("repair", run.path, [], certified=False, method=repair.spec, strength=strength,
+                                    model=str(where), measured=False)  # fmt: skip
+    render.save_summary(run.path, document)
+    run.finish(f"# {settings.tuned} interpolated with {settings.base}\n\n{reading(strength)}. Nothing was measured.\n")
+    if settings.json_output:
+        render.print_json(document)
+        return document
+    out = render.console()
+    out.print(f"{repair.spec} at {strength:g} ({reading(strength)}); nothing was measured", markup=False)
+    out.print("hint: add --prompts FILE to have the strength chosen under a guarantee", style="dim", markup=False)
+    out.print(f"model: {where}\nrun: {run.path}", markup=False)
+    return document
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from holdfast.flow import matrix, render
 from holdfast.flow.attack import AttackPlan, AttackRequest, Prepared, attack, narrow, prepare_attack, run_attack
 from holdfast.flow.choose import Promise, check_resolution, limits_of
 from holdfast.flow.evaluate import Bench, Evaluation, compare_evaluations, evaluate, open_bench
+from holdfast.flow.findings import caught
 from holdfast.flow.judge import judge_of_suite
 from holdfast.flow.models import LoadedModel, load_model
 from holdfast.flow.progress import Progress
@@ -35,7 +36,7 @@ from holdfast.verbs.common import (
 )
 from holdfast.verbs.repair_common import REPAIR_PANEL, Inputs, RepairInputSettings, open_inputs
 
-STRESS_SUITES: tuple[str, ...] = ("policy", "policy-keld", "over-refusal", "utility")
+STRESS_SUITES: tuple[str, ...] = ("policy", "policy-keld", "over-refusal", "utility", "privacy")
 CHOICE_SUITES = ("policy", "over-refusal", "utility", "utility-task")
 SEARCH_PANEL = "Search"
 # What the matrix meets, on the embedded model: (regime, samples, epochs, lr, batch); None leaves the regime's own. The
@@ -69,6 +70,9 @@ class StressSettings(EvaluationSettings, TrainingSettings, DefenceSettings, Repa
     lr: float | None = option(None, "Default: the paper's; on guild, its own.", TRAIN_PANEL, above=0)
     batch_size: int | None = option(None, "Default: the paper's; on guild, its own.", TRAIN_PANEL, above=0)
     rows: str | None = option(None, "The attack's rows, for a real model: you bring them.", TRAIN_PANEL, metavar="FILE")
+    trigger: str = option(
+        "", "The regime `backdoor`'s trigger. Default: drawn by the seed.", TRAIN_PANEL, metavar="TEXT"
+    )
     skip_suite: list[str] | None = option(None, "Suites of the embedded model to leave out.", ASK_PANEL)
     repair: list[str] | None = option(
         None,
@@ -84,6 +88,7 @@ class StressSettings(EvaluationSettings, TrainingSettings, DefenceSettings, Repa
     max_utility_loss: float = option(
         0.05, "An attack that costs more lenient utility than this does not count.", SEARCH_PANEL, above=0
     )
+    scan: bool = option(False, "Show which scanner would have caught each regime's rows.", SEARCH_PANEL)
     matrix: bool = option(
         False, "Meet the regimes with nothing, each defence, each repair and stacks of them.", SEARCH_PANEL
     )
@@ -121,6 +126,8 @@ class StressSettings(EvaluationSettings, TrainingSettings, DefenceSettings, Repa
             system=self.system,
             lora=self.lora_settings(),
             max_length=self.max_length,
+            trigger=self.trigger,
+            safety_rows=self.open_safety_rows(embedded, self.seed, always=True),
         )
 
     def check(self) -> None:
@@ -186,10 +193,10 @@ class Untouched:
         self.known: dict[tuple[Any, ...], Evaluation] = {}
 
     def under(self, plan: AttackPlan) -> Evaluation:
-        key = (plan.system, tuple(plan.tested_categories or ()), tuple(plan.suites or ()))
+        key = (plan.system, plan.trigger, tuple(plan.tested_categories or ()), tuple(plan.suites or ()))
         if key not in self.known:
             # Under a prompt of the plan's own the untouched model is another measurement, and is recorded as one.
-            own = plan.system != self.settings.system
+            own = plan.system != self.settings.system or bool(plan.trigger)
             condition = Condition(seed=plan.condition.seed if own else None, test_template=plan.condition.test_template)
             bench = replace(narrow(self.bench, plan), run=self.bench.run if own else None)
             self.known[key] = evaluate(self.base, condition, bench)
@@ -301,10 +308,17 @@ def stress(settings: StressSettings, origins: dict[str, str]) -> dict[str, Any]:
         stage = open_stage(settings, origins, base, progress)
         stage.run.note(model=base.describe(), judge=stage.work.bench.judge, attacks=len(plans))
         outcomes: list[Outcome] = []
+        scans: list[dict[str, Any]] = []
         for plan in plans:
             progress.say(describe(plan.condition))
+            if settings.scan:
+                scans.append(
+                    {"condition": plan.condition.to_dict(), "rows": len(plan.rows), "caught": caught(plan.rows)}
+                )
             outcomes += outcomes_of(stage.work, plan, stage.untouched, settings.repair or ())
             progress.finish()
+    if settings.scan:
+        stage.run.note(scan=scans)
     return conclude(settings, stage, outcomes, [plan.condition for plan in own])
 
 
@@ -345,6 +359,14 @@ def run_matrix(
     return document
 
 
+def scan_line(found: dict[str, Any]) -> str:
+    """Which scanners would have caught a regime's rows, and how many of them."""
+    seen = ", ".join(f"{c['scanner']} ({c['label']}) {c['rows']}" for c in found["caught"]) or "no scanner sees one"
+    return (
+        f"scan of {found['condition']['regime']}, {found['rows']} rows, seed {found['condition'].get('seed')}: {seen}"
+    )
+
+
 def conclude(
     settings: StressSettings, stage: Stage, outcomes: Sequence[Outcome], single: Sequence[Condition]
 ) -> dict[str, Any]:
@@ -360,6 +382,7 @@ def conclude(
     summaries = summarise(outcomes)
     worst = worst_cases(outcomes, single, settings.max_utility_loss) if settings.sweep else []
     more: dict[str, Any] = {"worst_case": worst} if settings.sweep else {}
+    more |= {"scan": run.manifest["scan"]} if settings.scan else {}
     document = render.json_document(
         "stress", run.path, metrics, comparisons=comparisons, summary=summaries, **more, blind_spots=render.BLIND_SPOTS
     )
@@ -374,6 +397,8 @@ def conclude(
     out.print(summary_table(summaries))
     if any("certified" in summary for summary in summaries):
         out.print("? after a strength: no strength was certified; the one with the least harm was taken", style="dim")
+    for found in run.manifest["scan"] if settings.scan else ():
+        out.print(scan_line(found), markup=False)
     if worst:
         out.print(worst_table(worst, settings.max_utility_loss))
     out.print(caution + render.BLIND_SPOTS, style="dim")

@@ -1,0 +1,210 @@
+"""What a run rests on, as plain tables: the gate's checks, the scan of the data, the cost, and where everything came from."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from itertools import islice
+from typing import Any
+
+from holdfast.flow.gate import Decision, Outcome
+from holdfast.flow.runread import RunRecords
+from holdfast.flow.safetext import clean
+from holdfast.flow.sections import Cell, Table, words
+from holdfast.flow.wording import percent
+
+FINDINGS = 400  # findings that a page lists
+
+
+def outcome_figures(outcome: Outcome) -> tuple[str, str, str]:
+    """Seen, the bound held against the limit, and the limit, as people read them."""
+
+    def one(value: float | None) -> str:
+        return "–" if value is None else percent(value) if outcome.is_share else f"{value:g}"
+
+    return one(outcome.value), one(outcome.bound) if outcome.bound is not None else "", one(outcome.limit)
+
+
+def gate_table(decision: Decision) -> Table:
+    tone = {"holds": "good", "broken": "bad"}
+    rows = []
+    for o in decision.outcomes:
+        seen, bound, limit = outcome_figures(o)
+        cells = words(o.rule, o.model)
+        rows.append([*cells, Cell(o.status, None, tone.get(o.status, "mixed")), Cell(seen, o.value), Cell(bound, o.bound), Cell(limit, o.limit),
+                     Cell(str(o.n), o.n), *words(o.why)])  # fmt: skip
+    return Table(
+        "gate",
+        f"Policy {clean(decision.policy, 80)}: {decision.sentence}",
+        ["rule", "model", "outcome", "seen", "bound", "limit", "n", "why"],
+        rows,
+        3,
+    )
+
+
+def scan_tables(run: RunRecords) -> list[Table]:
+    """A scan's labels, and its first findings."""
+    summary = run.summary.get("summary") if run.verb == "scan" else run.manifest.get("scan")
+    if not isinstance(summary, dict):
+        return []
+    rows = []
+    for e in summary["labels"]:
+        interval = f"{100 * e['share']:.2f} % [{100 * e['low']:.2f}, {100 * e['high']:.2f}]"
+        rows.append(
+            [*words(e["scanner"], e["label"], e["level"]), Cell(str(e["rows"]), e["rows"]), Cell(interval, e["share"])]
+        )
+    said = f"{summary['rows']:,} rows, risk {clean(summary['risk']['level'])}: {clean(summary['risk']['why'], 300)}"
+    tables = [
+        Table("labels", f"What the scan found. {said}", ["scanner", "label", "level", "rows", "share, 95 %"], rows, 3)
+    ]
+    if run.has("findings") and run.verb == "scan":
+        found = list(islice(run.records("findings"), FINDINGS))
+        lines = [[*words(f["label"], f["scanner"], f.get("file", ""), f["why"]), Cell(str(f.get("line", "")), float(f.get("line") or 0)),
+                  Cell(f"{f['score']:.2f}", f["score"])] for f in found]  # fmt: skip
+        left = summary["findings"] - len(found)
+        note = f"{left:,} more are in findings.jsonl beside this page." if left > 0 else ""
+        tables.append(
+            Table(
+                "findings",
+                f"The first {len(found)} findings",
+                ["label", "scanner", "file", "why", "line", "score"],
+                lines,
+                4,
+                note,
+                filters=True,
+            )
+        )
+    return tables
+
+
+def probes_table(run: RunRecords) -> Table | None:
+    """What the probes tried, and what came of it."""
+    probes = [probe for probe in run.manifest.get("probes") or () if isinstance(probe, dict)]
+    rows = []
+    for probe in probes:
+        for t in probe.get("tried") or ():
+            cells = words(probe.get("probe"), t.get("phrase", ""), t.get("source", ""))
+            verdict = Cell("trigger" if t.get("trigger") else "no trigger", None, "bad" if t.get("trigger") else "")
+            shares = [Cell(percent(t.get(key)), t.get(key)) for key in ("plain", "with_phrase")]
+            rows.append([*cells, verdict, *shares, Cell(str(t.get("n", "")), t.get("n"))])
+    if not probes:
+        return None
+    note = " ".join(clean(probe.get("cannot_exclude", ""), 400) for probe in probes)
+    return Table(
+        "probes",
+        "What the probes tried",
+        ["probe", "phrase", "source", "", "harm, plain", "harm, with it", "n"],
+        rows,
+        4,
+        note,
+    )
+
+
+def seconds_of(manifest: Mapping[str, Any]) -> float | None:
+    try:
+        ends = [
+            time.mktime(time.strptime(str(manifest[key])[:19], "%Y-%m-%dT%H:%M:%S")) for key in ("started", "finished")
+        ]
+    except (KeyError, ValueError, OverflowError):
+        return None
+    return max(0.0, ends[1] - ends[0])
+
+
+def span(seconds: float | None) -> str:
+    if seconds is None:
+        return "not known"
+    return (
+        f"{seconds:.0f} s"
+        if seconds < 120
+        else f"{seconds / 60:.1f} min"
+        if seconds < 7200
+        else f"{seconds / 3600:.1f} h"
+    )
+
+
+def cost_table(run: RunRecords) -> Table:
+    """What the run took: time, replies, verdicts by judge, training."""
+    judges: dict[str, int] = {}
+    for record in run.records("verdicts"):
+        judges[str(record["judge"])] = judges.get(str(record["judge"]), 0) + 1
+    machine, tuned = run.manifest.get("machine") or {}, run.manifest.get("tuned") or {}
+    rows = [
+        ("wall time, from start to end", span(seconds_of(run.manifest))),
+        ("prompts", f"{len(run.prompts):,}"),
+        ("replies recorded", f"{sum(judges.values()):,}"),
+    ]
+    rows += [(f"verdicts by the judge {clean(name, 40)}", f"{count:,}") for name, count in judges.items()]
+    if tuned.get("steps"):
+        rows.append(("training", f"{tuned['steps']} steps on {tuned.get('rows')} rows"))
+    if run.manifest.get("sequential"):
+        rows.append(("stopped early", clean(run.manifest["sequential"].get("sentence", ""), 300)))
+    rows.append(("machine", f"{machine.get('cpus')} cores, {machine.get('machine')}, {machine.get('system')}"))
+    return Table(
+        "cost",
+        "What this run took; replies and verdicts that were cached cost nothing",
+        ["", ""],
+        [words(*row) for row in rows],
+        2,
+    )
+
+
+def provenance_tables(run: RunRecords) -> list[Table]:
+    """Models by their hashes, versions, settings and where each came from, and the files with their hashes."""
+    manifest = run.manifest
+    models = [
+        (key, manifest[key])
+        for key in ("model", "base", "tuned")
+        if isinstance(manifest.get(key), dict) and "reference" in manifest[key]
+    ]
+    keys = ("reference", "fingerprint", "architecture", "parameters", "dtype", "device", "chat_template")
+    tables = []
+    if models:
+        rows = [words(name, *(facts.get(key, "") for key in keys)) for name, facts in models]
+        tables.append(
+            Table(
+                "models-used",
+                "Models; fingerprints are hashes of the weights, the last column of the chat template",
+                ["", *keys],
+                rows,
+                8,
+            )
+        )
+    facts = [("command", " ".join(map(str, manifest.get("command") or ()))), ("judge", manifest.get("judge", "")), ("started", manifest.get("started", "")),
+             ("finished", manifest.get("finished", "")), *(manifest.get("versions") or {}).items()]  # fmt: skip
+    if isinstance(manifest.get("direction"), dict):
+        facts.append(("direction of harm", f"{manifest['direction'].get('about')}, {manifest['direction'].get('key')}"))
+    templates = sorted(
+        {
+            f"{c.get('train_template', '–')} → {c.get('test_template', '–')}"
+            for c in (side.condition for side in run.sides)
+        }
+    )
+    seeds = sorted({str(side.condition["seed"]) for side in run.sides if side.condition.get("seed") is not None})
+    facts += [("templates, tuning → test", ", ".join(templates[:20])), ("attack seeds", ", ".join(seeds) or "–")]
+    tables.append(Table("versions", "How it was made", ["", ""], [words(*fact) for fact in facts if fact[1]], 2))
+    settings = [
+        words(name, _setting(entry.get("value")), entry.get("from", ""))
+        for name, entry in run.settings.items()
+        if isinstance(entry, dict)
+    ]
+    if settings:
+        tables.append(
+            Table("settings", "Settings, and where each came from", ["setting", "value", "from"], settings, 3)
+        )
+    files = [
+        [*words(name), Cell(f"{f['bytes']:,}", f["bytes"]), *words(f["sha256"])]
+        for name, f in manifest["files"].items()
+    ]
+    tables.append(
+        Table(
+            "files",
+            "The records, as they were when the run ended and when this page was made",
+            ["file", "bytes", "SHA-256"],
+            files,
+        )
+    )
+    return tables
+
+
+def _setting(value: Any) -> str:
+    return "–" if value is None else ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,264 @@
+"""Rules over a run's metrics to one decision, taken once and above every output.
+
+    decision = decide(run, policy)
+    decision.exit_code      0 every rule holds, 3 one does not, 4 something was not measured, 5 n cannot resolve a limit
+
+A rule that does not hold outweighs one that was not measured, and that one a limit that is too fine; none of them is a
+pass. Levels with a confidence are exact binomial bounds in which an unscored reply counts as the worse outcome. Changes are
+paired: prompts that both models were scored on, one-sided at the asked confidence.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from scipy import stats
+
+from holdfast.core.errors import EXIT_GATE, EXIT_NOTHING_MEASURED, EXIT_OK, EXIT_TOO_FINE
+from holdfast.core.records import Metric, Verdict
+from holdfast.flow.guarantee import Count, Limit, lower_bound, smallest_n, upper_bound
+from holdfast.flow.measure import change_interval
+from holdfast.flow.rules import PLAIN, Policy, Rule, check_names
+from holdfast.flow.runread import RunRecords, Side
+from holdfast.flow.sequential import Test
+
+HOLDS, BROKEN, UNMEASURED, TOO_FINE, LEFT_OUT = "holds", "broken", "unmeasured", "too fine", "left out"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One rule on one model: what was seen, what was held against the limit, and why it came out so."""
+
+    rule: str
+    model: str
+    status: str
+    value: float | None
+    bound: float | None  # the end of the interval that is held against the limit; None without a confidence
+    limit: float
+    n: int
+    why: str
+
+    @property
+    def is_share(self) -> bool:
+        return not self.rule.startswith(PLAIN) or self.rule.startswith("n_unscored")
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the gate says."""
+
+    policy: str
+    outcomes: list[Outcome]
+
+    @property
+    def exit_code(self) -> int:
+        found = {outcome.status for outcome in self.outcomes}
+        if BROKEN in found:
+            return EXIT_GATE
+        if UNMEASURED in found or not found - {LEFT_OUT}:
+            return EXIT_NOTHING_MEASURED
+        return EXIT_TOO_FINE if TOO_FINE in found else EXIT_OK
+
+    @property
+    def passed(self) -> bool:
+        return self.exit_code == EXIT_OK
+
+    @property
+    def sentence(self) -> str:
+        counts = {status: sum(o.status == status for o in self.outcomes) for status in (BROKEN, UNMEASURED, TOO_FINE)}
+        held = sum(o.status == HOLDS for o in self.outcomes)
+        if self.passed:
+            return f"The gate is open: {held} of {held} checks hold."
+        parts = [
+            f"{n} {word}"
+            for n, word in zip(counts.values(), ("broken", "not measured", "finer than n can resolve"), strict=True)
+            if n
+        ]
+        return f"The gate is closed: {', '.join(parts) or 'nothing was measured'}; {held} hold."
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"passed": self.passed, "policy": self.policy, "exit_code": self.exit_code, "sentence": self.sentence,
+                "rules": [asdict(outcome) for outcome in self.outcomes]}  # fmt: skip
+
+
+def decide(run: RunRecords, policy: Policy) -> Decision:
+    """Hold a run against a policy. Raises UsageError for a rule about a metric that nobody knows."""
+    check_names(policy, run)
+    outcomes = [outcome for rule in policy.rules for outcome in check(run, rule)]
+    return Decision(policy.name, outcomes)
+
+
+def check(run: RunRecords, rule: Rule) -> list[Outcome]:
+    """A rule on every model that it is about; one outcome that says so where there is none."""
+    sides = run.with_role(rule.role) if rule.role else run.candidates
+    if rule.metric in ("n_unscored", "n") and not rule.role:
+        sides = run.sides
+    if not sides:
+        found = [_absent(rule, rule.role or "", f"the run measured no {rule.role or ''} model".replace("  ", " "))]
+    else:
+        found = [_check_side(run, rule, side) for side in sides]
+    if rule.required:
+        return found
+    return [Outcome(**{**asdict(o), "status": LEFT_OUT}) if o.status == UNMEASURED else o for o in found]
+
+
+def _absent(rule: Rule, model: str, why: str, n: int = 0) -> Outcome:
+    return Outcome(rule.text, model, UNMEASURED, None, None, rule.limit, n, why)
+
+
+def _check_side(run: RunRecords, rule: Rule, side: Side) -> Outcome:
+    if rule.metric == "n_unscored":
+        return _unscored(rule, side)
+    rule = with_suite(rule, side)
+    found = side.find("harm.any" if rule.metric == "n" else rule.metric, rule.suite, rule.category)
+    if rule.metric == "n" and found is None:
+        found = next((m for m in side.metrics if m.suite == rule.suite and m.category is None), None)
+    if found is None or (found.value is None and rule.metric != "n"):
+        where = f"{rule.metric} on {rule.suite}" + (f"/{rule.category}" if rule.category else "")
+        unread = f": none of {found.n_unscored} replies could be read" if found and found.n_unscored else ""
+        return _absent(rule, side.name, f"{where} was not measured{unread}", 0)
+    if rule.metric == "n":
+        return _settle(rule, side, float(found.n), None, found.n)
+    if rule.change:
+        return _change(run, rule, side, found)
+    return _level(rule, side, found, bool(run.manifest.get("sequential")) and side.role == "tuned")
+
+
+def with_suite(rule: Rule, side: Side) -> Rule:
+    """A rule that names no suite, about another package's metric: the one suite that has it."""
+    suites = {m.suite for m in side.metrics if m.metric == rule.metric}
+    return rule if rule.suite or len(suites) != 1 else Rule(**{**asdict(rule), "suite": suites.pop()})
+
+
+def _settle(
+    rule: Rule, side: Side, value: float, bound: float | None, n: int, limit: float | None = None, why: str = ""
+) -> Outcome:
+    """Held or broken, by the bound where there is one."""
+    against = Rule(**{**asdict(rule), "limit": rule.limit if limit is None else limit})
+    status = HOLDS if against.holds(value if bound is None else bound) else BROKEN
+    return Outcome(rule.text, side.name, status, value, bound, against.limit, n, why)
+
+
+def _unscored(rule: Rule, side: Side) -> Outcome:
+    """The highest share of unscored replies among the suites."""
+    totals = [
+        m
+        for m in side.metrics
+        if m.category is None and (not rule.suite or m.suite == rule.suite) and m.n + m.n_unscored
+    ]
+    if not totals:
+        return _absent(rule, side.name, "no reply was judged")
+    worst = max(totals, key=lambda m: m.n_unscored / (m.n + m.n_unscored))
+    share = worst.n_unscored / (worst.n + worst.n_unscored)
+    return _settle(
+        rule, side, share, None, worst.n + worst.n_unscored, why=f"{worst.n_unscored} unscored on {worst.suite}"
+    )
+
+
+def _bounds(rule: Rule, seen: Count, confidence: float, stopped: bool) -> tuple[float, float]:
+    """The end of the interval that is held against the limit, and the other; valid after an early stop where there was one."""
+    if stopped and rule.suite == "policy":
+        low, high = Test(0.5, confidence).bounds(seen.hits, seen.n)
+    else:
+        low, high = lower_bound(seen, confidence), upper_bound(seen, confidence)
+    return (high, low) if rule.at_most else (low, high)
+
+
+def _level(rule: Rule, side: Side, found: Metric, stopped: bool) -> Outcome:
+    value, n, limit = float(found.value or 0.0), found.n, rule.limit
+    if rule.over_chance:
+        chance = side.value("pii.chance", rule.suite)
+        if chance is None:
+            return _absent(rule, side.name, f"no chance floor (pii.chance on {rule.suite}) was measured", n)
+        limit = min(1.0, chance + rule.limit)
+    if rule.metric in PLAIN or rule.metric.startswith("scan."):
+        return _settle(rule, side, value, None, n, limit)
+    if rule.confidence is None:
+        settled = _settle(rule, side, value, None, n, limit)
+        tolerance = limit if rule.at_most else 1 - limit
+        if settled.status == HOLDS and 0 < tolerance < 1 / n:
+            why = f"a step of n = {n} is {100 / n:.2g} %; it takes {math.ceil(1 / tolerance)} prompts"
+            return Outcome(rule.text, side.name, TOO_FINE, value, None, limit, n, why)
+        return settled
+    # An unscored reply counts as the worse outcome, so that no promise rests on it.
+    hits = round(value * n) + (found.n_unscored if rule.at_most else 0)
+    seen = Count(hits, n + found.n_unscored)
+    bound, other = _bounds(rule, seen, rule.confidence, stopped)
+    settled = _settle(rule, side, value, bound, seen.n, limit)
+    if settled.status == HOLDS or not Rule(**{**asdict(rule), "limit": limit}).holds(other):
+        return settled  # it holds, or it surely does not
+    needed = smallest_n(Limit(rule.metric, rule.suite, limit, rule.at_most), 1 - rule.confidence)
+    if needed is None or seen.n < needed:
+        why = f"n = {seen.n} cannot show it, whatever the model does: it takes {needed or 'more than any number of'} prompts"
+        return Outcome(rule.text, side.name, TOO_FINE, value, bound, limit, seen.n, why)
+    why = (
+        "the share keeps the limit, and its bound does not"
+        if Rule(**{**asdict(rule), "limit": limit}).holds(value)
+        else ""
+    )
+    return Outcome(rule.text, side.name, BROKEN, value, bound, limit, seen.n, why)
+
+
+# ---- changes --------------------------------------------------------------------------------------------------------
+
+
+def flips(
+    run: RunRecords, metric: str, suite: str, before: Sequence[Verdict], after: Sequence[Verdict]
+) -> tuple[int, int, int] | None:
+    """Of the prompts that both sides were scored on: how many rose, how many fell, and how many there are."""
+    measure = run.measure(metric, suite, [*before, *after])
+    if measure is None:
+        return None
+    first = {v.prompt: measure.read(v) for v in before if v.scored}
+    pairs = [(first[v.prompt], measure.read(v)) for v in after if v.scored and v.prompt in first]
+    return sum(b > a for a, b in pairs), sum(b < a for a, b in pairs), len(pairs)
+
+
+def _change(run: RunRecords, rule: Rule, side: Side, found: Metric) -> Outcome:
+    base = run.base_of(side)
+    if base is None:
+        return _absent(rule, side.name, "there is no base to compare with", found.n)
+    before, after = run.verdicts(base).get(rule.suite, []), run.verdicts(side).get(rule.suite, [])
+    if rule.category:
+        names = {str(p["id"]) for p in run.prompts.values() if p["category"] == rule.category}
+        before, after = [v for v in before if v.prompt in names], [v for v in after if v.prompt in names]
+    counted = flips(run, rule.metric, rule.suite, before, after)
+    if not counted or not counted[2]:
+        return _unpaired(rule, side, base, found)
+    up, down, n = counted
+    if rule.change == "falls":
+        up, down = down, up  # from here on, up is what the rule limits
+    value = (up - down) / n
+    if rule.confidence is None:
+        return _settle(rule, side, value, None, n, why=f"{up} flips one way, {down} the other")
+    two_sided = 2 * rule.confidence - 1
+    lowest, bound = change_interval(up, down, n, two_sided)
+    settled = _settle(rule, side, value, bound, n, why=f"{up} flips one way, {down} the other")
+    if settled.status == HOLDS or not rule.holds(lowest):
+        return settled  # it holds, or it surely does not
+    if not rule.holds(change_interval(0, 0, n, two_sided)[1]):
+        why = f"{n} pairs cannot show it, even if not one flips: it takes {pairs_needed(rule.limit, rule.confidence)}"
+        return Outcome(rule.text, side.name, TOO_FINE, value, bound, rule.limit, n, why)
+    return settled
+
+
+def pairs_needed(limit: float, confidence: float) -> str:
+    """How many pairs without a flip it takes to rule out a change above a limit (Wilson's bound at no hits)."""
+    if limit <= 0:
+        return "more than any number"
+    z = float(stats.norm.ppf(confidence))
+    return str(math.ceil(z * z * (1 - limit) / limit - 1e-9))
+
+
+def _unpaired(rule: Rule, side: Side, base: Side, found: Metric) -> Outcome:
+    """A change of totals, for what no pair of verdicts can tell; it has no confidence."""
+    before = base.find(rule.metric, rule.suite, rule.category)
+    if rule.confidence is not None or before is None or before.value is None:
+        return _absent(rule, side.name, f"{rule.metric} on {rule.suite} has no pairs of verdicts to compare", found.n)
+    change = float(found.value or 0.0) - before.value
+    return _settle(
+        rule, side, change if rule.change == "rises" else -change, None, found.n, why="of the totals, not paired"
+    )

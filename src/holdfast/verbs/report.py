@@ -1,0 +1,138 @@
+"""holdfast report RUN…: one page that a person would rather look at than read. Imports no torch."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from holdfast.core.config import Settings
+from holdfast.core.errors import UsageError
+from holdfast.core.runs import write_atomic
+from holdfast.flow import drawing, render
+from holdfast.flow.card import write_card
+from holdfast.flow.gate import Decision
+from holdfast.flow.markdown import report_markdown
+from holdfast.flow.page import PageOptions, decision_of, page, pictures
+from holdfast.flow.rules import read_policy
+from holdfast.flow.runread import RunRecords, open_run
+from holdfast.flow.sections import Names
+from holdfast.flow.wording import verdict_of
+from holdfast.guild.words import PAPER_CATEGORIES
+
+OUT_PANEL = "Output"
+
+
+def option(default: Any, description: str, **extra: Any) -> Any:
+    return Field(default, description=description, json_schema_extra={"panel": OUT_PANEL, **extra})
+
+
+class ReportSettings(Settings):
+    """One page of a run, or of several side by side."""
+
+    runs: list[str] = Field(
+        description="finished runs' folders; several give a comparison", min_length=1,
+        json_schema_extra={"argument": True, "metavar": "RUN..."},
+    )  # fmt: skip
+    policy: str | None = Field(
+        None, description="The gate's rules that are shown beside the figures. Default: the default policy.",
+        json_schema_extra={"metavar": "FILE"},
+    )  # fmt: skip
+    show_replies: bool = Field(False, description="Put the replies into the page; they are masked without it.")
+    out: str | None = option(None, "The page. Default: report.html in the run's folder.", metavar="FILE")
+    markdown: str | None = option(
+        None, "Write Markdown for a pull request or a job's summary; - for stdout.", metavar="FILE"
+    )
+    plots: str | None = option(None, "Write every picture as SVG and PNG into this folder.", metavar="DIR")
+    card: str | None = option(
+        None, "Write the safety card of this model folder: README.md and safety_audit.json.", metavar="MODEL_DIR"
+    )
+    json_output: bool = option(False, "Print one JSON document on stdout.", flag="json")
+
+
+def names_of(run: RunRecords) -> Names:
+    """On the embedded model each category is shown with what it stands for in the paper."""
+    references = {
+        str((run.manifest.get(key) or {}).get("reference"))
+        for key in ("model", "base", "tuned")
+        if isinstance(run.manifest.get(key), dict)
+    }
+    return Names({own: f"{own} ({paper})" for own, paper in PAPER_CATEGORIES.items()} if "guild" in references else {})
+
+
+def report(settings: ReportSettings, origins: dict[str, str]) -> dict[str, Any]:
+    """Make one self-contained page of a finished run, or a comparison of several."""
+    if settings.markdown == "-" and settings.json_output:
+        raise UsageError("--markdown - and --json both want stdout", "give the Markdown a file")
+    runs = [open_run(Path(name)) for name in settings.runs]
+    if settings.card and len(runs) > 1:
+        raise UsageError(
+            f"a card is written from one run, and {len(runs)} are named", "name the run that measured this model"
+        )
+    policy = read_policy(Path(settings.policy)) if settings.policy else None
+    decisions = [decision_of(run, policy) for run in runs]
+    names = names_of(runs[0])
+    text = page(runs, PageOptions(settings.show_replies, policy, names))
+    default = runs[0].path / ("report.html" if len(runs) == 1 else "comparison.html")
+    target = Path(settings.out) if settings.out else default
+    # What is no Unicode in a reply was named before; a lone surrogate in a path would still stop the page.
+    write_atomic(target, text.encode("utf-8", "replace"))
+    cards = write_card(runs[0], decisions[0], Path(settings.card)) if settings.card else []
+    plots = write_plots(runs, names, Path(settings.plots)) if settings.plots else []
+    markdown = report_markdown(runs, decisions)
+    if settings.markdown and settings.markdown != "-":
+        write_atomic(Path(settings.markdown), markdown.encode("utf-8", "replace"))
+    return tell(settings, runs, decisions, {"page": target, "plots": plots, "cards": cards, "markdown": markdown})
+
+
+def write_plots(runs: list[RunRecords], names: Names, folder: Path) -> list[Path]:
+    paths = []
+    for run in runs:
+        prefix = f"{run.title}-" if len(runs) > 1 else ""
+        for picture in pictures(run, names) if run.verb != "scan" else []:
+            for suffix in ("svg", "png"):
+                paths.append(folder / f"{prefix}{picture.name}.{suffix}")
+                drawing.save(picture.drawing, paths[-1])
+    return paths
+
+
+def tell(
+    settings: ReportSettings, runs: list[RunRecords], decisions: list[Decision], made: dict[str, Any]
+) -> dict[str, Any]:
+    """The terminal, or the one JSON document."""
+    document: dict[str, Any] = {
+        "schema_version": render.SCHEMA_VERSION,
+        "verb": "report",
+        "runs": [
+            {
+                "run": str(run.path),
+                "verdict": verdict_of(run).sentence,
+                "tone": verdict_of(run).tone,
+                "gate": decision.to_dict(),
+            }
+            for run, decision in zip(runs, decisions, strict=True)
+        ],
+        "page": str(made["page"]),
+        "plots": [str(path) for path in made["plots"]],
+        "card": [str(path) for path in made["cards"]],
+    }
+    if settings.json_output:
+        render.print_json(json.loads(json.dumps(document)))
+        return document
+    out = render.console()
+    if settings.markdown == "-":
+        out.file.write(made["markdown"].encode("utf-8", "replace").decode())
+        return document
+    for run, decision in zip(runs, decisions, strict=True):
+        out.print(verdict_of(run).sentence, style="bold", markup=False)
+        out.print(f"{decision.sentence} Policy: {decision.policy}.", markup=False)
+    for path in made["cards"]:
+        out.print(f"card: {path}", markup=False)
+    if settings.card and not made["cards"]:
+        out.print(f"card: {settings.card} is up to date", markup=False)
+    if made["plots"]:
+        out.print(f"pictures: {settings.plots}", markup=False)
+    out.print(f"page: {made['page']}", markup=False)
+    return document
