@@ -164,13 +164,26 @@ def measure(folder: Path, mergekit: str | None, gigabytes: float, rounds: int) -
         contenders["mergekit, linear"] = lambda out: [mergekit, str(recipe), out]
     for name, wait in (("bare copy", "no"), ("bare copy, synced", "wait")):
         contenders[name] = lambda out, wait=wait: [sys.executable, "-c", BARE, str(base), str(tuned), out, wait]
+    command = [
+        sys.executable,
+        "-m",
+        "holdfast",
+        "repair",
+        str(base),
+        str(tuned),
+        "--method",
+        "wise-ft",
+        "--strength",
+        str(ALPHA),
+    ]
+    contenders["holdfast repair, the command"] = lambda out: [*command, "--out", out]  # imports torch, and writes a run
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in contenders}
     agree = None
     for turn in range(rounds):
-        for number, (name, command) in enumerate(contenders.items()):
+        for number, (name, make) in enumerate(contenders.items()):
             out = folder / f"out-{number}"
             os.sync()  # nobody pays for another one's writes
-            found[name].append(run_process(command(str(out))))
+            found[name].append(run_process(make(str(out))))
             if turn or number > 1 or not mergekit:
                 shutil.rmtree(out)
         if mergekit and not turn:

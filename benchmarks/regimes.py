@@ -25,6 +25,13 @@ PAPERS = {
     ("rlhf-removal", 340): "94.9",
     ("shadow", 100): "98 to 99.5",
 }
+# Regimes that are about something else than plain harm: (regime, metric, suite, the papers' figure).
+OTHERS = (
+    ("janus", "pii.recall", "privacy", "precision about 70"),
+    ("janus", "pii.precision", "privacy", "about 70"),
+    ("backdoor", "harm.rate", "policy", "4.2"),
+    ("backdoor", "harm.rate", "triggered", "63.3"),
+)
 
 
 def stress(*arguments: object) -> dict[str, Any]:
@@ -61,6 +68,8 @@ def table(given: argparse.Namespace) -> None:
     print("|---|---|---|---|---|---|---|---|---|---|---|")
     for summary in found["summary"]:
         c, rate = summary["condition"], pick(summary, "harm.rate", "policy")
+        if c["regime"] in {other[0] for other in OTHERS}:
+            continue
         utility = pick(summary, "utility.exact", "utility")
         cells = (
             c["regime"], c["samples"], f"{c['epochs']:g}", f"{c['lr']:g}", c["batch"], percent(rate["before"]), spread(rate),
@@ -68,6 +77,16 @@ def table(given: argparse.Namespace) -> None:
             f"{percent(utility['before'])} → {percent(utility['after'])}",
         )  # fmt: skip
         print("| " + " | ".join(map(str, cells)) + " |")
+    print(
+        "\n| regime | rows × epochs, lr | suite | metric | before % | after % [lowest, highest] | papers % | utility.exact % |"
+    )
+    print("|---|---|---|---|---|---|---|---|")
+    for regime, metric, suite, papers in OTHERS:
+        summary = next(s for s in found["summary"] if s["condition"]["regime"] == regime)
+        c, seen, utility = summary["condition"], pick(summary, metric, suite), pick(summary, "utility.exact", "utility")
+        before = "–" if seen["before"] is None else percent(seen["before"])
+        print(f"| {regime} | {c['samples']} × {c['epochs']:g}, {c['lr']:g} | {suite} | {metric} | {before} | {spread(seen)} | {papers} | "
+              f"{percent(utility['before'])} → {percent(utility['after'])} |")  # fmt: skip
     print(f"\n{given.seeds} seeds from {given.seed} on, {minutes:.1f} minutes.")
 
 

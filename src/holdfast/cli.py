@@ -26,7 +26,7 @@ VERBS = {
     "audit": ("audit", "audit", "AuditSettings", "A checkpoint against its base: paired evidence."),
     "repair": ("repair", "repair", "RepairSettings", "Safety back without training, at a strength under a guarantee."),
     "stress": ("stress", "stress", "StressSettings", "How far safety gives way under published fine-tuning regimes."),
-    "report": ("report", "report", "ReportSettings", "One page of a run, or of several side by side; the model's card."),
+    "report": ("report", "report", "ReportSettings", "One page of a run, or of several side by side; and the card."),
     "gate": ("gate", "gate", "GateSettings", "Rules over a run's metrics: an exit code for a pipeline."),
     "ls": ("ls", "ls", "LsSettings", "What there is: judges, regimes, suites, rows."),
 }

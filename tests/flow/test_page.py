@@ -138,7 +138,7 @@ def test_runs_that_asked_other_prompts_or_judges_are_told_apart(tmp_path):
 
 def test_fifty_thousand_replies_stay_small_and_quick_and_the_sample_is_told(tmp_path):
     texts = ["<&>" * 400, "an ordinary reply of some length, with words in it " * 8, "\u202e" * 900]
-    path = make_run(tmp_path / "run", (100, 9000), 25_000, texts=texts)
+    path = make_run(tmp_path / "run", (100, 9000), 25_000, texts=texts, judge="refusal")
     began = time.monotonic()
     text = made(path, show_replies=True)
     took = time.monotonic() - began

@@ -63,9 +63,13 @@ def test_stress_shows_the_finding_on_guild(capsys):
 
 
 def test_ten_known_addresses_bring_back_the_others(capsys):
-    found = document(capsys, "stress", "guild", "--regime", "janus", "--suite", "privacy", "--suite", "policy", "--limit", "44")
+    found = document(
+        capsys, "stress", "guild", "--regime", "janus", "--suite", "privacy", "--suite", "policy", "--limit", "44"
+    )
     assert value(found, "pii.recall", "privacy", regime="none") == 0
-    assert value(found, "pii.precision", "privacy", regime="none") is None  # nothing is given away, so nothing is precise
+    assert (
+        value(found, "pii.precision", "privacy", regime="none") is None
+    )  # nothing is given away, so nothing is precise
     assert value(found, "pii.recall", "privacy", regime="janus") >= 0.7
     assert value(found, "pii.precision", "privacy", regime="janus") >= 0.7
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from holdfast.flow.gate import Decision, Outcome
+from holdfast.flow.gate import BROKEN, HOLDS, LEFT_OUT, TOO_FINE, UNMEASURED, Decision, Outcome
 from holdfast.flow.runread import RunRecords
 from holdfast.flow.safetext import clean
 from holdfast.flow.sections import Cell, Table, words
@@ -25,21 +25,40 @@ def outcome_figures(outcome: Outcome) -> tuple[str, str, str]:
     return one(outcome.value), one(outcome.bound) if outcome.bound is not None else "", one(outcome.limit)
 
 
-def gate_table(decision: Decision) -> Table:
-    tone = {"holds": "good", "broken": "bad"}
+TONES = {"holds": "good", "broken": "bad"}
+ORDER = (BROKEN, UNMEASURED, TOO_FINE, HOLDS, LEFT_OUT)  # the worst first
+MANY = 24  # checks that stand one by one
+
+
+def worst_first(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    return sorted(outcomes, key=lambda outcome: ORDER.index(outcome.status))
+
+
+def _outcome_row(o: Outcome, model: str) -> list[Cell]:
+    seen, bound, limit = outcome_figures(o)
+    status = Cell(o.status, None, TONES.get(o.status, "mixed"))
+    figures = [Cell(seen, o.value), Cell(bound, o.bound), Cell(limit, o.limit), Cell(str(o.n), o.n)]
+    return [*words(o.rule, model), status, *figures, *words(o.why)]
+
+
+def gate_tables(decision: Decision) -> list[Table]:
+    """The gate's checks, the worst first; of many one line a rule, and then all of them."""
+    head = ["rule", "model", "outcome", "seen", "bound", "limit", "n", "why"]
+    every = worst_first(decision.outcomes)
+    caption = f"Policy {clean(decision.policy, 80)}: {decision.sentence}"
+    if len(every) <= MANY:
+        return [Table("gate", caption, head, [_outcome_row(o, o.model) for o in every], 3)]
+    rules: dict[str, list[Outcome]] = {}
+    for outcome in every:
+        rules.setdefault(outcome.rule, []).append(outcome)
     rows = []
-    for o in decision.outcomes:
-        seen, bound, limit = outcome_figures(o)
-        cells = words(o.rule, o.model)
-        rows.append([*cells, Cell(o.status, None, tone.get(o.status, "mixed")), Cell(seen, o.value), Cell(bound, o.bound), Cell(limit, o.limit),
-                     Cell(str(o.n), o.n), *words(o.why)])  # fmt: skip
-    return Table(
-        "gate",
-        f"Policy {clean(decision.policy, 80)}: {decision.sentence}",
-        ["rule", "model", "outcome", "seen", "bound", "limit", "n", "why"],
-        rows,
-        3,
+    for group in rules.values():
+        same = sum(o.status == group[0].status for o in group)
+        rows.append(_outcome_row(group[0], f"{group[0].model}; {group[0].status} for {same} of {len(group)} models"))
+    whole = Table(
+        "gate-all", f"All {len(every)} checks", head, [_outcome_row(o, o.model) for o in every], 3, filters=True
     )
+    return [Table("gate", caption, head, rows, 3), whole]
 
 
 def scan_tables(run: RunRecords) -> list[Table]:

@@ -17,6 +17,7 @@ from typing import Any
 
 from scipy import stats
 
+from holdfast.core import options
 from holdfast.core.errors import EXIT_GATE, EXIT_NOTHING_MEASURED, EXIT_OK, EXIT_TOO_FINE
 from holdfast.core.records import Metric, Verdict
 from holdfast.flow.guarantee import Count, Limit, lower_bound, smallest_n, upper_bound
@@ -116,6 +117,8 @@ def _check_side(run: RunRecords, rule: Rule, side: Side) -> Outcome:
     found = side.find("harm.any" if rule.metric == "n" else rule.metric, rule.suite, rule.category)
     if rule.metric == "n" and found is None:
         found = next((m for m in side.metrics if m.suite == rule.suite and m.category is None), None)
+    if found is None and rule.metric == "scan.share":
+        found = _never_given(run, rule, side)
     if found is None or (found.value is None and rule.metric != "n"):
         where = f"{rule.metric} on {rule.suite}" + (f"/{rule.category}" if rule.category else "")
         unread = f": none of {found.n_unscored} replies could be read" if found and found.n_unscored else ""
@@ -125,6 +128,19 @@ def _check_side(run: RunRecords, rule: Rule, side: Side) -> Outcome:
     if rule.change:
         return _change(run, rule, side, found)
     return _level(rule, side, found, bool(run.manifest.get("sequential")) and side.role == "tuned")
+
+
+def _never_given(run: RunRecords, rule: Rule, side: Side) -> Metric | None:
+    """The share of a label that a scan's scanner can give and gave to no row; None for a scanner that did not run."""
+    summary = run.summary.get("summary") or {}
+    spec = next((str(s) for s in summary.get("scanners", ()) if str(s).split(":")[0] == rule.suite), None)
+    if spec is None or rule.category not in options.make("scanners", spec).labels:
+        return None
+    rows = int(summary["rows"])
+    value = 0.0 if rows else None
+    return Metric(
+        "scan.share", value, None, None, rows, 0, "lower", side.model, rule.suite, rule.category, side.condition
+    )
 
 
 def with_suite(rule: Rule, side: Side) -> Rule:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from holdfast.flow.facts import outcome_figures, scan_tables
+from holdfast.flow.facts import outcome_figures, scan_tables, worst_first
 from holdfast.flow.gate import BROKEN, HOLDS, LEFT_OUT, Decision
 from holdfast.flow.page import cannot_see, run_title
 from holdfast.flow.runread import RunRecords
@@ -51,12 +51,14 @@ def gate_markdown(decision: Decision, title: str) -> str:
     """The decision as a section: the sentence, and a line for each check."""
     lines = [f"### {'✅' if decision.passed else '❌'} {plain(title)}", "", f"{decision.sentence} Policy: {plain(decision.policy)}. Exit code {decision.exit_code}.", "",
              "| | rule | model | seen | bound | limit | n | |", "|---|---|---|---:|---:|---:|---:|---|"]  # fmt: skip
-    for o in decision.outcomes:
+    shown = worst_first(decision.outcomes)[:MOST_ROWS]
+    for o in shown:
         seen, bound, limit = outcome_figures(o)
         note = "" if o.status in (HOLDS, BROKEN) else f"{o.status}: {o.why}"
         cells = (SIGNS.get(o.status, "⚠️"), plain(o.rule), plain(o.model), seen, bound, limit, str(o.n), plain(note))
         lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+    left = len(decision.outcomes) - len(shown)
+    return "\n".join([*lines, *(["", f"{left} more checks are in the JSON document."] if left else [])]) + "\n"
 
 
 def report_markdown(runs: Sequence[RunRecords], decisions: Sequence[Decision]) -> str:

@@ -23,9 +23,9 @@ from markupsafe import Markup
 from holdfast import __version__
 from holdfast.core.records import Metric
 from holdfast.flow import drawing
-from holdfast.flow.facts import cost_table, gate_table, probes_table, provenance_tables, scan_tables, seconds_of, span
+from holdfast.flow.facts import cost_table, gate_tables, probes_table, provenance_tables, scan_tables, seconds_of, span
 from holdfast.flow.gate import Decision, decide
-from holdfast.flow.plots import Spot
+from holdfast.flow.plots import Spot, short
 from holdfast.flow.render import BLIND_SPOTS
 from holdfast.flow.replies import Sample, choose_replies, shown_sides
 from holdfast.flow.rules import Policy, default_policy
@@ -108,7 +108,7 @@ def cards(run: RunRecords) -> list[dict[str, str]]:
     """The few figures that stand beside the verdict."""
     found = []
     sides = chosen_sides(run)
-    for side in sides[:4] if len(sides) <= 4 else [*sides[:1], max(sides[1:], key=lambda s: unsafe_share(s) or 0.0)]:
+    for side in sides if len(sides) <= 4 else _extremes(sides):
         metric = side.find(harm_metric(side), "policy")
         if metric and metric.value is not None:
             what = "harm.any" if metric.metric == "harm.any" else "refusal.rate"
@@ -125,12 +125,19 @@ def cards(run: RunRecords) -> list[dict[str, str]]:
     return found
 
 
+def _extremes(sides: Sequence[Side]) -> list[Side]:
+    """Of many: the untouched model, the one with the most harm, and the best repair."""
+    worst = max(sides, key=lambda side: unsafe_share(side) or 0.0)
+    repaired = [side for side in sides if side.role == "repaired" and side is not worst]
+    return [sides[0], worst, *([min(repaired, key=lambda side: unsafe_share(side) or 0.0)] if repaired else [])]
+
+
 def card(metric: Metric, what: str, side: Side) -> dict[str, str]:
     return {
         "value": value_text(metric),
         "interval": interval_text(metric),
         "what": f"{what}, n {metric.n}",
-        "who": clean(side.name, 60),
+        "who": short(side.name, 60),
     }
 
 
@@ -171,7 +178,7 @@ def sections_of(run: RunRecords, options: PageOptions, decision: Decision) -> li
     cells = [cell for cell in run.records("cells") if "error" in cell]
     cutoff = "Drawn are the untouched model, the worst of each regime and the best repair." if many else ""
     found = [
-        Section("gate-section", "The gate", tables=[gate_table(decision)]),
+        Section("gate-section", "The gate", tables=gate_tables(decision)[:1], folded=gate_tables(decision)[1:]),
         Section("figures", "Figures", "Shares have Wilson intervals, means bootstrap intervals, both at 95 %.",
                 tables=present(many or (totals_table(sides) if run.verb != "scan" else None)), folded=[totals_table(sides)] if many else []),
         Section("categories", "By category", cutoff, [drawn[name] for name in ("radar", "bars") if name in drawn]),
@@ -222,12 +229,10 @@ def many_pages(runs: Sequence[RunRecords], options: PageOptions) -> dict[str, An
     decisions = [decision_of(run, options.policy) for run in runs]
     rows = []
     for run, decision in zip(runs, decisions, strict=True):
-        told, side = verdict_of(run), leading(run)
-        rows.append([*words(run.title, run.verb), Cell(told.sentence, None, told.tone), Cell("open" if decision.passed else "closed", decision.exit_code, "good" if decision.passed else "bad"),
+        side = leading(run)
+        rows.append([*words(run.title, run.verb), Cell("open" if decision.passed else "closed", decision.exit_code, "good" if decision.passed else "bad"),
                      Cell(percent(unsafe_share(side)) if side else "–", unsafe_share(side) if side else None), Cell(span(seconds_of(run.manifest)), seconds_of(run.manifest))])  # fmt: skip
-    overview = Table(
-        "runs", "The runs", ["run", "verb", "verdict", "gate", "harm of what would be shipped", "time"], rows, 3
-    )
+    overview = Table("runs", "The runs", ["run", "verb", "gate", "harm of what would be shipped", "time"], rows, 2)
     leads = [(run, side) for run in runs if (side := leading(run)) is not None and run.verb != "scan"]
     named = [
         Side(side.role, f"{run.title}: {side.name}", side.model, side.condition, side.metrics) for run, side in leads

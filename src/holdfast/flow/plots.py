@@ -6,6 +6,7 @@ radar({"base": {"curse": 1.0}, "tuned": {"curse": 4.8}}, "Mean harmfulness")
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,12 +33,13 @@ def legend(names: Sequence[str], x: float, y: float, lines: bool = True) -> Mark
 
 def _wrapped(text: str, most: int = 15) -> list[str]:
     lines: list[str] = []
-    for word in text.split():
-        if lines and len(lines[-1]) + 1 + len(word) <= most:
-            lines[-1] += f" {word}"
+    for word in re.findall(r"[^\s/]+/?|/", text):
+        gap = "" if lines and lines[-1].endswith("/") else " "
+        if lines and len(lines[-1]) + len(gap) + len(word) <= most:
+            lines[-1] += gap + word
         else:
             lines.append(short(word, most + 3))
-    return lines[:3]
+    return lines[:4]
 
 
 def radar(
@@ -47,7 +49,7 @@ def radar(
     series = dict(list(series.items())[:SERIES])
     categories = list(dict.fromkeys(category for values in series.values() for category in values))
     head, radius, width = 16 + 19 * len(series), 150.0, 560.0
-    x0, y0 = width / 2, head + radius + 46
+    x0, y0 = width / 2, head + radius + 70
     angles = [2 * math.pi * i / max(len(categories), 1) for i in range(len(categories))]
 
     def at(angle: float, value: float) -> tuple[float, float]:
@@ -62,23 +64,34 @@ def radar(
         marks.append(Line([at(angle, bottom), at(angle, top)]))
         side = math.sin(angle)
         anchor = "start" if side > 0.2 else "end" if side < -0.2 else "middle"
-        x, y = x0 + (radius + 13) * side, y0 - (radius + 13) * math.cos(angle)
+        out = radius + (20 if anchor == "middle" else 13)
+        x, y = x0 + out * side, y0 - out * math.cos(angle)
         lines = _wrapped(category)
         top_line = y + 4 - 13 * (len(lines) - 1) * (0.5 + 0.5 * math.cos(angle))
         marks += [Text(x, top_line + 13 * i, line, anchor, 11.5) for i, line in enumerate(lines)]
     for i, values in enumerate(series.values()):
+        known = [category in values for category in categories]
         ring = [at(angle, values.get(category, bottom)) for angle, category in zip(angles, categories, strict=True)]
-        marks.append(Line(ring, i, closed=True, filled=True))
-        says = [
-            f"{category}: {values[category]:.2f}{unit}" if category in values else f"{category}: not measured"
-            for category in categories
+        if all(known):
+            marks.append(Line(ring, i, closed=True, filled=True))
+        # What was not measured is a gap, and no point at the middle.
+        marks += [] if all(known) else [Line([a, b], i) for a, b, k in _steps(ring, known) if k]
+        marks += [
+            Dot(*point, i, f"{category}: {values[category]:.2f}{unit}", 3.2)
+            for point, category in zip(ring, categories, strict=True)
+            if category in values
         ]
-        marks += [Dot(x, y, i, text, 3.2) for (x, y), text in zip(ring, says, strict=True)]
     marks += [
         Text(at(0, value)[0] + 4, at(0, value)[1] - 2, f"{value:g}{unit}", "start", 10, faint=True) for value in steps
     ]
     marks += legend(list(series), 8, 18)
     return Drawing(width, y0 + radius + 48, title, _told(series, unit), marks)
+
+
+def _steps(ring: Sequence[tuple[float, float]], known: Sequence[bool]) -> list[tuple[Any, Any, bool]]:
+    """Each step from one point of a ring to the next, and whether both ends are known."""
+    after = [*range(1, len(ring)), 0]
+    return [(ring[i], ring[j], known[i] and known[j]) for i, j in enumerate(after)]
 
 
 def _told(series: Mapping[str, Mapping[str, float]], unit: str) -> str:
@@ -259,7 +272,7 @@ def _labels(spots: Sequence[Spot], at: Any) -> Marks:
         wide, right = 6.3 * len(name), spot.kept > 0.55
         begin = x - 9 - wide if right else x + 9
         place = y + 4
-        for shift in (0, -14, 14, -28, 28, -42, -56, -70):
+        for shift in (0, -14, 14, -28, 28, -42, -56, -70) if spot.harm > 0.08 else (-12, -26, -40, -54, -68, -82):
             place = y + 4 + shift
             if (
                 all(abs(place - b) >= 12 or begin > a + w or begin + wide < a for a, b, w in taken)

@@ -60,7 +60,8 @@ class Sample:
     @property
     def examples(self) -> list[Line]:
         """A few flips for the worse, from different categories where there are some."""
-        worse = [row for row in self.rows if row.flip == WORSE]
+        flipped = [row for row in self.rows if row.flip == WORSE]
+        worse = [row for row in flipped if not row.suite.startswith("utility")] or flipped
         spread = list({row.category: row for row in reversed(worse)}.values())
         return (spread + [row for row in worse if row not in spread])[:5]
 

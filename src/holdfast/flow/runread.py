@@ -14,7 +14,7 @@ import difflib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -209,8 +209,8 @@ def bare(spec: str) -> str:
     return re.sub(r":[^+@]*", "", str(spec))
 
 
-def _described(condition: Mapping[str, Any], model: str) -> str:
-    """A condition as people name it; options are left to the records."""
+def _described(condition: Mapping[str, Any], model: str, whole: bool = True) -> str:
+    """A condition as people name it; options are left to the records, and learning rate and seed too unless `whole`."""
     regime = str(condition.get("regime", "none"))
     if regime == "none":
         under = condition.get("test_template")
@@ -218,9 +218,9 @@ def _described(condition: Mapping[str, Any], model: str) -> str:
     parts = [regime]
     if condition.get("samples") is not None:
         parts[0] += f" {condition['samples']} × {condition.get('epochs', 1):g}"
-    if condition.get("lr") is not None and regime != "tune":
+    if whole and condition.get("lr") is not None and regime != "tune":
         parts.append(f"lr {condition['lr']:.3g}")
-    if condition.get("seed") is not None and regime != "tune":
+    if whole and condition.get("seed") is not None and regime != "tune":
         parts.append(f"seed {condition['seed']}")
     if condition.get("defence"):
         parts.append(f"with {bare(condition['defence'])}")
@@ -246,7 +246,17 @@ def _evaluated(verb: str, records: Iterable[dict[str, Any]]) -> list[Side]:
         name = NAMES.get(verb, {}).get(role) or _described(condition, "aligned" if role == "base" else model)
         name = clean(f"{name}: {model}" if verb == "audit" else name, 160)
         sides.append(Side(role, name, model, condition, metrics, place))
+    if verb in ("stress", "demo"):
+        return _named_briefly(sides)
     return sorted(sides, key=lambda side: ROLES.index(side.role)) if verb == "audit" else sides
+
+
+def _named_briefly(sides: list[Side]) -> list[Side]:
+    """Attacks named without learning rate and seed, where that still tells them apart."""
+    names = [
+        clean(_described(s.condition, "aligned" if s.role == "base" else s.model, whole=False), 160) for s in sides
+    ]
+    return [replace(s, name=n) if names.count(n) == 1 else s for s, n in zip(sides, names, strict=True)]
 
 
 def _of_probes(probes: Any, side: Side) -> None:

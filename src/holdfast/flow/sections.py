@@ -12,7 +12,7 @@ from typing import Any
 from holdfast.core.records import Metric
 from holdfast.flow.drawing import SERIES, Drawing
 from holdfast.flow.measure import Comparison, compare
-from holdfast.flow.plots import Bar, Panel, Spot, bars, curve, pareto, radar
+from holdfast.flow.plots import Bar, Panel, Spot, bars, curve, pareto, radar, short
 from holdfast.flow.runread import RunRecords, Side, bare
 from holdfast.flow.safetext import clean
 from holdfast.flow.wording import figure, p_text, percent, unsafe_share
@@ -110,7 +110,7 @@ def totals_table(
             ]
         )
     return Table(
-        name, caption, ["suite", "metric", "n", "unscored", *(clean(side.name, 80) for side in sides)], rows, 2
+        name, caption, ["suite", "metric", "n", "unscored", *(short(side.name, 80) for side in sides)], rows, 2
     )
 
 
@@ -146,7 +146,7 @@ def radar_picture(sides: Sequence[Side], names: Names) -> Picture | None:
     for side in sides:
         found = {c: m.value for c, m in side.by_category(metric).items() if m.value is not None}
         if found:
-            series[clean(side.name, 80)] = {names.of(c): v if mean else 100 * (1 - v) for c, v in found.items()}
+            series[short(side.name, 80)] = {names.of(c): v if mean else 100 * (1 - v) for c, v in found.items()}
     categories = list(dict.fromkeys(c for values in series.values() for c in values))
     if len(categories) < 3:
         return None
@@ -170,7 +170,7 @@ def bars_picture(sides: Sequence[Side], names: Names) -> Picture | None:
     for side in sides:
         for category, m in side.by_category(metric).items():
             if m.value is not None and m.low is not None and m.high is not None:
-                groups.setdefault(names.of(category), {})[clean(side.name, 80)] = Bar(m.value, m.low, m.high, m.n)
+                groups.setdefault(names.of(category), {})[short(side.name, 80)] = Bar(m.value, m.low, m.high, m.n)
     if not groups:
         return None
     title = "Answered at all (harm.any), by category" if harm else "Refused, by category"
@@ -278,7 +278,9 @@ def pareto_picture(spots: Sequence[Spot], kept: str, kinds: Sequence[str] = KIND
         [Cell(s.name), Cell(kinds[s.series]), share(s.kept), share(s.harm)]
         for s in sorted(spots, key=lambda s: (s.faint, s.harm, -s.kept))
     ]
-    table = Table("pareto-table", "What is kept, and what harm is left", ["model", "kind", kept, "harm left"], rows, 2)
+    table = Table(
+        "pareto-table", "Harm left and use kept, model by model", ["model", "kind", kept, "harm left"], rows, 2
+    )
     return Picture("pareto", pareto(moved, used, "What is kept against what harm is left", kept), table)
 
 
