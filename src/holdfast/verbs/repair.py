@@ -377,7 +377,7 @@ COLUMNS = (
     ("over-refusal", "over-refusal:over_refusal.rate"),
     ("utility.exact", "utility:utility.exact"),
     ("task, exact", "utility-task:utility.exact"),
-    ("lenient", "utility-task:utility.lenient"),
+    ("task, lenient", "utility-task:utility.lenient"),
 )
 
 
