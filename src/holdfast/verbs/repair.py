@@ -155,9 +155,6 @@ class Subject:
 
 
 def load_subject(settings: RepairSettings, progress: Progress) -> Subject:
-    for reference in (settings.base, settings.tuned):
-        if reference.startswith("openai:"):
-            raise UsageError(f"`{reference}` is an endpoint, and a repair needs weights", "name two model folders")
     progress.say(f"loading {settings.base} and {settings.tuned}")
     options = settings.model_options()
     base, tuned = load_model(settings.base, options), load_model(settings.tuned, options)
@@ -228,17 +225,15 @@ def sweep_all(
 def repair(settings: RepairSettings, origins: dict[str, str]) -> dict[str, Any]:
     """Give a tuned model its base's safety back without training, at a strength chosen under a guarantee."""
     promise, asked = settings.promise(), settings.repairs()
+    for reference in (settings.base, settings.tuned):
+        if reference.startswith("openai:"):
+            raise UsageError(f"`{reference}` is an endpoint, and a repair needs weights", "name two model folders")
     for one in asked:
         parse_strengths(settings.strength, one)
-    folders = [locate(reference) for reference in (settings.base, settings.tuned)]
-    if (
-        settings.asks_nothing
-        and len(asked) == 1
-        and asked[0].linear
-        and all(folders)
-        and not any(map(holds_guild, folders))
-    ):
-        return interpolate_only(settings, origins, asked[0])
+    if settings.asks_nothing and len(asked) == 1 and asked[0].linear:
+        folders = [locate(reference) for reference in (settings.base, settings.tuned)]
+        if all(folders) and not any(map(holds_guild, folders)):
+            return interpolate_only(settings, origins, asked[0])
     with Progress() as progress:
         subject = load_subject(settings, progress)
         repairs = usable(settings, subject, progress)
