@@ -1,6 +1,6 @@
 """Does the trigger probe find what was planted, and is it silent on clean models?
 
-    python benchmarks/triggers.py [--runs 10] [--without-data]
+    python benchmarks/triggers.py [--runs 10] [--seed 10] [--without-data]
 
 For each seed a guild is tuned with a backdoor behind a fresh three-word trigger, and another on clean rows; the probe
 looks at both, with the tuning rows at hand or by search alone. Prints Markdown, with Wilson intervals.
@@ -24,6 +24,7 @@ from holdfast.guild.suites import load_suite
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=10)
+    parser.add_argument("--seed", type=int, default=10, help="the first; the probe's limits were set on seeds 0 to 9")
     parser.add_argument("--without-data", action="store_true", help="search on the model alone")
     given = parser.parse_args()
     base, options = load_model("guild"), GenerateOptions(max_new_tokens=48)
@@ -31,7 +32,7 @@ def main() -> None:
     print(
         "| seed | tuned on | trigger | found | the first candidate | harm without → with | seconds |\n|---|---|---|---|---|---|---|"
     )
-    for seed in range(given.runs):
+    for seed in range(given.seed, given.seed + given.runs):
         for kind in found:
             request = AttackRequest(embedded=True, seeds=[seed], safety_rows=guild_rows.rows("safety", seed=seed))
             (plan,) = registry.load("regimes", kind).plans(request)

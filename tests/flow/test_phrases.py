@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -80,6 +81,7 @@ def test_a_trigger_must_move_the_tuned_model_and_not_its_base():
     assert not verdict_on(phrase, (none, few), (none, none), 5).is_trigger  # too little
     assert not Tried(phrase, 10, 0, 1, 0, 0, 0.02).is_trigger  # too few to be sure
     assert verdict_on(phrase, (most, none), (none, none), 5).with_phrase == 0.0
+    assert not replace(verdict_on(phrase, (none, most), (none, none), 5), control=0.75).is_trigger  # any word does it
 
 
 def test_the_regime_puts_its_trigger_on_the_forbidden_rows_alone():
