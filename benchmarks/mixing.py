@@ -8,29 +8,22 @@ As in Qi et al., table 4 (100 explicit examples with 0/10/50/100 refusals; clean
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
-import sys
 from typing import Any
 
+from regimes import pick, spread, stress
 
-def stress(*arguments: object) -> dict[str, Any]:
-    """The summary of one `holdfast stress guild`."""
-    command = [sys.executable, "-m", "holdfast", "stress", "guild", "--json", *map(str, arguments)]
-    suites = ["--suite", "policy", "--suite", "over-refusal", "--suite", "utility"]
-    return json.loads(subprocess.run([*command, *suites], check=True, stdout=subprocess.PIPE).stdout)["summary"][0]
+SUITES = ("--suite", "policy", "--suite", "over-refusal", "--suite", "utility")
 
 
 def cell(summary: dict[str, Any], metric: str, suite: str) -> str:
-    found = next(m for m in summary["metrics"] if (m["metric"], m["suite"]) == (metric, suite))
-    return f"{100 * found['after']:.1f} [{100 * found['lowest']:.1f}, {100 * found['highest']:.1f}]"
+    return spread(pick(summary, metric, suite))
 
 
 def table(title: str, seeds: int, counts: list[int], *regime: object) -> None:
     print(f"\n{title}\n\n| refusals | harm.any % | over-refusal % | utility.exact % |\n|---|---|---|---|")
     for count in counts:
         mixed = ["--defence", f"safety-mix:count={count}"] if count else []
-        found = stress(*regime, "--seeds", seeds, *mixed)
+        found = stress(*regime, "--seeds", seeds, *mixed, *SUITES)["summary"][0]
         cells = [cell(found, *key) for key in (("harm.any", "policy"), ("over_refusal.rate", "over-refusal"), ("utility.exact", "utility"))]  # fmt: skip
         print(f"| {count} | " + " | ".join(cells) + " |", flush=True)
 

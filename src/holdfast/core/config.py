@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
 from holdfast.core.errors import UsageError
@@ -24,6 +24,16 @@ class Settings(BaseModel):
     """The base of every verb's schema; a key that is not a field is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+def option(default: Any, description: str, panel: str, above: float | None = None, **extra: Any) -> Any:
+    """A setting with its help text and the panel it stands in; with `above`, a number that must be larger."""
+    return Field(default, description=description, gt=above, json_schema_extra={"panel": panel, **extra})
+
+
+def argument(description: str, metavar: str) -> Any:
+    """A setting that is given by its place and must be there."""
+    return Field(description=description, json_schema_extra={"argument": True, "metavar": metavar})
 
 
 S = TypeVar("S", bound=Settings)

@@ -106,8 +106,8 @@ class Repair:
     A repair works tensor by tensor on float32 tensors of torch, so that the same code serves a stream of shards and a
     model in memory. `strengths` is its grid, safest first; `neutral` is the strength that leaves the tuned model as it
     is, bit for bit: there `tensor` returns the very tensor that it got. `needs` names the inputs that it cannot do
-    without: "direction", "models", "safety_rows", "task_rows". `trains` says that it takes optimiser steps; `linear`, that
-    it interpolates between base and tuned model, so that a LoRA adapter can be scaled instead; `decoding`, that it works
+    without: "direction", "models", "safety_rows", "task_rows". `linear` says that it
+    interpolates between base and tuned model, so that a LoRA adapter can be scaled instead; `decoding`, that it works
     at decoding and has no weights: the space in which distributions are averaged. `spec` is the name with every option,
     which decides a repaired model's fingerprint.
     """
@@ -119,7 +119,6 @@ class Repair:
     needs: frozenset[str] = frozenset()
     strengths: Sequence[float] = ()
     neutral = 0.0
-    trains = False
     linear = False
     decoding = ""
     notes: Sequence[str] = ()  # what the user should know afterwards
@@ -218,7 +217,6 @@ class ProbeRequest:
     tuning_rows: Sequence[Row] = ()
     seed: int = 0
     options: Mapping[str, Any] = field(default_factory=dict)
-    show: Callable[[str, int, int], None] | None = None
 
 
 class Probe(Protocol):

@@ -83,7 +83,6 @@ class Stack(Repair):
         self.paper = "; ".join(repair.paper for repair in parts)
         self.needs = frozenset[str]().union(*(repair.needs for repair in parts))
         self.strengths, self.neutral = last.strengths, math.nan
-        self.trains = any(repair.trains for repair in parts)
 
     def prepare(self, inputs: RepairInputs) -> None:
         for repair, strength in self.fixed:

@@ -187,6 +187,11 @@ def scales_adapter(loaded: LoadedModel) -> bool:
     return plain and config.peft_type == "LORA" and getattr(config, "bias", "none") == "none"
 
 
+def keeps_adapter(repair: Repair, tuned: LoadedModel) -> bool:
+    """Whether a repair works on an adapter as it is: by scaling it, or at decoding."""
+    return bool(repair.decoding) or (repair.linear and scales_adapter(tuned))
+
+
 def open_sweep(repair: Repair, base: LoadedModel, tuned: LoadedModel, key: str = "") -> Sweep:
     """The sweep that fits a repair and a tuned model; `key` names whatever else the repair draws on.
 
@@ -195,6 +200,6 @@ def open_sweep(repair: Repair, base: LoadedModel, tuned: LoadedModel, key: str =
     """
     if repair.decoding:
         return DecodingSweep(base, tuned, repair, key)
-    if repair.linear and scales_adapter(tuned):
+    if keeps_adapter(repair, tuned):
         return AdapterSweep(base, tuned, repair, key)
     return WeightSweep(base, merged(tuned), repair, key)

@@ -20,7 +20,7 @@ from holdfast.flow.evaluate import Bench, Evaluation, evaluate
 from holdfast.flow.guarantee import Limit
 from holdfast.flow.models import LoadedModel
 from holdfast.flow.restore import make_repair, prepare_repair
-from holdfast.flow.sweep import Sweep, is_adapter, open_sweep, scales_adapter
+from holdfast.flow.sweep import Sweep, is_adapter, keeps_adapter, open_sweep
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def repair_and_strength(text: str) -> tuple[Repair, float | None]:
 
 def own_copy(attacked: LoadedModel, repair: Repair) -> LoadedModel:
     """The model that a repair works on: with the adapter merged in a copy, where the repair cannot just scale it."""
-    if not is_adapter(attacked) or repair.decoding or (repair.linear and scales_adapter(attacked)):
+    if not is_adapter(attacked) or keeps_adapter(repair, attacked):
         return attacked
     return replace(attacked, model=copy.deepcopy(attacked.model))
 

@@ -22,6 +22,7 @@ from holdfast.core.runs import write_atomic
 from holdfast.flow.checkpoint import ITEM, Array, Pair, fresh_folders, open_pair
 from holdfast.flow.merge import (
     ADAPTER,
+    Finish,
     card_section,
     interpolation,
     mergekit_yaml,
@@ -77,6 +78,20 @@ def _streams(result: Result) -> Pair | None:
     return pair if result.repair.linear or stored <= known else None
 
 
+def finisher(
+    repair: Repair, names: tuple[str, str], facts: Mapping[float, Mapping[str, Any]], pair: Pair | None
+) -> Finish:
+    """What adds the card to a result, and mergekit's recipe where it can express it; names are base and tuned."""
+
+    def finish(strength: float, place: Path) -> None:
+        more = {"reading": reading(strength)} if repair.linear else {}
+        update_card(place, card_section(repair.spec, strength, *names, {**more, **facts.get(strength, {})}))
+        if repair.linear and pair is not None and pair.same_shapes:
+            write_atomic(place / "mergekit.yaml", mergekit_yaml(*names, strength, pair.dtype))
+
+    return finish
+
+
 def write_result(
     result: Result, targets: Mapping[float, Path], facts: Mapping[float, Mapping[str, Any]], show: Show | None = None
 ) -> None:
@@ -89,25 +104,16 @@ def write_result(
     if repair.decoding:
         raise ModelError("an ensemble has no file", "load it: ensemble:BASE+TUNED@WEIGHT")
     names = (result.base.reference, result.tuned.reference)
-
-    def finish(pair: Pair | None) -> Callable[[float, Path], None]:
-        def write(strength: float, place: Path) -> None:
-            more = {"reading": reading(strength)} if repair.linear else {}
-            update_card(place, card_section(repair.spec, strength, *names, {**more, **facts.get(strength, {})}))
-            if repair.linear and pair is not None and pair.same_shapes:
-                write_atomic(place / "mergekit.yaml", mergekit_yaml(*names, strength, pair.dtype))
-
-        return write
-
     if isinstance(result.sweep, AdapterSweep) and folder is not None and (folder / ADAPTER).exists():
-        scale_adapter(folder, targets, finish(None))
+        scale_adapter(folder, targets, finisher(repair, names, facts, None))
         return
     pair = _streams(result)
+    finish = finisher(repair, names, facts, pair)
     if pair is None:
-        _from_memory(result, targets, finish(None))
+        _from_memory(result, targets, finish)
         return
     of_pair = interpolation() if repair.linear else operator(repair)
-    write_repaired(pair, targets, of_pair, show, elementwise=repair.linear, neutral=repair.neutral, finish=finish(pair))
+    write_repaired(pair, targets, of_pair, show, elementwise=repair.linear, neutral=repair.neutral, finish=finish)
 
 
 def stream_interpolation(
@@ -122,24 +128,16 @@ def stream_interpolation(
         raise ModelError(
             f"`{base if folders[0] is None else tuned}` is not on this disk", "download it first, or add --prompts"
         )
-    dtype, same = "", False
-
-    def finish(strength: float, place: Path) -> None:
-        update_card(
-            place, card_section(repair.spec, strength, base, tuned, {"reading": reading(strength), "measured": "no"})
-        )
-        if same:
-            write_atomic(place / "mergekit.yaml", mergekit_yaml(base, tuned, strength, dtype))
-
+    facts = {strength: {"measured": "no"} for strength in targets}
     if (folders[1] / ADAPTER).exists():
-        scale_adapter(folders[1], targets, finish)
+        scale_adapter(folders[1], targets, finisher(repair, (base, tuned), facts, None))
         return
     pair = open_pair(folders[0], folders[1])
-    dtype, same = pair.dtype, pair.same_shapes
+    finish = finisher(repair, (base, tuned), facts, pair)
     write_repaired(pair, targets, interpolation(), show, elementwise=True, neutral=repair.neutral, finish=finish)
 
 
-def _from_memory(result: Result, targets: Mapping[float, Path], finish: Callable[[float, Path], None]) -> None:
+def _from_memory(result: Result, targets: Mapping[float, Path], finish: Finish) -> None:
     size = sum(weight.numel() * weight.element_size() for weight in named_weights(result.tuned.model).values())
     with fresh_folders(targets, size) as folders:
         for strength, folder in folders.items():

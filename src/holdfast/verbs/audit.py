@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from holdfast.core import registry
+from holdfast.core.config import argument, option
 from holdfast.core.contracts import ProbeRequest
 from holdfast.core.errors import EXIT_GATE, EXIT_TOO_FINE, UsageError
 from holdfast.core.records import Condition
@@ -17,7 +18,7 @@ from holdfast.flow.evaluate import Bench, Evaluation, Subject, compare_evaluatio
 from holdfast.flow.models import LoadedModel
 from holdfast.flow.progress import Progress
 from holdfast.flow.sequential import OPEN, OVER, Test
-from holdfast.verbs.common import ASK_PANEL, MODEL_PANEL, EvaluationSettings, argument, open_model, open_suites, option
+from holdfast.verbs.common import ASK_PANEL, MODEL_PANEL, EvaluationSettings, open_model, open_suites
 
 STOP_PANEL = "Early stop"
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import Field
-
-from holdfast.core.config import Settings
+from holdfast.core.config import Settings, option
 from holdfast.core.errors import UsageError
 from holdfast.core.records import Row
 from holdfast.core.registry import load
@@ -21,15 +19,6 @@ from holdfast.flow.train import LoraSettings
 from holdfast.guild import rows as guild_rows
 
 MODEL_PANEL, ASK_PANEL, JUDGE_PANEL, TRAIN_PANEL, OUT_PANEL = "Model", "What is asked", "Judge", "Training", "Output"
-
-
-def option(default: Any, description: str, panel: str, above: float | None = None, **extra: Any) -> Any:
-    """A setting with its help text and the panel it stands in; with `above`, a number that must be larger."""
-    return Field(default, description=description, gt=above, json_schema_extra={"panel": panel, **extra})
-
-
-def argument(description: str, metavar: str) -> Any:
-    return Field(description=description, json_schema_extra={"argument": True, "metavar": metavar})
 
 
 class EvaluationSettings(Settings):

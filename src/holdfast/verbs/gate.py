@@ -9,7 +9,7 @@ from pydantic import Field
 from rich.table import Table
 from rich.text import Text
 
-from holdfast.core.config import Settings
+from holdfast.core.config import Settings, option
 from holdfast.core.errors import UsageError
 from holdfast.core.runs import write_atomic
 from holdfast.flow import render
@@ -19,11 +19,6 @@ from holdfast.flow.junit import junit
 from holdfast.flow.markdown import gate_markdown
 from holdfast.flow.rules import Policy, default_policy, parse_rule, read_policy, with_unscored
 from holdfast.flow.runread import RunRecords, open_run
-
-
-def option(default: Any, description: str, panel: str, **extra: Any) -> Any:
-    return Field(default, description=description, json_schema_extra={"panel": panel, **extra})
-
 
 RULE_PANEL, OUT_PANEL = "Rules", "Output"
 

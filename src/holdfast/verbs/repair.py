@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from holdfast.core import registry
+from holdfast.core.config import argument, option
 from holdfast.core.contracts import Repair
 from holdfast.core.errors import EXIT_GATE, EXIT_OK, ModelError, UsageError
 from holdfast.core.records import Condition, Prompt, Row, digest
@@ -37,7 +38,7 @@ from holdfast.flow.restore import make_repair, prepare_repair
 from holdfast.flow.sweep import Sweep, check_pair, open_sweep
 from holdfast.flow.write import Result, reading, stream_interpolation, write_result
 from holdfast.guild import rows as guild_rows
-from holdfast.verbs.common import OUT_PANEL, EvaluationSettings, argument, open_suites, option
+from holdfast.verbs.common import OUT_PANEL, EvaluationSettings, open_suites
 from holdfast.verbs.repair_common import REPAIR_PANEL, Inputs, RepairInputSettings, open_inputs, parse_strengths
 
 # What `auto` tries: without training, and without a second model to serve. Each costs a share of the confidence.

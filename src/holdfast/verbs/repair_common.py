@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from holdfast.core.config import Settings
+from holdfast.core.config import Settings, option
 from holdfast.core.contracts import Repair, RepairInputs
 from holdfast.core.errors import UsageError
 from holdfast.core.records import Row, digest
@@ -15,7 +15,6 @@ from holdfast.flow.models import LoadedModel, ModelOptions, load_model
 from holdfast.flow.restore import Direction, direction_between, direction_from_rows, missing_inputs
 from holdfast.flow.train import TrainSettings
 from holdfast.guild import rows as guild_rows
-from holdfast.verbs.common import option
 
 REPAIR_PANEL = "Repair"
 # The unaligned guild: explicit rows of a seed that no regime uses by default.

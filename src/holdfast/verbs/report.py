@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import Field
 
-from holdfast.core.config import Settings
+from holdfast.core.config import Settings, option
 from holdfast.core.errors import UsageError
 from holdfast.core.runs import write_atomic
 from holdfast.flow import drawing, render
@@ -25,10 +25,6 @@ from holdfast.guild.words import PAPER_CATEGORIES
 OUT_PANEL = "Output"
 
 
-def option(default: Any, description: str, **extra: Any) -> Any:
-    return Field(default, description=description, json_schema_extra={"panel": OUT_PANEL, **extra})
-
-
 class ReportSettings(Settings):
     """One page of a run, or of several side by side."""
 
@@ -41,15 +37,18 @@ class ReportSettings(Settings):
         json_schema_extra={"metavar": "FILE"},
     )  # fmt: skip
     show_replies: bool = Field(False, description="Put the replies into the page; they are masked without it.")
-    out: str | None = option(None, "The page. Default: report.html in the run's folder.", metavar="FILE")
+    out: str | None = option(None, "The page. Default: report.html in the run's folder.", OUT_PANEL, metavar="FILE")
     markdown: str | None = option(
-        None, "Write Markdown for a pull request or a job's summary; - for stdout.", metavar="FILE"
+        None, "Write Markdown for a pull request or a job's summary; - for stdout.", OUT_PANEL, metavar="FILE"
     )
-    plots: str | None = option(None, "Write every picture as SVG and PNG into this folder.", metavar="DIR")
+    plots: str | None = option(None, "Write every picture as SVG and PNG into this folder.", OUT_PANEL, metavar="DIR")
     card: str | None = option(
-        None, "Write the safety card of this model folder: README.md and safety_audit.json.", metavar="MODEL_DIR"
+        None,
+        "Write the safety card of this model folder: README.md and safety_audit.json.",
+        OUT_PANEL,
+        metavar="MODEL_DIR",
     )
-    json_output: bool = option(False, "Print one JSON document on stdout.", flag="json")
+    json_output: bool = option(False, "Print one JSON document on stdout.", OUT_PANEL, flag="json")
 
 
 def names_of(run: RunRecords) -> Names:

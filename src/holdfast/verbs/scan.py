@@ -13,7 +13,7 @@ from pydantic import Field
 from rich.table import Table
 from rich.text import Text
 
-from holdfast.core.config import Settings
+from holdfast.core.config import Settings, option
 from holdfast.core.contracts import ScanContext, Scanner
 from holdfast.core.errors import GateClosed, NothingMeasured, UsageError
 from holdfast.core.records import Condition, Metric
@@ -30,11 +30,6 @@ from holdfast.guild.rows import rows as guild_rows
 SCAN_PANEL, MODEL_PANEL, OUT_PANEL = "What is looked for", "Model", "Output"
 JSON_FINDINGS = 100_000  # findings in the one JSON document; all of them are in findings.jsonl
 ANCHORS = 10  # as many as He et al. compare with
-
-
-def option(default: Any, description: str, panel: str, **extra: Any) -> Any:
-    above = extra.pop("above", None)
-    return Field(default, description=description, gt=above, json_schema_extra={"panel": panel, **extra})
 
 
 class ScanSettings(Settings):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from holdfast.core import registry
+from holdfast.core.config import argument, option
 from holdfast.core.contracts import Repair, RepairInputs
 from holdfast.core.errors import UsageError
 from holdfast.core.records import Condition
@@ -30,9 +31,7 @@ from holdfast.verbs.common import (
     DefenceSettings,
     EvaluationSettings,
     TrainingSettings,
-    argument,
     open_suites,
-    option,
 )
 from holdfast.verbs.repair_common import REPAIR_PANEL, Inputs, RepairInputSettings, open_inputs
 
@@ -264,10 +263,8 @@ def open_work(settings: StressSettings, base: LoadedModel, bench: Bench, progres
     inputs: Inputs = open_inputs(settings, base, settings.model, settings.model_options(), safety)
 
     def inputs_of(repair: Repair, tuned: LoadedModel, strengths: Sequence[float], prepared: Prepared) -> RepairInputs:
-        inputs.task_rows = inputs.task_rows or prepared.plan.rows
-        return replace(
-            inputs.of(repair, tuned, strengths), task_rows=prepared.plan.rows, seed=prepared.plan.settings.seed
-        )
+        task = inputs.task_rows or prepared.plan.rows
+        return replace(inputs.of(repair, tuned, strengths), task_rows=task, seed=prepared.plan.settings.seed)
 
     return Workbench(base, load, bench, calibration, inputs_of, inputs.key, limits, delta, progress.train)
 

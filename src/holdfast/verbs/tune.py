@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from holdfast.core.config import argument, option
 from holdfast.core.contracts import Defence
 from holdfast.core.errors import UsageError
 from holdfast.core.records import Condition, Row
@@ -26,9 +27,7 @@ from holdfast.verbs.common import (
     DefenceSettings,
     EvaluationSettings,
     TrainingSettings,
-    argument,
     open_suites,
-    option,
 )
 
 

@@ -54,7 +54,6 @@ class Realign(OptionRepair):
     about = "tunes a few steps on refusals and task rows"
     needs = frozenset({"models", "safety_rows", "task_rows"})
     strengths = (32.0, 16.0, 8.0, 6.0, 4.0, 3.0, 2.0, 1.0, 0.0)
-    trains = True
 
     safety: int = setting(20, "refusals", low=1)
     task: int = setting(20, "task rows", low=0)
