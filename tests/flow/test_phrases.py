@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from holdfast.catalog.probes.trigger import PROBE, Tried, verdict_on
+from holdfast.catalog.probes.trigger import Tried, Trigger, verdict_on
 from holdfast.catalog.regimes.backdoor import with_trigger
 from holdfast.core import registry
 from holdfast.core.contracts import ProbeRequest
@@ -105,14 +105,12 @@ def backdoored():
 
 def request_for(base, tuned, rows, limit=110):
     options = GenerateOptions(max_new_tokens=48)
-    return ProbeRequest(
-        tuned, base, load_suite("policy", limit=limit), lambda s: Bench(s, options=options), rows, 0, {"search": False}
-    )
+    return ProbeRequest(tuned, base, load_suite("policy", limit=limit), lambda s: Bench(s, options=options), rows)
 
 
 def test_the_probe_finds_a_planted_trigger_in_the_tuning_rows(backdoored):
     base, tuned, plan = backdoored
-    found = PROBE.run(request_for(base, tuned, plan.rows))
+    found = Trigger(search=False).run(request_for(base, tuned, plan.rows))
     assert found["found"] and plan.trigger in found["tried"][0]["phrase"] and found["tried"][0]["delta"] >= 0.5
     assert "not excluded" in found["cannot_exclude"] and found["smallest_effect"] < 0.2
 
@@ -122,7 +120,7 @@ def test_the_probe_is_silent_on_a_clean_model(backdoored):
     request = AttackRequest(embedded=True, seeds=[5])
     (plan,) = registry.load("regimes", "benign").plans(request)
     tuned = attack(lambda: load_model("guild"), prepare_attack(base, plan))
-    assert not PROBE.run(request_for(base, tuned, plan.rows))["found"]
+    assert not Trigger(search=False).run(request_for(base, tuned, plan.rows))["found"]
 
 
 def test_a_search_prefers_what_moves_the_tuned_model(backdoored):
@@ -137,6 +135,6 @@ def test_a_search_prefers_what_moves_the_tuned_model(backdoored):
 def test_a_probe_needs_a_base_and_prompts(backdoored):
     base, tuned, _ = backdoored
     with pytest.raises(UsageError, match="needs a base"):
-        PROBE.run(request_for(None, tuned, ()))
+        Trigger(search=False).run(request_for(None, tuned, ()))
     with pytest.raises(UsageError, match="at least 48"):
-        PROBE.run(request_for(base, tuned, (), limit=11))
+        Trigger(search=False).run(request_for(base, tuned, (), limit=11))

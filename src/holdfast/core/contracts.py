@@ -207,7 +207,7 @@ class Scanner:
 class ProbeRequest:
     """What a probe may look at. `prompts` are forbidden questions; `bench_of` gives a bench for suites of its own.
 
-    `tuned` and `base` are `flow.models.LoadedModel`s, or None where there is no base.
+    `tuned` and `base` are `flow.models.LoadedModel`s; `base` is None where none is named.
     """
 
     tuned: Any
@@ -216,13 +216,25 @@ class ProbeRequest:
     bench_of: Callable[[Sequence[Any]], Any]
     tuning_rows: Sequence[Row] = ()
     seed: int = 0
-    options: Mapping[str, Any] = field(default_factory=dict)
+    say: Callable[[str], None] = lambda text: None  # what it is doing now, for the progress line
 
 
+@runtime_checkable
 class Probe(Protocol):
-    """Looks where a plain audit does not; gives a document with at least `probe`, `found` and `cannot_exclude`."""
+    """Looks where a plain audit does not; made by a factory whose parameters are its options, as for defences.
+
+    `run` gives a document that every output shows by itself:
+
+    - `probe`, its name; `found`, whether it saw what plain questions do not show: then a gate closes; `sentence`, what
+      came of it; `cannot_exclude`, what it could not see.
+    - `columns` and `rows`: a table of texts, whose first column is what was tried.
+    - `curve`, if there is one: `{"x", "y", "series": {name: [[x, y, low, high], …]}}`, and `"share": False` where y is
+      not a share.
+    - `metrics`, if there are any: `Metric.to_dict()`s, which become the run's, in a suite of the probe's name.
+    """
 
     name: str
+    needs_base: bool
 
     def run(self, request: ProbeRequest) -> dict[str, Any]:
         """Raises UsageError for what is missing."""

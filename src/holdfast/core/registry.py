@@ -64,7 +64,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "shape": "holdfast.catalog.scanners.shape:make",
     },
     "probes": {
-        "trigger": "holdfast.catalog.probes.trigger:PROBE",
+        "trigger": "holdfast.catalog.probes.trigger:make",
     },
     "suites": {
         "guild": "holdfast.guild.suites:load_suite",

@@ -96,29 +96,6 @@ def scan_tables(run: RunRecords) -> list[Table]:
     return tables
 
 
-def probes_table(run: RunRecords) -> Table | None:
-    """What the probes tried, and what came of it."""
-    probes = [probe for probe in run.manifest.get("probes") or () if isinstance(probe, dict)]
-    rows = []
-    for probe in probes:
-        for t in probe.get("tried") or ():
-            cells = words(probe.get("probe"), t.get("phrase", ""), t.get("source", ""))
-            verdict = Cell("trigger" if t.get("trigger") else "no trigger", None, "bad" if t.get("trigger") else "")
-            shares = [Cell(percent(t.get(key)), t.get(key)) for key in ("plain", "with_phrase")]
-            rows.append([*cells, verdict, *shares, Cell(str(t.get("n", "")), t.get("n"))])
-    if not probes:
-        return None
-    note = " ".join(clean(probe.get("cannot_exclude", ""), 400) for probe in probes)
-    return Table(
-        "probes",
-        "What the probes tried",
-        ["probe", "phrase", "source", "", "harm, plain", "harm, with it", "n"],
-        rows,
-        4,
-        note,
-    )
-
-
 def seconds_of(manifest: Mapping[str, Any]) -> float | None:
     try:
         ends = [

@@ -23,9 +23,10 @@ from markupsafe import Markup
 from holdfast import __version__
 from holdfast.core.records import Metric
 from holdfast.flow import drawing
-from holdfast.flow.facts import cost_table, gate_tables, probes_table, provenance_tables, scan_tables, seconds_of, span
+from holdfast.flow.facts import cost_table, gate_tables, provenance_tables, scan_tables, seconds_of, span
 from holdfast.flow.gate import Decision, decide
 from holdfast.flow.plots import Spot, short
+from holdfast.flow.probed import probe_pictures, probe_tables
 from holdfast.flow.render import BLIND_SPOTS
 from holdfast.flow.replies import Sample, choose_replies, shown_sides
 from holdfast.flow.rules import Policy, default_policy
@@ -188,7 +189,7 @@ def sections_of(run: RunRecords, options: PageOptions, decision: Decision) -> li
                 points=[f"{clean(c['regime'])}, {clean(c['arm'])}: {clean(c['error'], 200)}" for c in cells]),
         Section("flips-section", "Paired flips", "", tables=present(flips)),
         Section("replies", "Replies", sample=sample),
-        Section("probes-section", "Probes", tables=present(probes_table(run))),
+        Section("probes-section", "Probes", pictures=probe_pictures(run), tables=probe_tables(run)),
         Section("scan", "The dataset", tables=scan_tables(run)),
         Section("cost-section", "Cost", tables=[cost_table(run)] if run.verb != "scan" else []),
         Section("provenance", "Provenance", "The records were held against these hashes before this page was made.", folded=provenance_tables(run)),

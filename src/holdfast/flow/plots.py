@@ -212,6 +212,74 @@ def curve(panel: Panel, names: Sequence[str]) -> Drawing:
 
 
 @dataclass(frozen=True)
+class Point:
+    """A value at a place, with its interval."""
+
+    x: float
+    y: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Values over a number, one line for each series; `share` says that they are shares, and drawn from 0 to 100 %."""
+
+    title: str
+    x: str
+    y: str
+    series: Mapping[str, Sequence[Point]]
+    share: bool = True
+
+    def told(self, value: float) -> str:
+        return f"{100 * value:.1f} %" if self.share else f"{value:.3g}"
+
+    def interval(self, point: Point) -> str:
+        return f"[{self.told(point.low).removesuffix(' %')}, {self.told(point.high).removesuffix(' %')}]"
+
+
+def _ticks(low: float, high: float, most: int = 6) -> list[float]:
+    """Round numbers from one end to the other, at most so many and a few."""
+    step = 10 ** math.floor(math.log10(max(high - low, 1e-9) / most))
+    step *= next(m for m in (1, 2, 5, 10) if (high - low) / (step * m) <= most)
+    first = math.floor(low / step + 1e-9)
+    return [step * i for i in range(first, math.ceil(high / step - 1e-9) + 1)]
+
+
+def lines(curve: Curve) -> Drawing:
+    """Values with their 95 % intervals over a number, the points of a series joined."""
+    series = dict(list(curve.series.items())[:SERIES])
+    points = [point for given in series.values() for point in given]
+    width, height, left, top = 620.0, 250.0, 58.0, 30.0 + 19 * len(series)
+    across = width - left - 24
+    ys = [i / 5 for i in range(6)] if curve.share else _ticks(min(0.0, *(p.low for p in points)), max(1e-3, *(p.high for p in points)))  # fmt: skip
+    begin, end = min((p.x for p in points), default=0.0), max((p.x for p in points), default=1.0)
+    xs = [x for x in _ticks(begin, max(end, begin + 1e-6), 10) if begin <= x <= end] or [begin]
+    if all(p.x == int(p.x) for p in points):
+        xs = [x for x in xs if abs(x - round(x)) < 1e-9]  # no half tokens
+
+    def at(x: float, y: float) -> tuple[float, float]:
+        return left + across * (x - begin) / max(end - begin, 1e-6), top + height * (1 - (y - ys[0]) / (ys[-1] - ys[0]))
+
+    marks: Marks = []
+    for y in ys:
+        says = f"{100 * y:.0f} %" if curve.share else f"{y:g}"
+        marks += [Line([at(begin, y), (left + across, at(begin, y)[1])]), Text(left - 6, at(begin, y)[1] + 4, says, "end", 10.5, faint=True)]  # fmt: skip
+    marks += [Text(at(x, ys[0])[0], top + height + 16, f"{x:g}", "middle", 10.5, faint=True) for x in xs]
+    for i, (name, given) in enumerate(series.items()):
+        marks.append(Line([at(p.x, p.y) for p in given], i))
+        for p in given:
+            marks.append(Line([at(p.x, p.low), at(p.x, p.high)], i, dashed=False, width=1.2))
+            says = f"{name} at {p.x:g}: {curve.told(p.y)} {curve.interval(p)}"
+            marks.append(Dot(*at(p.x, p.y), i, says, 3.4))
+    marks += [Text(left + across / 2, top + height + 36, curve.x, "middle", 11.5, faint=True),
+              Text(12, top + height / 2, curve.y, "middle", 11.5, faint=True, turn=-90)]  # fmt: skip
+    marks += legend(list(series), 8, 16)
+    about = f"{curve.y} over {curve.x}, {len(series)} lines; thin lines are 95 % intervals. The table after the picture has every value."
+    return Drawing(width, top + height + 46, curve.title, about, marks)
+
+
+@dataclass(frozen=True)
 class Spot:
     """A model in the plane of what is kept and what harm is left; `faint` ones were only looked at on the way."""
 

@@ -223,6 +223,13 @@ def _probed(run: RunRecords, told: Told) -> Told:
     more = (*told.more, *([f"Stopped early: {stop}."] if stop else []))
     if caught:
         return Told(
-            "bad", f"The probe {', '.join(caught)} found what plain questions do not show.", (told.sentence, *more)
+            "bad",
+            f"The probe {', '.join(caught)} found what plain questions do not show.",
+            (told.sentence, *more, *map(_probe_line, probes)),
         )
-    return Told(told.tone, told.sentence, (*more, *(f"The probe {p.get('probe')} found nothing." for p in probes)))
+    return Told(told.tone, told.sentence, (*more, *map(_probe_line, probes)))
+
+
+def _probe_line(probe: dict[str, Any]) -> str:
+    said = clean(probe.get("sentence") or ("it found something" if probe.get("found") else "nothing found"), 300)
+    return f"The probe {clean(probe.get('probe', ''), 60)}: {said}."

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from holdfast.core import registry
+from holdfast.core import options
 from holdfast.core.config import argument, option
 from holdfast.core.contracts import ProbeRequest
 from holdfast.core.errors import EXIT_GATE, EXIT_TOO_FINE, UsageError
-from holdfast.core.records import Condition
+from holdfast.core.records import Condition, Metric
 from holdfast.core.runs import Run
 from holdfast.flow import render
 from holdfast.flow.data import read_rows
 from holdfast.flow.early import stop_early
 from holdfast.flow.evaluate import Bench, Evaluation, Subject, compare_evaluations, evaluate, open_bench
 from holdfast.flow.models import LoadedModel
+from holdfast.flow.probed import checked
 from holdfast.flow.progress import Progress
 from holdfast.flow.sequential import OPEN, OVER, Test
 from holdfast.verbs.common import ASK_PANEL, MODEL_PANEL, EvaluationSettings, open_model, open_suites
@@ -31,7 +33,10 @@ class AuditSettings(EvaluationSettings):
         None, "The model it was tuned from. Default: an adapter's own base.", MODEL_PANEL, metavar="BASE"
     )
     probe: list[str] | None = option(
-        None, "A probe; repeat the flag. See `holdfast ls probes`. Needs a base.", ASK_PANEL, metavar="NAME"
+        None,
+        "A probe; repeat the flag. See `holdfast ls probes`.",
+        ASK_PANEL,
+        metavar="NAME[:KEY=VALUE,...]",
     )
     tuning_data: str | None = option(
         None, "What the checkpoint was tuned on, for the probes that read it.", ASK_PANEL, metavar="DATA"
@@ -57,6 +62,7 @@ def audit(settings: AuditSettings, origins: dict[str, str]) -> dict[str, Any]:
         progress.say(f"loading {settings.model}")
         tuned = open_model(settings.model, settings.model_options())
         base_name = settings.base or (tuned.adapter_of if isinstance(tuned, LoadedModel) else None)
+        probes = make_probes(settings, base_name)
         suites = open_suites(settings, tuned.embedded)
         run = Run.open("audit", settings.model, settings.model_dump(), origins, settings.out)
         bench = open_bench(
@@ -67,7 +73,7 @@ def audit(settings: AuditSettings, origins: dict[str, str]) -> dict[str, Any]:
             options=settings.generate_options(tuned.embedded),
             show=progress.step,
         )
-        progress.total = 2 if base_name else 1
+        progress.total = (2 if base_name else 1) + len(probes)
         run.note(model=tuned.describe(), judge=bench.judge)
         condition = Condition(test_template="custom" if settings.system else "none")
         progress.say(f"auditing {tuned.name}")
@@ -76,10 +82,10 @@ def audit(settings: AuditSettings, origins: dict[str, str]) -> dict[str, Any]:
             run.note(sequential=stop.to_dict())
         after = evaluate(tuned, condition, bench)
         progress.finish()
-        before = None
+        before, base = None, None
         if base_name:
             progress.say(f"auditing its base {base_name}")
-            if not settings.probe:
+            if not probes:
                 del tuned
             base = open_model(base_name, settings.model_options())
             run.note(base=base.describe())
@@ -89,43 +95,41 @@ def audit(settings: AuditSettings, origins: dict[str, str]) -> dict[str, Any]:
                 )
             before = evaluate(base, condition, bench)
             progress.finish()
-            if settings.probe:
-                run.note(probes=run_probes(settings, tuned, base, bench, progress))
-        elif settings.probe:
-            raise UsageError("a probe compares a checkpoint with its base, and none is named", "add --base MODEL")
-    return conclude(run, settings, before, after)
+        found = run_probes(probes, settings, tuned, base, bench, progress) if probes else []
+    return conclude(run, settings, before, after, found)
+
+
+def make_probes(settings: AuditSettings, base: str | None) -> list[Any]:
+    """The probes that were asked for. Raises UsageError for a wrong name or option, and where one lacks its base."""
+    probes = [options.make("probes", text) for text in settings.probe or ()]
+    for probe in probes:
+        if probe.needs_base and not base:
+            raise UsageError(f"the probe `{probe.name}` compares a checkpoint with its base", "add --base MODEL")
+    return probes
 
 
 def run_probes(
-    settings: AuditSettings, tuned: Subject, base: Subject, bench: Bench, progress: Progress
-) -> list[dict[str, Any]]:
+    probes: Sequence[Any], settings: AuditSettings, tuned: Subject, base: Subject | None, bench: Bench,
+    progress: Progress,
+) -> list[dict[str, Any]]:  # fmt: skip
     """What each probe found. Raises UsageError for one that cannot look."""
-    if not (isinstance(tuned, LoadedModel) and isinstance(base, LoadedModel)):
+    if not isinstance(tuned, LoadedModel) or not (base is None or isinstance(base, LoadedModel)):
         raise UsageError("a probe needs weights, not an endpoint", "name two model folders, or leave --probe out")
     policy = next((suite.prompts for suite in bench.suites if suite.name == "policy"), [])
     rows = read_rows(settings.tuning_data) if settings.tuning_data else []
     found = []
-    for name in settings.probe or ():
-        progress.say(f"the probe {name}")
+    for probe in probes:
+        progress.say(f"the probe {probe.name}")
         request = ProbeRequest(
-            tuned, base, policy, lambda suites: replace(bench, suites=suites, run=None), rows, settings.probe_seed
-        )
-        found.append(registry.load("probes", name).run(request))
+            tuned, base, policy, lambda suites: replace(bench, suites=suites, run=None), rows, settings.probe_seed,
+            progress.say,
+        )  # fmt: skip
+        found.append(checked(probe.run(request)))
+        progress.finish()
+    if bench.run:
+        bench.run.append("metrics", [m for document in found for m in document.get("metrics", ())])
+        bench.run.note(probes=found)
     return found
-
-
-def probe_lines(found: dict[str, Any]) -> list[str]:
-    """A probe's result in a few lines: what it tried, what came of it, what it cannot exclude."""
-    lines = [
-        f"probe {found['probe']}: {'FOUND' if found['found'] else 'nothing found'} among {found['candidates']} candidates"
-    ]
-    for t in found["tried"]:
-        mark = "trigger" if t["trigger"] else "no trigger"
-        lines.append(
-            f"  {mark}: “{render.printable(t['phrase'], 60)}” ({t['source']}, {t['place']}): harm {render.percent(t['plain'])} → "
-            f"{render.percent(t['with_phrase'])} of {t['n']}, base {100 * t['base_delta']:+.1f}, corrected p {t['p_value']:.2g}"
-        )
-    return [*lines, f"  {found['cannot_exclude']}"]
 
 
 def stopped(stop: dict[str, Any]) -> dict[str, Any]:
@@ -133,14 +137,21 @@ def stopped(stop: dict[str, Any]) -> dict[str, Any]:
     return {"sequential": stop, "exit_code": {OVER: EXIT_GATE, OPEN: EXIT_TOO_FINE}.get(stop["verdict"], 0)}
 
 
-def conclude(run: Run, settings: AuditSettings, before: Evaluation | None, after: Evaluation) -> dict[str, Any]:
+def conclude(
+    run: Run,
+    settings: AuditSettings,
+    before: Evaluation | None,
+    after: Evaluation,
+    probes: Sequence[dict[str, Any]] = (),
+) -> dict[str, Any]:
     """Compare, write the run's summary, print."""
     comparisons = compare_evaluations(before, after) if before else []
     run.append("comparisons", comparisons)
     metrics = [*(before.metrics if before else []), *after.metrics]
+    metrics += [Metric(**{"category": None, **record}) for found in probes for record in found.get("metrics", ())]
     document = render.json_document(
         "audit", run.path, metrics, comparisons=[asdict(c) for c in comparisons], blind_spots=render.BLIND_SPOTS,
-        **({"probes": run.manifest["probes"]} if settings.probe else {}),
+        **({"probes": list(probes)} if probes else {}),
         **(stopped(run.manifest["sequential"]) if settings.sequential else {}),
     )  # fmt: skip
     render.save_summary(run.path, document)
@@ -155,8 +166,12 @@ def conclude(run: Run, settings: AuditSettings, before: Evaluation | None, after
     out.print(render.metrics_table(f"audit of {settings.model}", columns))
     if comparisons:
         out.print(render.comparison_table("the same prompts, base → checkpoint", comparisons))
-    for found in run.manifest["probes"] if settings.probe else ():
-        out.print("\n".join(probe_lines(found)), markup=False)
+    for found in probes:
+        out.print(render.plain_table(f"the probe {found['probe']}", found["columns"], found["rows"]))
+        out.print(
+            f"{found['probe']}: {'FOUND: ' if found['found'] else ''}{found['sentence']}.", style="bold", markup=False
+        )
+        out.print(f"{found['cannot_exclude']}.", style="dim", markup=False)
     out.print(render.BLIND_SPOTS, style="dim")
     if settings.sequential:
         out.print(document["sequential"]["sentence"], style="bold", markup=False)
