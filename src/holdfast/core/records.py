@@ -40,7 +40,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class Prompt:
-    """One question of an evaluation; `expect` is what its judge needs to know."""
+    """One question of an evaluation; `expect` is what its judge needs to know.
+
+    Values in `expect["private"]` never reach a file or a screen: see `flow.private`.
+    """
 
     id: str
     suite: str
