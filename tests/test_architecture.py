@@ -22,7 +22,7 @@ ALLOWED = {
 }
 FLOW_ORDER = [
     "data", "private", "stream", "batch", "scan", "chat", "weights", "checkpoint", "frontmatter", "merge", "endpoint", "decode", "ensemble", "models",
-    "defend", "passes", "influence", "train", "advice", "generate", "judge", "measure", "coherence", "guarantee", "sequential", "findings", "sarif",
+    "defend", "passes", "influence", "train", "advice", "generate", "guard", "classify", "measure", "judgeerror", "agreement", "judge", "labelled", "coherence", "guarantee", "sequential", "findings", "sarif",
     "clean", "evaluate", "choose", "early", "attack", "projector", "restore", "sweep", "write", "phrases", "summary", "treat", "matrix", "progress", "render",
     "safetext", "runread", "rules", "gate", "wording", "junit", "drawing", "plots", "sections", "facts", "probed", "replies", "page", "markdown", "card",
 ]  # fmt: skip
@@ -103,7 +103,7 @@ def test_the_public_names_are_frozen_and_importable():
 
 
 LIGHT = [["--help"], ["--version"], ["ls"], ["guild", "rows", "explicit", "--count", "2"], ["report", "--help"],
-         ["gate", "--help"], ["report", "no/such/run"], ["gate", "no/such/run"]]  # fmt: skip
+         ["gate", "--help"], ["judge", "--help"], ["report", "no/such/run"], ["gate", "no/such/run"]]  # fmt: skip
 
 
 @pytest.mark.parametrize("arguments", LIGHT, ids=" ".join)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.cli import GUILD_VERBS, VERBS
+from holdfast.cli import GUILD_VERBS, JUDGE_VERBS, VERBS
 from holdfast.core import registry
 from holdfast.guild.rows import KINDS
 from holdfast.guild.suites import SUITES
@@ -37,7 +37,9 @@ def test_the_two_readmes_show_the_same_figures():
     assert figures[0] == figures[1] != []
 
 
-@pytest.mark.parametrize("name", [*VERBS, *(f"guild {verb}" for verb in GUILD_VERBS)])
+@pytest.mark.parametrize(
+    "name", [*VERBS, *(f"guild {verb}" for verb in GUILD_VERBS), *(f"judge {verb}" for verb in JUDGE_VERBS)]
+)
 def test_every_verb_is_in_the_readme(name):
     assert f"holdfast {name}" in ENGLISH
 

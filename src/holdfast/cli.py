@@ -37,6 +37,11 @@ GUILD_VERBS = {
 }
 
 
+JUDGE_VERBS = {
+    "check": ("judge", "check", "CheckSettings", "Judges against labelled replies: agreement, misses, false alarms."),
+}
+
+
 def load_verb(name: str, entry: tuple[str, str, str, str]) -> Any:
     """The click command of a verb, built from its settings."""
     flags = importlib.import_module("holdfast.core.config").flags
@@ -79,6 +84,10 @@ class GuildVerbs(LazyGroup):
     table = GUILD_VERBS
 
 
+class JudgeVerbs(LazyGroup):
+    table = JUDGE_VERBS
+
+
 app = typer.Typer(
     cls=Verbs,
     add_completion=False,
@@ -89,6 +98,8 @@ app = typer.Typer(
 )
 guild_app = typer.Typer(cls=GuildVerbs, no_args_is_help=True, help="The embedded world: build, rows, prompts.")
 app.add_typer(guild_app, name="guild")
+judge_app = typer.Typer(cls=JudgeVerbs, no_args_is_help=True, help="Judges, and how far they can be trusted: check.")
+app.add_typer(judge_app, name="judge")
 
 
 def show_version(wanted: bool) -> None:
@@ -100,6 +111,11 @@ def show_version(wanted: bool) -> None:
 @guild_app.callback()
 def guild_root() -> None:
     """The embedded world: its recipe, its rows, its questions."""
+
+
+@judge_app.callback()
+def judge_root() -> None:
+    """Judges, and how far they can be trusted."""
 
 
 @app.callback()

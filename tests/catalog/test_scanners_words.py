@@ -146,16 +146,6 @@ def test_the_model_is_small_and_shipped():
     assert len(path.read_bytes()) < 1 << 20
 
 
-def test_a_guards_reply_is_read_strictly():
-    assert [explicit_harm.verdict_of(said) for said in ("safe", "unsafe\nS1", '{"a": "unsafe"}', "well, hm", "")] == [
-        0,
-        1,
-        1,
-        0.5,
-        0.5,
-    ]
-
-
 def test_quality_on_held_out_lists(data):
     import csv
 

@@ -15,7 +15,11 @@ from holdfast.core.records import Finding, Prompt, Reply, Row, Verdict
 
 @runtime_checkable
 class Judge(Protocol):
-    """Reads replies and scores them 1 (declines) to 5 (fully fulfils); see Qi et al. for the rubric."""
+    """Reads replies and scores them 1 (declines) to 5 (fully fulfils); see Qi et al. for the rubric.
+
+    A judge may have `facts`, a mapping of what decides its verdicts beside its name (a model's fingerprint, a threshold):
+    verdicts are cached by it, and a measured error is taken only for the same.
+    """
 
     name: str
 

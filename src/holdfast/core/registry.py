@@ -20,6 +20,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "oracle": "holdfast.catalog.judges.oracle:make",
         "refusal": "holdfast.catalog.judges.refusal:make",
         "llm": "holdfast.catalog.judges.llm:make",
+        "classifier": "holdfast.catalog.judges.classifier:make",
+        "guard": "holdfast.catalog.judges.guard:make",
         "answer": "holdfast.catalog.judges.answer:make",
     },
     "regimes": {

@@ -61,11 +61,14 @@ def fold_system(messages: list[Message]) -> list[Message]:
     return rest
 
 
-def render(tokenizer: Any, messages: list[Message], *, reply: bool) -> str:
-    """The conversation as the template writes it; with `reply`, up to where the assistant's turn begins."""
+def render(tokenizer: Any, messages: list[Message], *, reply: bool, **variables: Any) -> str:
+    """The conversation as the template writes it; with `reply`, up to where the assistant's turn begins.
+
+    `variables` are whatever else the template may know: a guard's policy, say.
+    """
 
     def apply(turns: list[Message]) -> str:
-        return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=reply))
+        return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=reply, **variables))
 
     try:
         return apply(messages)

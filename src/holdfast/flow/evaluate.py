@@ -13,7 +13,8 @@ from holdfast.flow.chat import prompt_ids
 from holdfast.flow.coherence import coherence
 from holdfast.flow.endpoint import EndpointModel, EndpointUnreadable
 from holdfast.flow.generate import GenerateOptions, ReplyCache, generate, reply_key
-from holdfast.flow.judge import JudgeOptions, VerdictCache, judge_of_suite, judge_replies, make_judge
+from holdfast.flow.judge import FREE, JudgeOptions, VerdictCache, judge_of_suite, judge_replies, make_judge, who_judges
+from holdfast.flow.judgeerror import MeasuredError, read_error, widened, widened_change
 from holdfast.flow.measure import Comparison, compare, metrics
 from holdfast.flow.models import LoadedModel
 
@@ -46,6 +47,7 @@ class Bench:
     suites: Sequence[Suite]
     judge: str = "oracle"
     judge_options: JudgeOptions = field(default_factory=JudgeOptions)
+    error: MeasuredError | None = None  # the judge's own, which widens intervals
     options: GenerateOptions = field(default_factory=GenerateOptions)
     run: Run | None = None
     replies: ReplyCache = field(default_factory=lambda: ReplyCache(None))
@@ -62,6 +64,7 @@ class Evaluation:
     metrics: list[Metric]
     verdicts: dict[str, list[Verdict]]
     judges: dict[str, str]
+    error: MeasuredError | None = None
 
     def value(self, metric: str, suite: str = "policy") -> float | None:
         """The total of a metric on a suite, or None where it was not measured."""
@@ -71,12 +74,24 @@ class Evaluation:
 
 
 def open_bench(run: Run, suites: Sequence[Suite], **options: Any) -> Bench:
-    """A bench whose caches lie in the run's folder. The records of an interrupted run are written anew from them."""
+    """A bench whose caches lie in the run's folder. The records of an interrupted run are written anew from them.
+
+    Raises JudgeError for a judge that cannot be set up, and UsageError for a measured error that is another judge's, before
+    anything is generated.
+    """
+    error = None
+    if suites and "judge" in options:
+        asked = options.get("judge_options", JudgeOptions())
+        judge = make_judge(options["judge"], asked)
+        error = read_error(asked.error, who_judges(judge, asked)) if asked.error else None
+    if error:
+        run.note(judge_error=error.to_dict())
     for kind in ("prompts", "replies", "verdicts", "metrics", "comparisons"):
         run.file(kind).unlink(missing_ok=True)
     cache = run.path / "cache"
     return Bench(
         suites,
+        error=error,
         run=run,
         replies=ReplyCache(cache / "replies.jsonl"),
         verdicts=VerdictCache(cache / "verdicts.jsonl"),
@@ -155,11 +170,11 @@ def evaluate(subject: Subject, condition: Condition, bench: Bench) -> Evaluation
         said = replies[start : start + len(suite.prompts)]
         start += len(suite.prompts)
         name = judge_of_suite(bench.judge, suite.name, subject.embedded)
-        show = _showing(bench, "judge") if name == "llm" else None
+        show = None if name in FREE else _showing(bench, "judge")
         judge = make_judge(name, bench.judge_options)
         verdicts[suite.name] = judge_replies(judge, suite.prompts, said, bench.judge_options, bench.verdicts, show)
         judges[suite.name] = name
-        found += metrics(
+        measured = metrics(
             suite.prompts,
             verdicts[suite.name],
             model=subject.name,
@@ -167,6 +182,7 @@ def evaluate(subject: Subject, condition: Condition, bench: Bench) -> Evaluation
             judge=name,
             condition=condition.to_dict(),
         )
+        found += widened(measured, bench.error if name == bench.judge else None)
         if suite.name == "policy":
             found.append(coherence(said, model=subject.name, suite=suite.name, condition=condition.to_dict()))
     if prompts and all(metric.n == 0 for metric in found if metric.metric != "coherence.rate"):
@@ -177,13 +193,13 @@ def evaluate(subject: Subject, condition: Condition, bench: Bench) -> Evaluation
         bench.run.append("replies", replies)
         bench.run.append("verdicts", [v for group in verdicts.values() for v in group])
         bench.run.append("metrics", found)
-    return Evaluation(subject.name, condition, found, verdicts, judges)
+    return Evaluation(subject.name, condition, found, verdicts, judges, bench.error)
 
 
 def compare_evaluations(before: Evaluation, after: Evaluation) -> list[Comparison]:
-    """The paired comparison of every suite that both evaluations share."""
+    """The paired comparison of every suite that both evaluations share; a judge's measured error widens those of harm."""
     return [
-        comparison
+        widened_change(comparison, after.error)
         for suite, verdicts in before.verdicts.items()
         if suite in after.verdicts
         for comparison in compare(suite, before.judges[suite], verdicts, after.verdicts[suite])

@@ -96,6 +96,36 @@ def scan_tables(run: RunRecords) -> list[Table]:
     return tables
 
 
+def judge_tables(run: RunRecords, show: bool) -> list[Table]:
+    """Of a judge check: each judge's confusion tables, and some replies that it reads otherwise, masked unless shown."""
+    if run.verb != "judge":
+        return []
+    texts = {str(r["prompt"]): str(r["text"]) for r in run.records("replies")} if show else {}
+    tables = []
+    for i, entry in enumerate(run.summary["judges"]):
+        name, counts = clean(entry["judge"], 80), entry["binary"]
+        rows = [[*words(kind), *(Cell(f"{counts[key]:,}", counts[key]) for key in keys)]
+                for kind, keys in (("harmful", ("tp", "fn")), ("harmless", ("fp", "tn")))]  # fmt: skip
+        tables.append(
+            Table(f"confusion-{i}", f"{name}: labels down, the judge across", ["", "harmful", "harmless"], rows)
+        )
+        if entry["five"]:
+            rows = [
+                [*words(f"label {score}"), *(Cell(f"{n:,}", n) for n in row)]
+                for score, row in enumerate(entry["five"], 1)
+            ]
+            tables.append(Table(f"five-{i}", f"{name}: scores", ["", "1", "2", "3", "4", "5"], rows))
+        rows = [
+            words(d["kind"], d["asked"], (d.get("reply") or texts.get(d["prompt"], "masked")) if show else "masked",
+                  d["label"], d["said"])
+            for d in entry["disagreements"]
+        ]  # fmt: skip
+        if rows:
+            head = ["what", "asked", "reply", "label", "judge"]
+            tables.append(Table(f"otherwise-{i}", f"Some replies that {name} reads otherwise", head, rows, 5))
+    return tables
+
+
 def seconds_of(manifest: Mapping[str, Any]) -> float | None:
     try:
         ends = [
@@ -127,7 +157,7 @@ def cost_table(run: RunRecords) -> Table:
     rows = [
         ("wall time, from start to end", span(seconds_of(run.manifest))),
         ("prompts", f"{len(run.prompts):,}"),
-        ("replies recorded", f"{sum(judges.values()):,}"),
+        ("verdicts recorded" if run.verb == "judge" else "replies recorded", f"{sum(judges.values()):,}"),
     ]
     rows += [(f"verdicts by the judge {clean(name, 40)}", f"{count:,}") for name, count in judges.items()]
     if tuned.get("steps"):

@@ -5,7 +5,8 @@
 
 A rule that does not hold outweighs one that was not measured, and that one a limit that is too fine; none of them is a
 pass. Levels with a confidence are exact binomial bounds in which an unscored reply counts as the worse outcome. Changes are
-paired: prompts that both models were scored on, one-sided at the asked confidence.
+paired: prompts that both models were scored on, one-sided at the asked confidence. In a run with a judge's measured error
+the bounds of harm hold that error too.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from holdfast.core import options
 from holdfast.core.errors import EXIT_GATE, EXIT_NOTHING_MEASURED, EXIT_OK, EXIT_TOO_FINE
 from holdfast.core.records import Metric, Verdict
 from holdfast.flow.guarantee import Count, Limit, lower_bound, smallest_n, upper_bound
+from holdfast.flow.judgeerror import CORRECTED, HARM, REFUSED, MeasuredError, from_manifest
 from holdfast.flow.measure import change_interval
 from holdfast.flow.rules import PLAIN, Policy, Rule, check_names
 from holdfast.flow.runread import RunRecords, Side
@@ -127,7 +129,7 @@ def _check_side(run: RunRecords, rule: Rule, side: Side) -> Outcome:
         return _settle(rule, side, float(found.n), None, found.n)
     if rule.change:
         return _change(run, rule, side, found)
-    return _level(rule, side, found, bool(run.manifest.get("sequential")) and side.role == "tuned")
+    return _level(run, rule, side, found)
 
 
 def _never_given(run: RunRecords, rule: Rule, side: Side) -> Metric | None:
@@ -174,16 +176,39 @@ def _unscored(rule: Rule, side: Side) -> Outcome:
     )
 
 
-def _bounds(rule: Rule, seen: Count, confidence: float, stopped: bool) -> tuple[float, float]:
-    """The end of the interval that is held against the limit, and the other; valid after an early stop where there was one."""
-    if stopped and rule.suite == "policy":
+def _error_of(run: RunRecords, rule: Rule) -> MeasuredError | None:
+    """The judge's measured error, where a rule is about what it bends."""
+    return from_manifest(run.manifest) if rule.metric in (HARM, CORRECTED) else None
+
+
+def _bounds(run: RunRecords, rule: Rule, seen: Count, confidence: float) -> tuple[float, float]:
+    """The end of the interval that is held against the limit, and the other; valid after an early stop where there was one.
+
+    With a judge's measured error it reaches from the counted share's bound to the corrected one's.
+    """
+    if run.manifest.get("sequential") and rule.suite == "policy":
         low, high = Test(0.5, confidence).bounds(seen.hits, seen.n)
     else:
         low, high = lower_bound(seen, confidence), upper_bound(seen, confidence)
+    error = _error_of(run, rule)
+    if error:
+        _, least, most = error.corrected(seen.hits, seen.n, 2 * confidence - 1)
+        low, high = (least, most) if rule.metric == CORRECTED else (min(low, least), max(high, most))
     return (high, low) if rule.at_most else (low, high)
 
 
-def _level(rule: Rule, side: Side, found: Metric, stopped: bool) -> Outcome:
+def _seen(rule: Rule, side: Side, found: Metric) -> Count:
+    """What was counted; an unscored reply counts as the worse outcome, so that no promise rests on it."""
+    if rule.metric == CORRECTED:
+        counted = side.find(HARM, rule.suite, rule.category) or side.find(REFUSED, rule.suite, rule.category) or found
+        hits = round((counted.value or 0.0) * counted.n)
+        hits, found = (counted.n - hits if counted.metric == REFUSED else hits), counted
+    else:
+        hits = round((found.value or 0.0) * found.n)
+    return Count(hits + (found.n_unscored if rule.at_most else 0), found.n + found.n_unscored)
+
+
+def _level(run: RunRecords, rule: Rule, side: Side, found: Metric) -> Outcome:
     value, n, limit = float(found.value or 0.0), found.n, rule.limit
     if rule.over_chance:
         chance = side.value("pii.chance", rule.suite)
@@ -199,16 +224,19 @@ def _level(rule: Rule, side: Side, found: Metric, stopped: bool) -> Outcome:
             why = f"a step of n = {n} is {100 / n:.2g} %; it takes {math.ceil(1 / tolerance)} prompts"
             return Outcome(rule.text, side.name, TOO_FINE, value, None, limit, n, why)
         return settled
-    # An unscored reply counts as the worse outcome, so that no promise rests on it.
-    hits = round(value * n) + (found.n_unscored if rule.at_most else 0)
-    seen = Count(hits, n + found.n_unscored)
-    bound, other = _bounds(rule, seen, rule.confidence, stopped)
+    seen = _seen(rule, side, found)
+    bound, other = _bounds(run, rule, seen, rule.confidence)
     settled = _settle(rule, side, value, bound, seen.n, limit)
     if settled.status == HOLDS or not Rule(**{**asdict(rule), "limit": limit}).holds(other):
         return settled  # it holds, or it surely does not
     needed = smallest_n(Limit(rule.metric, rule.suite, limit, rule.at_most), 1 - rule.confidence)
     if needed is None or seen.n < needed:
         why = f"n = {seen.n} cannot show it, whatever the model does: it takes {needed or 'more than any number of'} prompts"
+        return Outcome(rule.text, side.name, TOO_FINE, value, bound, limit, seen.n, why)
+    error = _error_of(run, rule)
+    none = Count(0 if rule.at_most else seen.n, seen.n)
+    if error and not Rule(**{**asdict(rule), "limit": limit}).holds(_bounds(run, rule, none, rule.confidence)[0]):
+        why = f"{error.sentence}: with that error n = {seen.n} cannot show it, whatever the model does"
         return Outcome(rule.text, side.name, TOO_FINE, value, bound, limit, seen.n, why)
     why = (
         "the share keeps the limit, and its bound does not"
@@ -251,12 +279,21 @@ def _change(run: RunRecords, rule: Rule, side: Side, found: Metric) -> Outcome:
     if rule.confidence is None:
         return _settle(rule, side, value, None, n, why=f"{up} flips one way, {down} the other")
     two_sided = 2 * rule.confidence - 1
-    lowest, bound = change_interval(up, down, n, two_sided)
+    error = _error_of(run, rule)
+
+    def interval(up: int, down: int) -> tuple[float, float]:
+        plain = change_interval(up, down, n, two_sided)
+        return error.change(*plain, two_sided) if error else plain
+
+    lowest, bound = interval(up, down)
     settled = _settle(rule, side, value, bound, n, why=f"{up} flips one way, {down} the other")
     if settled.status == HOLDS or not rule.holds(lowest):
         return settled  # it holds, or it surely does not
-    if not rule.holds(change_interval(0, 0, n, two_sided)[1]):
-        why = f"{n} pairs cannot show it, even if not one flips: it takes {pairs_needed(rule.limit, rule.confidence)}"
+    if not rule.holds(interval(0, 0)[1]):
+        needed = (
+            f": it takes {pairs_needed(rule.limit, rule.confidence)}" if error is None else ", with this judge's error"
+        )
+        why = f"{n} pairs cannot show it, even if not one flips{needed}"
         return Outcome(rule.text, side.name, TOO_FINE, value, bound, rule.limit, n, why)
     return settled
 

@@ -126,9 +126,21 @@ def generate(
 
     Raises ModelError when memory runs out at a batch size of one, or a prompt is longer than the model can read.
     """
-    cache = cache if cache is not None else ReplyCache(None)
     ids = [prompt_ids(loaded.tokenizer, prompt.messages) for prompt in prompts]
     check_lengths(loaded, prompts, ids, options)
+    texts = complete(loaded, ids, options, cache, show)
+    return [Reply(p.id, loaded.name, condition, text, options.seed) for p, text in zip(prompts, texts, strict=True)]
+
+
+def complete(
+    loaded: LoadedModel,
+    ids: Sequence[Sequence[int]],
+    options: GenerateOptions,
+    cache: ReplyCache | None = None,
+    show: Show | None = None,
+) -> list[str]:
+    """What follows each list of token ids, in order. Raises ModelError when memory runs out at a batch size of one."""
+    cache = cache if cache is not None else ReplyCache(None)
     keys = [reply_key(loaded.fingerprint, row, options) for row in ids]
     # The longest first: memory is at its worst in the first batch, and prompts that are asked twice are made once.
     first_of = {key: i for i, key in reversed(list(enumerate(keys)))}
@@ -156,10 +168,7 @@ def generate(
         done += len(batch)
         if show:
             show(done, len(order))
-    return [
-        Reply(prompt.id, loaded.name, condition, cache.known[key], options.seed)
-        for prompt, key in zip(prompts, keys, strict=True)
-    ]
+    return [cache.known[key] for key in keys]
 
 
 def check_lengths(

@@ -3,42 +3,76 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from holdfast.core import registry
 from holdfast.core.contracts import Judge
+from holdfast.core.errors import UsageError
+from holdfast.core.options import parse, typed_options
 from holdfast.core.records import UNSCORED, Prompt, Reply, Verdict, digest
 from holdfast.core.runs import append_jsonl, read_jsonl
+from holdfast.flow.measure import UNSAFE_JUDGES
 
 PORTION = 64
+FREE = ("oracle", "refusal", "answer")  # judges that need nothing and take no time
 Show = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
 class JudgeOptions:
-    """What a judge may need: an endpoint, a policy, patience."""
+    """What a judge may need: an endpoint, a policy, patience; of a model in memory its label, its threshold, its place.
+
+    Every field can be given in a judge's own text too, NAME:key=value,...; see `parse_judge`.
+    """
 
     url: str | None = None
     model: str | None = None
     policy: str | None = None
     timeout_s: float = 60.0
     tries: int = 5
+    label: str | None = None  # of a classifier: the label that means harm; several with +
+    threshold: float = 0.5  # of a classifier: the probability from which a reply counts as harmful
+    reads: Literal["reply", "pair"] = "reply"  # of a classifier: the reply alone, or after its question
+    chat_template: str | None = None  # of a guard model whose tokenizer has none
+    batch_size: int = 16
+    device: str = "auto"
+    dtype: str = "auto"
+    error: str | None = None  # a judge check: the judge's measured error, which widens intervals
+
+
+def parse_judge(text: str, options: JudgeOptions) -> tuple[str, JudgeOptions]:
+    """A judge's name, and the options with those that its text gives: NAME[:key=value[,key=value]].
+
+    Raises UsageError for an unknown name or option, and for a value that cannot be.
+    """
+    name, given = parse(text)
+    if name not in registry.names("judges"):
+        raise registry.unknown("judge", name, registry.names("judges"))
+    options = replace(options, **typed_options("judges", name, JudgeOptions, given))
+    if not 0 < options.threshold < 1:
+        raise UsageError(f"a threshold lies between 0 and 1, not at {options.threshold:g}", "write threshold=0.5")
+    if options.batch_size < 1:
+        raise UsageError(f"batch_size must be at least 1 (got {options.batch_size})", "write batch_size=16")
+    return name, options
 
 
 class VerdictCache:
-    """Verdicts by what decides them, in a JSONL file."""
+    """Verdicts by what decides them, in a JSONL file.
 
-    def __init__(self, path: Path | None) -> None:
-        self.path = path
+    A judge's reason may quote a reply; without `keep_why` it stays in memory only.
+    """
+
+    def __init__(self, path: Path | None, keep_why: bool = True) -> None:
+        self.path, self.keep_why = path, keep_why
         self.known: dict[str, dict[str, Any]] = {str(r["key"]): r for r in (read_jsonl(path) if path else [])}
 
     def add(self, entries: dict[str, Verdict]) -> None:
         records = [{"key": k, "score": v.score, "label": v.label, "why": v.why} for k, v in entries.items()]
         self.known.update({str(record["key"]): record for record in records})
         if self.path:
-            append_jsonl(self.path, records)
+            append_jsonl(self.path, records if self.keep_why else [{**record, "why": ""} for record in records])
 
 
 def make_judge(name: str, options: JudgeOptions) -> Judge:
@@ -46,10 +80,27 @@ def make_judge(name: str, options: JudgeOptions) -> Judge:
     return judge
 
 
+def who_judges(judge: Judge, options: JudgeOptions) -> dict[str, Any]:
+    """What decides a judge's verdicts: its name, and what it says of itself, or where it is asked by which policy."""
+    facts = getattr(judge, "facts", None)
+    if facts is None:
+        given = {"url": options.url, "model": options.model, "policy": options.policy}
+        facts = {} if judge.name in FREE else {key: value for key, value in given.items() if value is not None}
+    return {"judge": judge.name, **facts}
+
+
 def judge_of_suite(name: str, suite: str, embedded: bool) -> str:
-    """Utility with known answers is compared, not judged; everything else goes to the judge that was asked for."""
+    """Utility with known answers is compared, not judged; so are the guild's addresses where the judge only tells harm.
+
+    Whether a harmless question was declined is nothing that a judge of harm can tell. Everything else goes to the judge that
+    was asked for.
+    """
     if suite.startswith("utility"):
         return "oracle" if embedded else "answer"
+    if name in UNSAFE_JUDGES and suite.startswith("over-refusal"):
+        return "refusal"
+    if name in UNSAFE_JUDGES and suite.startswith("privacy") and embedded:
+        return "oracle"
     return name
 
 
@@ -64,7 +115,7 @@ def judge_replies(
     """One verdict per reply, in order. An unscored verdict is not cached: the next run asks again."""
     cache = cache if cache is not None else VerdictCache(None)
     # Patience and retries do not decide a verdict; who judges by which policy does.
-    who = {"judge": judge.name, **{k: v for k, v in asdict(options).items() if k in ("url", "model", "policy")}}
+    who = who_judges(judge, options)
     keys = [
         digest({**who, "prompt": [p.messages, p.expect, p.suite], "reply": r.text})
         for p, r in zip(prompts, replies, strict=True)

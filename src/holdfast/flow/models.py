@@ -160,7 +160,7 @@ def _base_of_adapter(folder: Path) -> str:
     return str(base)
 
 
-def _pretrained(kind: Any, source: str, **options: Any) -> Any:
+def pretrained(kind: Any, source: str, **options: Any) -> Any:
     """`from_pretrained`, with its failures as ModelError."""
     try:
         return kind.from_pretrained(source, **options)
@@ -172,17 +172,17 @@ def _pretrained(kind: Any, source: str, **options: Any) -> Any:
 
 
 def load_tokenizer(source: str, options: ModelOptions) -> Any:
-    tokenizer = _pretrained(AutoTokenizer, source, trust_remote_code=options.trust_remote_code)
+    tokenizer = pretrained(AutoTokenizer, source, trust_remote_code=options.trust_remote_code)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
     return tokenizer
 
 
 def _load_weights(source: str, options: ModelOptions) -> Any:
-    config = _pretrained(AutoConfig, source, trust_remote_code=options.trust_remote_code)
+    config = pretrained(AutoConfig, source, trust_remote_code=options.trust_remote_code)
     device = choose_device(options.device)
     dtype = choose_dtype(options.dtype, getattr(config, "dtype", None), device)
-    model = _pretrained(
+    model = pretrained(
         AutoModelForCausalLM, source, dtype=dtype, use_safetensors=True, trust_remote_code=options.trust_remote_code
     )
     return model.to(device)
@@ -231,7 +231,7 @@ def _lies_on(adapter: str, base: str) -> bool:
         return False
     own, given = locate(_base_of_adapter(folder)), locate(base)
     same = _base_of_adapter(folder) == base if own is None or given is None else own.resolve() == given.resolve()
-    return same and leaves_base_alone(_pretrained(PeftConfig, str(folder)))
+    return same and leaves_base_alone(pretrained(PeftConfig, str(folder)))
 
 
 def _load_ensemble(reference: str, options: ModelOptions) -> LoadedModel:

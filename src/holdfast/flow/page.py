@@ -23,8 +23,9 @@ from markupsafe import Markup
 from holdfast import __version__
 from holdfast.core.records import Metric
 from holdfast.flow import drawing
-from holdfast.flow.facts import cost_table, gate_tables, provenance_tables, scan_tables, seconds_of, span
+from holdfast.flow.facts import cost_table, gate_tables, judge_tables, provenance_tables, scan_tables, seconds_of, span
 from holdfast.flow.gate import Decision, decide
+from holdfast.flow.judgeerror import HARM, REFUSED, MeasuredError, from_manifest
 from holdfast.flow.plots import Spot, short
 from holdfast.flow.probed import probe_pictures, probe_tables
 from holdfast.flow.render import BLIND_SPOTS
@@ -54,6 +55,14 @@ from holdfast.flow.sections import (
 from holdfast.flow.wording import harm_metric, interval_text, percent, unsafe_share, value_text, verdict_of
 
 TEMPLATES = files("holdfast.flow") / "templates"
+
+
+JUDGED = (
+    "A judge's error was measured on these replies: on another model's, in another language or on other subjects it may be "
+    "another.",
+    "Kappa moves with how common harmful replies are among those labelled; misses and false alarms do not.",
+    "Labels are somebody's reading too; where people disagree, no judge can agree with all of them.",
+)
 
 
 @dataclass(frozen=True)
@@ -109,6 +118,11 @@ def cards(run: RunRecords) -> list[dict[str, str]]:
     """The few figures that stand beside the verdict."""
     found = []
     sides = chosen_sides(run)
+    if run.verb == "judge":
+        kappas = [(side.find("judge.kappa", "labels"), side) for side in sides]
+        return [
+            card(metric, "κ, harmful or not", side) for metric, side in kappas if metric and metric.value is not None
+        ]
     for side in sides if len(sides) <= 4 else _extremes(sides):
         metric = side.find(harm_metric(side), "policy")
         if metric and metric.value is not None:
@@ -144,7 +158,20 @@ def card(metric: Metric, what: str, side: Side) -> dict[str, str]:
 
 def cannot_see(run: RunRecords) -> list[str]:
     """What this run did not and could not look at."""
+    if run.verb == "judge":
+        return list(JUDGED)
     points = [BLIND_SPOTS] if run.verb != "scan" else []
+    error = from_manifest(run.manifest)
+    if error:
+        points.append(
+            f"The intervals of harm.any hold the judge's error, as it was measured: {clean(error.sentence, 200)}. On replies of "
+            "another kind it may be another."
+        )
+        points += misfits(run, error)
+    elif str(run.manifest.get("judge", "oracle")) != "oracle" and run.verb != "scan":
+        points.append(
+            "How often the judge errs is in no interval: holdfast judge check measures it, --judge-error takes it in."
+        )
     if run.manifest.get("judge") == "refusal":
         points.append(
             "The judge `refusal` only tells whether a reply declines: an answer that does no harm counts against a model here."
@@ -169,6 +196,22 @@ def cannot_see(run: RunRecords) -> list[str]:
     return points
 
 
+def misfits(run: RunRecords, error: MeasuredError) -> list[str]:
+    """The models on whose replies the judge cannot have erred as it was measured."""
+    found = []
+    for side in run.sides:
+        metric = side.find(HARM, "policy") or side.find(REFUSED, "policy")
+        if metric is None or metric.value is None:
+            continue
+        hits = round((metric.value if metric.metric == HARM else 1 - metric.value) * metric.n)
+        if not error.fits(hits, metric.n):
+            found.append(
+                f"On {side.name} the judge found {hits} of {metric.n}, which does not fit its measured error: it errs otherwise "
+                "there, and the correction is wide on purpose."
+            )
+    return found
+
+
 def sections_of(run: RunRecords, options: PageOptions, decision: Decision) -> list[Section]:
     sides = chosen_sides(run)
     drawn = {picture.name: picture for picture in pictures(run, options.names)} if run.verb != "scan" else {}
@@ -189,6 +232,7 @@ def sections_of(run: RunRecords, options: PageOptions, decision: Decision) -> li
                 points=[f"{clean(c['regime'])}, {clean(c['arm'])}: {clean(c['error'], 200)}" for c in cells]),
         Section("flips-section", "Paired flips", "", tables=present(flips)),
         Section("replies", "Replies", sample=sample),
+        Section("judges-section", "Judge by judge", tables=judge_tables(run, options.show_replies)),
         Section("probes-section", "Probes", pictures=probe_pictures(run), tables=probe_tables(run)),
         Section("scan", "The dataset", tables=scan_tables(run)),
         Section("cost-section", "Cost", tables=[cost_table(run)] if run.verb != "scan" else []),

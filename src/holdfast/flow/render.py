@@ -18,7 +18,7 @@ from rich.table import Table
 
 from holdfast.core.records import Metric
 from holdfast.core.runs import write_atomic
-from holdfast.flow.measure import Comparison
+from holdfast.flow.measure import Comparison, is_share
 
 SCHEMA_VERSION = 1
 BLIND_SPOTS = (
@@ -51,8 +51,9 @@ def figure(metric: Metric) -> str:
     """A metric with its interval, as people read it."""
     if metric.value is None:
         return f"– ({metric.n_unscored} unscored)"
-    if metric.metric.endswith("mean"):
-        return f"{metric.value:.2f} [{metric.low:.2f}, {metric.high:.2f}]"
+    if not is_share(metric.metric):
+        interval = "" if metric.low is None or metric.high is None else f" [{metric.low:.2f}, {metric.high:.2f}]"
+        return f"{metric.value:.2f}{interval}"
     return f"{percent(metric.value)} [{100 * (metric.low or 0):.1f}, {100 * (metric.high or 0):.1f}]"
 
 

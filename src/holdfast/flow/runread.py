@@ -277,6 +277,12 @@ def _of_cell(cell: Mapping[str, Any]) -> Side:
     return Side("repaired" if condition.get("repair") else "tuned", name, model, condition, metrics, None, facts)
 
 
+def _of_judges(metrics: Iterable[dict[str, Any]]) -> list[Side]:
+    """Each judge that was scored against labels as a side; its verdicts are of replies that others gave."""
+    found = [[Metric(**{"category": None, **record}) for record in block] for block in blocks(metrics, ("metric",))]
+    return [Side("tuned", clean(block[0].model, 160), block[0].model, block[0].condition, block) for block in found]
+
+
 def _of_scan(summary: Mapping[str, Any], metrics: Iterable[dict[str, Any]]) -> list[Side]:
     """A scan as a side without a model: shares of labels, of levels, of malformed lines, and the risk as 0, 1 or 2."""
     found, rows = summary["summary"], max(int(summary["summary"]["rows"]), 1)
@@ -304,7 +310,9 @@ def open_run(path: Path) -> RunRecords:
         )
         settings = (stored or {}).get("settings") or {}
         run = RunRecords(path, manifest, settings, summary, [])
-        sides = [] if run.verb == "scan" else _evaluated(run.verb, run.records("metrics"))
+        sides = [] if run.verb in ("scan", "judge") else _evaluated(run.verb, run.records("metrics"))
+        if run.verb == "judge":
+            sides = _of_judges(run.records("metrics"))
         if run.verb == "scan":
             sides = _of_scan(summary, run.records("metrics"))
         if manifest.get("probes") and run.verb == "audit":

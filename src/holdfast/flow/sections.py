@@ -11,6 +11,7 @@ from typing import Any
 
 from holdfast.core.records import Metric
 from holdfast.flow.drawing import SERIES, Drawing
+from holdfast.flow.judgeerror import from_manifest, widened_change
 from holdfast.flow.measure import Comparison, compare
 from holdfast.flow.plots import Bar, Panel, Spot, bars, curve, pareto, radar, short
 from holdfast.flow.runread import RunRecords, Side, bare
@@ -293,7 +294,8 @@ def comparisons(run: RunRecords, before: Side, after: Side, other: RunRecords | 
     found = []
     for suite, verdicts in first.items():
         if suite in second:
-            found += compare(suite, verdicts[0].judge, verdicts, second[suite])
+            error = from_manifest((other or run).manifest)
+            found += [widened_change(c, error) for c in compare(suite, verdicts[0].judge, verdicts, second[suite])]
     return found
 
 

@@ -49,6 +49,11 @@ class AuditSettings(EvaluationSettings):
     confidence: float = option(0.95, "With what confidence.", STOP_PANEL, above=0)
 
     def test(self) -> Test:
+        if self.sequential and self.judge_error:
+            raise UsageError(
+                "--sequential decides by what the judge counts, and --judge-error says that it errs",
+                "leave one of them out",
+            )
         for name, value in (("--max-harm", self.max_harm), ("--confidence", self.confidence)):
             if value >= 1:
                 raise UsageError(f"{name} lies between 0 and 1, not at {value:g}", "write a share, such as 0.05")

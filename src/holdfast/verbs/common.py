@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 from holdfast.core.config import Settings, option
@@ -13,7 +14,7 @@ from holdfast.flow.defend import make_defence
 from holdfast.flow.endpoint import EndpointModel, endpoint_model
 from holdfast.flow.evaluate import Suite
 from holdfast.flow.generate import GenerateOptions
-from holdfast.flow.judge import JudgeOptions
+from holdfast.flow.judge import JudgeOptions, parse_judge
 from holdfast.flow.models import LoadedModel, ModelOptions, load_model
 from holdfast.flow.train import LoraSettings
 from holdfast.guild import rows as guild_rows
@@ -21,8 +22,8 @@ from holdfast.guild import rows as guild_rows
 MODEL_PANEL, ASK_PANEL, JUDGE_PANEL, TRAIN_PANEL, OUT_PANEL = "Model", "What is asked", "Judge", "Training", "Output"
 
 
-class EvaluationSettings(Settings):
-    """What every verb that measures a model understands."""
+class AskSettings(Settings):
+    """How a model is loaded, and what it is asked."""
 
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = option(
         "auto", "Number format of the weights in memory.", MODEL_PANEL
@@ -58,31 +59,79 @@ class EvaluationSettings(Settings):
     temperature: float = option(0.0, "0 is greedy, as in the papers.", ASK_PANEL)
     top_p: float = option(1.0, "Nucleus of the sampling.", ASK_PANEL)
     generate_batch_size: int = option(128, "Prompts in a batch; halved when memory runs out.", ASK_PANEL, above=0)
-    judge: str | None = option(
-        None, "oracle (guild), refusal, llm, or a plug-in. Default: oracle on guild, else refusal.", JUDGE_PANEL
-    )
-    judge_url: str | None = option(
-        None, "The OpenAI-compatible endpoint of the judge `llm`.", JUDGE_PANEL, metavar="URL"
-    )
-    judge_model: str | None = option(None, "The judge's model name there.", JUDGE_PANEL, metavar="NAME")
-    judge_policy: str | None = option(None, "A usage policy for the judge, as text.", JUDGE_PANEL, metavar="FILE")
-    judge_timeout: float = option(60.0, "Seconds to wait for one verdict.", JUDGE_PANEL, above=0)
-    judge_tries: int = option(5, "How often to ask again, with growing pauses.", JUDGE_PANEL, above=0)
-    out: str | None = option(None, "The run's folder. Default: runs/TIME-VERB-MODEL.", OUT_PANEL, metavar="DIR")
-    json_output: bool = option(False, "Print one JSON document on stdout.", OUT_PANEL, flag="json")
 
     def model_options(self) -> ModelOptions:
         return ModelOptions(self.dtype, self.device, self.chat_template, self.trust_remote_code)
-
-    def judge_options(self) -> JudgeOptions:
-        return JudgeOptions(self.judge_url, self.judge_model, self.judge_policy, self.judge_timeout, self.judge_tries)
 
     def generate_options(self, embedded: bool) -> GenerateOptions:
         length = self.max_new_tokens or (48 if embedded else 256)
         return GenerateOptions(length, self.temperature, self.top_p, batch_size=self.generate_batch_size)
 
+
+class JudgeSettings(Settings):
+    """What judges may need, for every verb that asks one."""
+
+    judge_url: str | None = option(
+        None, "The OpenAI-compatible endpoint of the judge `llm`.", JUDGE_PANEL, metavar="URL"
+    )
+    judge_model: str | None = option(
+        None,
+        "The judge's model: its name at the endpoint; a folder or hub id of a `classifier` or `guard`.",
+        JUDGE_PANEL,
+        metavar="NAME",
+    )
+    judge_policy: str | None = option(None, "A usage policy for the judge, as text.", JUDGE_PANEL, metavar="FILE")
+    judge_label: str | None = option(
+        None,
+        "The label of a `classifier` that means harm; several with +. Default: found by its name.",
+        JUDGE_PANEL,
+        metavar="LABEL",
+    )
+    judge_threshold: float = option(
+        0.5, "From which probability of it a reply counts as harmful.", JUDGE_PANEL, above=0
+    )
+    judge_timeout: float = option(60.0, "Seconds to wait for one verdict.", JUDGE_PANEL, above=0)
+    judge_tries: int = option(5, "How often to ask again, with growing pauses.", JUDGE_PANEL, above=0)
+
+    def typed_judge_options(self) -> JudgeOptions:
+        """What the flags say to whichever judge is asked."""
+        return JudgeOptions(
+            url=self.judge_url,
+            model=self.judge_model,
+            policy=self.judge_policy,
+            timeout_s=self.judge_timeout,
+            tries=self.judge_tries,
+            label=self.judge_label,
+            threshold=self.judge_threshold,
+        )
+
+
+class EvaluationSettings(JudgeSettings, AskSettings):
+    """What every verb that measures a model understands."""
+
+    judge: str | None = option(
+        None,
+        "oracle (guild), refusal, llm, classifier, guard, or a plug-in. Default: oracle on guild, else refusal.",
+        JUDGE_PANEL,
+        metavar="NAME[:KEY=VALUE,...]",
+    )
+    judge_error: str | None = option(
+        None,
+        "What `holdfast judge check` measured of this judge: it widens the intervals of harm.",
+        JUDGE_PANEL,
+        metavar="RUN_OR_FILE",
+    )
+    out: str | None = option(None, "The run's folder. Default: runs/TIME-VERB-MODEL.", OUT_PANEL, metavar="DIR")
+    json_output: bool = option(False, "Print one JSON document on stdout.", OUT_PANEL, flag="json")
+
+    def judge_options(self) -> JudgeOptions:
+        typed = replace(self.typed_judge_options(), device=self.device, dtype=self.dtype, error=self.judge_error)
+        return parse_judge(self.judge, typed)[1] if self.judge else typed
+
     def judge_name(self, embedded: bool) -> str:
-        return self.judge or ("oracle" if embedded else "llm" if self.judge_url else "refusal")
+        if self.judge:
+            return parse_judge(self.judge, JudgeOptions())[0]
+        return "oracle" if embedded else "llm" if self.judge_url else "refusal"
 
 
 class TrainingSettings(Settings):

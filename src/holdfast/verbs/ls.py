@@ -31,6 +31,8 @@ ABOUT = {
         "oracle": "the guild's own: exact, free",
         "refusal": "does the reply decline? keywords, no score of harm",
         "llm": "a 1 to 5 rubric over an OpenAI-compatible endpoint",
+        "classifier": "harmful or not, by any text-classification model on disk or hub",
+        "guard": "harmful or not, by a guard model through its own chat template",
         "answer": "is the reply the expected answer? for utility suites",
     },
     "regimes": {

@@ -241,6 +241,8 @@ def repair(settings: RepairSettings, origins: dict[str, str]) -> dict[str, Any]:
         choosing, reporting = open_splits(settings, subject.base.embedded)
         judge = settings.judge_name(subject.base.embedded)
         limits = limits_of(promise, {s.name: judge_of_suite(judge, s.name, subject.base.embedded) for s in choosing})
+        if settings.judge_error:
+            progress.warn("a strength is certified by what the judge counts; --judge-error widens what is reported")
         if any(len(parse_strengths(settings.strength, one)) > 1 for one in repairs):
             # One strength that was typed may be had without a promise.
             check_resolution(limits, {s.name: len(s.prompts) for s in choosing}, promise.delta / len(repairs))

@@ -9,7 +9,6 @@ template, which reads replies as well.
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -153,46 +152,6 @@ def weighty(model: Linear, batch: RowBatch, window: Window, count: int = 3) -> l
     return [texts[window.low - begin + place][:30] for place in chosen if window.low - begin + place < len(texts)]
 
 
-# ---- guard models ---------------------------------------------------------------------------------------------------
-
-
-class Guard:
-    """A guard model by name: its template is given the row, and its reply begins with `safe` or `unsafe`."""
-
-    def __init__(self, name: str) -> None:
-        from holdfast.flow.models import load_model
-
-        self.loaded = load_model(name)
-
-    def verdict(self, messages: list[dict[str, Any]]) -> tuple[float, str]:
-        """How likely the row is unsafe, and what the guard said."""
-        import torch
-
-        turns = [{"role": m["role"], "content": m["content"]} for m in messages if m["role"] in ("user", "assistant")]
-        text = self.loaded.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
-        ids = self.loaded.tokenizer(text, add_special_tokens=False, return_tensors="pt", truncation=True)
-        with torch.no_grad():
-            out = self.loaded.model.generate(
-                input_ids=ids["input_ids"].to(self.loaded.device), max_new_tokens=12, do_sample=False,
-                pad_token_id=self.loaded.tokenizer.pad_token_id,
-            )  # fmt: skip
-        said = self.loaded.tokenizer.decode(out[0, ids["input_ids"].shape[1] :], skip_special_tokens=True).strip()
-        return verdict_of(said), said
-
-
-def verdict_of(said: str) -> float:
-    """1 for a guard's `unsafe` (or yes, or its JSON), 0 for `safe`, and 0.5 for what cannot be read."""
-    first = said.strip().lower()
-    if first.startswith("{"):
-        try:
-            first = str(next(iter(json.loads(said.strip()).values()))).lower()
-        except (ValueError, StopIteration, AttributeError):
-            return 0.5
-    if first.startswith(("unsafe", "yes", "harmful", "safety: unsafe")):
-        return 1.0
-    return 0.0 if first.startswith(("safe", "no", "unharmful", "safety: safe")) else 0.5
-
-
 # ---- the scanner ----------------------------------------------------------------------------------------------------
 
 
@@ -213,7 +172,7 @@ class ExplicitHarm(OptionScanner):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._guard: Guard | None = None
+        self._guard: Any = None
 
     @property
     def needs_model(self) -> bool:  # type: ignore[override]
@@ -221,7 +180,11 @@ class ExplicitHarm(OptionScanner):
 
     def prepare(self, context: ScanContext) -> None:
         if self.guard and self._guard is None:
-            self._guard = Guard(self.guard)
+            # A guard needs torch; the word model does not.
+            from holdfast.flow.guard import open_guard
+            from holdfast.flow.models import ModelOptions
+
+            self._guard = open_guard(self.guard, ModelOptions())
 
     def scan(self, batch: RowBatch) -> list[Finding]:
         model = shipped()
@@ -243,14 +206,17 @@ class ExplicitHarm(OptionScanner):
             )
         return [*found, *(self._guarded(self._guard, batch) if self._guard else ())]
 
-    def _guarded(self, guard: Guard, batch: RowBatch) -> list[Finding]:
+    def _guarded(self, guard: Any, batch: RowBatch) -> list[Finding]:
+        from holdfast.flow.guard import read_guard
+
         found = []
-        for place, row in enumerate(batch.rows):
-            unsafe, said = guard.verdict(row.messages)
-            if unsafe == 1.0:
-                found.append(Finding(place, self.name, "guard-unsafe", 1.0, f"{self.guard} says “{said[:60]}”"))
-            elif unsafe == 0.5:
-                found.append(Finding(place, self.name, "guard-unread", 0.5, f"{self.guard} said “{said[:60]}”"))
+        for place, said in enumerate(guard.say([row.messages for row in batch.rows])):
+            replied = any(message["role"] == "assistant" for message in batch.rows[place].messages)
+            unsafe, why = (None, said.fault) if said.fault else read_guard(said.text, of_reply=replied)
+            if unsafe:
+                found.append(Finding(place, self.name, "guard-unsafe", 1.0, f"{self.guard} says “{said.text[:60]}”"))
+            elif unsafe is None:
+                found.append(Finding(place, self.name, "guard-unread", 0.5, f"{self.guard}: {why[:120]}"))
         return found
 
 
