@@ -65,7 +65,8 @@ def decodes_greedily(model: Any) -> bool:
     kind: Any = type(model)
     if cache_name(kind) is None or not {"position_ids", "attention_mask", "logits_to_keep"} <= _parameters(kind):
         return False
-    if model.config.is_encoder_decoder or not getattr(model, "_supports_default_dynamic_cache", lambda: True)():
+    takes_cache = hasattr(model, "new_cache") or getattr(model, "_supports_default_dynamic_cache", lambda: True)()
+    if model.config.is_encoder_decoder or not takes_cache:
         return False
     config = model.generation_config
     return all(getattr(config, name, None) in nothing for name, nothing in PROCESSORS.items())
@@ -83,7 +84,7 @@ def decode_greedily(
     replies: list[list[int]] = [[] for _ in range(rows)]
     alive = list(range(rows))  # the rows of the batch, by where they stood at first
     stop = torch.tensor(list(stops), dtype=torch.long)
-    cache = DynamicCache(config=model.config)
+    cache = model.new_cache() if hasattr(model, "new_cache") else DynamicCache(config=model.config)
     cached: dict[str, Any] = {str(cache_name(type(model))): cache, "use_cache": True}
     positions = (mask.cumsum(-1) - 1).clamp(min=0)
     step_ids, step_positions = ids, positions

@@ -23,18 +23,16 @@ import torch
 from torch import nn
 from torch.nn import functional
 from transformers import Cache, DynamicCache, GenerationMixin, PreTrainedModel
-from transformers.cache_utils import DynamicLayer
 from transformers.modeling_outputs import CausalLMOutputWithPast
 from transformers.pytorch_utils import Conv1D
 
 from holdfast.core.errors import ModelError
+from holdfast.flow.attention import one_token_products
+from holdfast.flow.caches import roomy_cache
 from holdfast.flow.decode import CACHE_NAMES, cache_name
 
 PREFIX = "ensemble:"
 SPACES = ("probability", "log-probability")
-# Tokens of room that a cache grows by. Any number gives the same replies: more room means fewer copies and wider gaps
-# between the rows that attention reads; of 4, 8, 16, 32 and 64 this was the fastest on a CPU.
-ROOM = 16
 # What the installed transformers calls the cache in a model's output.
 OUTPUT_CACHE = next(name for name in CACHE_NAMES if name in inspect.signature(CausalLMOutputWithPast).parameters)
 FORM = "write ensemble:BASE+TUNED@WEIGHT, such as ensemble:guild+my-adapter@0.5, or @0.5,log for log-probabilities"
@@ -128,41 +126,6 @@ def mix(base: torch.Tensor, tuned: torch.Tensor, weight: float, space: str) -> t
 # ---- caches ---------------------------------------------------------------------------------------------------------
 
 
-class RoomyLayer(DynamicLayer):
-    """A cache layer with room for tokens to come: a step writes one token, where `torch.cat` would copy them all."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._rooms: dict[str, torch.Tensor] = {}
-
-    def update(
-        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Take up new keys and values (rows, heads, tokens, width); returns all of them."""
-        if not self.is_initialized:
-            self.lazy_initialization(key_states, value_states)
-        self.keys = self._append("keys", key_states)
-        self.values = self._append("values", value_states)
-        return self.keys, self.values
-
-    def _append(self, name: str, new: torch.Tensor) -> torch.Tensor:
-        held, room = getattr(self, name), self._rooms.get(name)
-        before = held.shape[-2] if held.numel() else 0
-        after = before + new.shape[-2]
-        # Reordering and selecting of rows leave a copy that lies elsewhere; cropping leaves a view of the same room.
-        if room is None or held.data_ptr() != room.data_ptr() or after > room.shape[-2] or _is_closed(room):
-            room = self._rooms[name] = new.new_empty((*new.shape[:-2], after + ROOM, new.shape[-1]))
-            if before:
-                room[..., :before, :] = held
-        room[..., before:after, :] = new
-        return room[..., :after, :]
-
-
-def _is_closed(tensor: torch.Tensor) -> bool:
-    """Whether a tensor was made in inference mode and may not be written to outside it."""
-    return tensor.is_inference() and not torch.is_inference_mode_enabled()
-
-
 class EnsembleCache(Cache):
     """The caches of an ensemble's passes behind the face of one, for `generate` to reorder, repeat, select and crop.
 
@@ -193,14 +156,6 @@ class EnsembleCache(Cache):
             return torch.cat([rows, rows])
         held = next((layer.keys.shape[0] for layer in self.layers if getattr(layer, "keys", None) is not None), 0)
         return torch.cat([rows, rows + held // 2])
-
-
-def _roomy_cache(model: Any) -> DynamicCache:
-    cache = DynamicCache(config=model.config)
-    cache.layers = [RoomyLayer() if type(layer) is DynamicLayer else layer for layer in cache.layers]
-    if cache.layer_class_to_replicate is DynamicLayer:
-        cache.layer_class_to_replicate = RoomyLayer
-    return cache
 
 
 # ---- two models -----------------------------------------------------------------------------------------------------
@@ -273,7 +228,7 @@ class EnsembleForCausalLM(PreTrainedModel, GenerationMixin):  # type: ignore[mis
 
     def new_cache(self) -> EnsembleCache:
         """An empty cache for the passes that the present weight needs."""
-        return EnsembleCache({name: _roomy_cache(self.tuned if name == "both" else getattr(self, name))
+        return EnsembleCache({name: roomy_cache(self.tuned if name == "both" else getattr(self, name))
                               for name in self._passes()})  # fmt: skip
 
     @torch.no_grad()
@@ -309,11 +264,17 @@ class EnsembleForCausalLM(PreTrainedModel, GenerationMixin):  # type: ignore[mis
             position_ids = (attention_mask.long().cumsum(-1) - 1).clamp(min=0)[:, -input_ids.shape[1] :]
         inputs = {"input_ids": input_ids, "attention_mask": attention_mask, "position_ids": position_ids,
                   "use_cache": use_cache, "logits_to_keep": logits_to_keep}  # fmt: skip
-        found = [
-            logits
-            for name in self._passes()
-            for logits in self._pass(name, {**inputs, "cache": cache.parts[name] if cache is not None else None})
-        ]
+        found: list[torch.Tensor] = []
+        passes = self._passes()
+        for name in passes:
+            # Where one model answers alone, it does so by its own kernel, and to the last bit as it would by itself.
+            faster = (
+                nullcontext()
+                if len(passes) == 1 and name != "both"
+                else one_token_products(self.tuned if name == "both" else getattr(self, name))
+            )
+            with faster:
+                found += self._pass(name, {**inputs, "cache": cache.parts[name] if cache is not None else None})
         logits = found[0] if len(found) == 1 else mix(found[0], found[1], self.weight, self.space)
         return CausalLMOutputWithPast(logits=logits, **{OUTPUT_CACHE: cache})  # type: ignore[arg-type]
 
