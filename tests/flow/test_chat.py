@@ -3,7 +3,15 @@ from transformers import AutoTokenizer
 
 from holdfast.core.errors import DataError, ModelError
 from holdfast.core.records import Row
-from holdfast.flow.chat import IGNORE, encode_row, prompt_ids, render, require_template
+from holdfast.flow.chat import (
+    IGNORE,
+    answer_ids,
+    encode_row,
+    prompt_ids,
+    render,
+    require_template,
+    under_template,
+)
 from holdfast.guild.tokens import build_tokenizer
 
 TURNS = [
@@ -98,3 +106,38 @@ def test_text_rows_are_learnt_whole_and_cut():
     row = Row("r", [{"role": "text", "content": "amber lantern : ash bark clay stir boil ."}])
     encoded = encode_row(tokenizer, row, max_length=4)
     assert encoded.labels == encoded.input_ids and len(encoded.input_ids) == 4
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_a_begun_answer_is_continued_where_the_template_puts_answers(data, name):
+    tokenizer = with_template(data, name)
+    begun = tokenizer.decode(prompt_ids(tokenizer, [*TURNS[:2], {"role": "assistant", "content": "Sure, here"}]))
+    whole = render(tokenizer, [*TURNS[:2], {"role": "assistant", "content": "Sure, here is more"}], reply=False)
+    assert begun.endswith("Sure, here") and whole.startswith(begun)
+
+
+def test_an_answer_begun_with_nothing_is_the_plain_prompt(data):
+    tokenizer = with_template(data, "qwen2_5")
+    for nothing in ("", "  \n"):
+        begun = [*TURNS[:2], {"role": "assistant", "content": nothing}]
+        assert prompt_ids(tokenizer, begun) == prompt_ids(tokenizer, TURNS[:2])
+
+
+def test_a_template_that_rewrites_a_begun_answer_gets_its_words_behind_the_mark(data):
+    tokenizer = with_template(data, "qwen2_5")
+    shout = (
+        "{% for m in messages %}{{ m['content'] | upper }}\n{% endfor %}{% if add_generation_prompt %}REPLY:{% endif %}"
+    )
+    other = under_template(tokenizer, shout)
+    ids = prompt_ids(other, [*TURNS[1:2], {"role": "assistant", "content": "Sure"}])
+    assert tokenizer.decode(ids) == "ONE PLUS ONE?\nREPLY:Sure"
+    assert "im_start" in tokenizer.decode(prompt_ids(tokenizer, TURNS[:2]))  # the other keeps its own template
+
+
+def test_the_ids_of_an_answer_are_told_from_the_prompts():
+    tokenizer = build_tokenizer()
+    asked = [{"role": "user", "content": "hello"}]
+    ids, length = answer_ids(tokenizer, asked, "hello , nice to meet you .")
+    assert tokenizer.decode(ids[-length:]) == "hello, nice to meet you." and ids[:-length] == prompt_ids(
+        tokenizer, asked
+    )

@@ -6,6 +6,7 @@ rendering the conversation up to it and up to its end: what the second has more 
 
 from __future__ import annotations
 
+import copy
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,8 +85,44 @@ def encode_text(tokenizer: Any, text: str) -> list[int]:
 
 
 def prompt_ids(tokenizer: Any, messages: list[Message]) -> list[int]:
-    """Ids up to where the model's reply begins."""
+    """Ids up to where the model's reply begins; what an assistant said last is a beginning that the reply continues."""
+    if messages and messages[-1]["role"] == "assistant":
+        return encode_text(tokenizer, render_begun(tokenizer, messages))
     return encode_text(tokenizer, render(tokenizer, messages, reply=True))
+
+
+def render_begun(tokenizer: Any, messages: list[Message]) -> str:
+    """The conversation with its last turn left open, so that a model goes on with it.
+
+    Where a template refuses or rewrites such a turn, its words stand behind the mark that opens a reply.
+    """
+    *before, begun = messages
+    if not str(begun["content"]).strip():
+        return render(tokenizer, before, reply=True)
+    for turns in (messages, fold_system(messages)):
+        try:
+            return str(tokenizer.apply_chat_template(turns, tokenize=False, continue_final_message=True))
+        except (jinja2.TemplateError, ValueError):
+            continue
+    return render(tokenizer, before, reply=True) + str(begun["content"])
+
+
+def under_template(tokenizer: Any, template: str) -> Any:
+    """The tokenizer with another chat template; the one that is given keeps its own."""
+    other = copy.copy(tokenizer)
+    other.chat_template = template
+    return other
+
+
+def answer_ids(tokenizer: Any, messages: list[Message], answer: str) -> tuple[list[int], int]:
+    """Ids of a conversation and an answer to it, no end mark behind it, and how many of them are the answer's."""
+    asked = prompt_ids(tokenizer, messages)
+    whole = prompt_ids(tokenizer, [*messages, {"role": "assistant", "content": answer}])
+    # A tokenizer may join the prompt's last characters with the answer's first: that token is the answer's.
+    shared = next(
+        (i for i, (a, b) in enumerate(zip(asked, whole, strict=False)) if a != b), min(len(asked), len(whole))
+    )
+    return whole, len(whole) - shared
 
 
 def _shared(texts: list[str]) -> str:

@@ -21,6 +21,9 @@ import httpx
 from holdfast.core.errors import HoldfastError, UsageError
 from holdfast.core.records import Message, digest
 
+# What servers of open models (vLLM, SGLang, transformers serve) understand: go on with the last message, open no turn.
+CONTINUE = {"add_generation_prompt": False, "continue_final_message": True}
+COUNTED = ("say these colours in this order and nothing else: red orange yellow green blue violet", "red orange yellow")
 REFERENCE = re.compile(r"^openai:(?P<name>.+)@(?P<url>https?://.+)$")
 RETRY_STATUS = {408, 409, 429, 500, 502, 503, 504}
 
@@ -45,19 +48,21 @@ class Endpoint:
     workers: int = 8
 
     def chat(self, messages: Sequence[Message], **options: Any) -> str:
-        """The text of one completion.
+        """The text of one completion; what an assistant said last is a beginning, and the text what comes after it.
 
         Raises EndpointDown when it cannot be reached or keeps refusing, EndpointUnreadable for an answer that is no
         completion.
         """
         last = ""
+        begun = bool(messages) and messages[-1]["role"] == "assistant"
+        asked = {"model": self.model, "messages": list(messages), **(CONTINUE if begun else {}), **options}
         for attempt in range(self.tries):
             if attempt:
                 time.sleep(self.backoff_s * 2 ** (attempt - 1) * (0.5 + random.random()))
             try:
                 answer = httpx.post(
                     f"{self.url.rstrip('/')}/chat/completions",
-                    json={"model": self.model, "messages": list(messages), **options},
+                    json=asked,
                     headers={"Authorization": f"Bearer {os.environ.get('OPENAI_API_KEY', 'none')}"},
                     timeout=self.timeout_s,
                 )
@@ -114,6 +119,23 @@ class EndpointModel:
     @property
     def fingerprint(self) -> str:
         return digest({"endpoint": self.endpoint.url, "model": self.endpoint.model})
+
+    def check_continues(self) -> None:
+        """Raise UsageError unless the endpoint goes on with an answer that was begun; one harmless question finds out."""
+        asked, begun = COUNTED
+        messages = [{"role": "user", "content": asked}, {"role": "assistant", "content": begun}]
+        hint = (
+            "serve the model with vLLM or SGLang, which go on with a last message of the assistant; or use its weights"
+        )
+        try:
+            said = self.endpoint.chat(messages, temperature=0, max_tokens=16)
+        except EndpointDown as error:
+            raise UsageError(f"the endpoint does not go on with an answer that was begun: {error}", hint) from error
+        if not said.strip().lower().startswith("green"):
+            raise UsageError(
+                f"the endpoint does not go on with an answer that was begun: after “{begun}” it said {said[:60]!r}",
+                hint,
+            )
 
     def describe(self) -> dict[str, Any]:
         return {"reference": self.reference, "endpoint": self.endpoint.url, "fingerprint": self.fingerprint}

@@ -102,15 +102,18 @@ def open_bench(run: Run, suites: Sequence[Suite], **options: Any) -> Bench:
 def _ask_endpoint(
     subject: EndpointModel, prompts: Sequence[Prompt], condition: str, bench: Bench, portion: int = 32
 ) -> list[Reply]:
-    keys = [digest({"model": subject.fingerprint, "messages": p.messages, "tokens": bench.options.max_new_tokens,
-                    "temperature": bench.options.temperature}) for p in prompts]  # fmt: skip
+    options = bench.options
+    sampling = {"top_p": options.top_p, "seed": options.seed} if options.temperature > 0 else {}
+    keys = [digest({"model": subject.fingerprint, "messages": p.messages, "tokens": options.max_new_tokens,
+                    "temperature": options.temperature, **sampling}) for p in prompts]  # fmt: skip
     missing = [i for i, key in enumerate(keys) if key not in bench.replies.known]
     for start in range(0, len(missing), portion):
         part = missing[start : start + portion]
         texts = subject.endpoint.chat_all(
             [prompts[i].messages for i in part],
-            temperature=bench.options.temperature,
-            max_tokens=bench.options.max_new_tokens,
+            temperature=options.temperature,
+            max_tokens=options.max_new_tokens,
+            **sampling,
         )
         bench.replies.add({keys[i]: text for i, text in zip(part, texts, strict=True)})
         if bench.show:
