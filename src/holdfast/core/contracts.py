@@ -235,6 +235,8 @@ class Probe(Protocol):
     - `curve`, if there is one: `{"x", "y", "series": {name: [[x, y, low, high], …]}}`, and `"share": False` where y is
       not a share.
     - `metrics`, if there are any: `Metric.to_dict()`s, which become the run's, in a suite of the probe's name.
+
+    A probe that only asks, and reads no weights, says so with `needs_weights = False`, and is let at an endpoint too.
     """
 
     name: str

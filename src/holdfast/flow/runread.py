@@ -259,8 +259,9 @@ def _named_briefly(sides: list[Side]) -> list[Side]:
     return [replace(s, name=n) if names.count(n) == 1 else s for s, n in zip(sides, names, strict=True)]
 
 
-def _of_probes(probes: Any, side: Side) -> None:
-    """How many probes found something, as one more metric of the checkpoint."""
+def _of_probes(probes: Any, records: Iterable[dict[str, Any]], side: Side) -> None:
+    """What probes measured on the checkpoint, and how many of them found something."""
+    side.metrics.extend(Metric(**{"category": None, **record}) for record in records)
     if isinstance(probes, list) and probes:
         found = float(sum(bool(probe.get("found")) for probe in probes))
         side.metrics.append(
@@ -310,13 +311,16 @@ def open_run(path: Path) -> RunRecords:
         )
         settings = (stored or {}).get("settings") or {}
         run = RunRecords(path, manifest, settings, summary, [])
-        sides = [] if run.verb in ("scan", "judge") else _evaluated(run.verb, run.records("metrics"))
+        asked = {probe["probe"] for probe in manifest.get("probes") or ()} if run.verb == "audit" else set()
+        records = [] if run.verb in ("scan", "judge") else list(run.records("metrics"))
+        sides = _evaluated(run.verb, [record for record in records if record["suite"] not in asked])
         if run.verb == "judge":
             sides = _of_judges(run.records("metrics"))
         if run.verb == "scan":
             sides = _of_scan(summary, run.records("metrics"))
         if manifest.get("probes") and run.verb == "audit":
-            _of_probes(manifest["probes"], next(side for side in sides if side.role == "tuned"))
+            own = [record for record in records if record["suite"] in asked]
+            _of_probes(manifest["probes"], own, next(side for side in sides if side.role == "tuned"))
         sides += [_of_cell(cell) for cell in run.records("cells") if "metrics" in cell]
     except (ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
         raise RunError(

@@ -118,8 +118,12 @@ def run_probes(
     progress: Progress,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """What each probe found. Raises UsageError for one that cannot look."""
-    if not isinstance(tuned, LoadedModel) or not (base is None or isinstance(base, LoadedModel)):
-        raise UsageError("a probe needs weights, not an endpoint", "name two model folders, or leave --probe out")
+    weights = isinstance(tuned, LoadedModel) and (base is None or isinstance(base, LoadedModel))
+    closed = [probe.name for probe in probes if getattr(probe, "needs_weights", True)]
+    if closed and not weights:
+        raise UsageError(
+            f"the probe `{closed[0]}` needs weights, not an endpoint", "name two model folders, or leave it out"
+        )
     policy = next((suite.prompts for suite in bench.suites if suite.name == "policy"), [])
     rows = read_rows(settings.tuning_data) if settings.tuning_data else []
     found = []
