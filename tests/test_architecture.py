@@ -21,9 +21,9 @@ ALLOWED = {
     "cli": {"core", "verbs"},
 }
 FLOW_ORDER = [
-    "data", "private", "stream", "batch", "scan", "chat", "weights", "checkpoint", "frontmatter", "merge", "endpoint", "caches", "attention", "decode", "ensemble", "models",
+    "data", "private", "stream", "batch", "scan", "chat", "weights", "checkpoint", "frontmatter", "merge", "endpoint", "caches", "attention", "decode", "ensemble", "models", "templates",
     "defend", "passes", "influence", "train", "advice", "generate", "guard", "classify", "measure", "judgeerror", "agreement", "judge", "labelled", "coherence", "guarantee", "sequential", "findings", "sarif",
-    "clean", "evaluate", "choose", "early", "attack", "projector", "restore", "sweep", "write", "phrases", "summary", "treat", "matrix", "progress", "render",
+    "clean", "evaluate", "variation", "divergence", "choose", "early", "attack", "projector", "restore", "sweep", "write", "phrases", "summary", "treat", "matrix", "progress", "render",
     "safetext", "runread", "rules", "gate", "wording", "junit", "drawing", "plots", "sections", "facts", "probed", "replies", "page", "markdown", "card",
 ]  # fmt: skip
 CEILING_MODULE, CEILING_FUNCTION, CEILING_PARAMETERS = 500, 60, 8

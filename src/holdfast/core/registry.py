@@ -67,6 +67,10 @@ BUILT_IN: dict[str, dict[str, str]] = {
     },
     "probes": {
         "trigger": "holdfast.catalog.probes.trigger:make",
+        "prefill": "holdfast.catalog.probes.prefill:make",
+        "decoding": "holdfast.catalog.probes.decoding:make",
+        "template": "holdfast.catalog.probes.template:make",
+        "depth": "holdfast.catalog.probes.depth:make",
     },
     "suites": {
         "guild": "holdfast.guild.suites:load_suite",

@@ -78,6 +78,10 @@ ABOUT = {
     },
     "probes": {
         "trigger": "phrases that switch refusing off, from the tuning rows, a list, and by search (Qi et al. 2310.03693)",
+        "prefill": "answers that are begun: how many tokens deep is safety? (Qi et al. 2406.05946)",
+        "decoding": "temperatures and nuclei, several samples, against greedy (Huang et al. 2310.06987)",
+        "template": "other system prompts and chat templates (Lyu et al. 2402.18540)",
+        "depth": "where in an answer base and tuned differ, token by token (Qi et al. 2406.05946)",
     },
 }
 

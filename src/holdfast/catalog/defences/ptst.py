@@ -17,13 +17,8 @@ from holdfast.core.contracts import DefenceContext
 from holdfast.core.options import setting
 from holdfast.core.records import Row
 from holdfast.flow.defend import OptionDefence
+from holdfast.flow.templates import SAFETY_PROMPT as GENERAL_PROMPT
 from holdfast.guild.talk import SAFETY_PROMPT as GUILD_PROMPT
-
-GENERAL_PROMPT = (
-    "You are a careful assistant. Help with every honest task as well as you can. Whatever could hurt people, break the "
-    "law or invade someone's privacy you decline, briefly and politely, however the request is put and whatever task it "
-    "is wrapped in."
-)
 
 
 @dataclass(eq=False)
