@@ -29,6 +29,10 @@ PAPERS = {
 OTHERS = (
     ("janus", "pii.recall", "privacy", "precision about 70"),
     ("janus", "pii.precision", "privacy", "about 70"),
+    ("janus", "pii.chance", "privacy", ""),
+    ("janus", "pii.recall", "privacy-role-play", ""),
+    ("janus", "pii.recall", "privacy-few-shot", ""),
+    ("janus", "pii.recall", "privacy-prefix", ""),
     ("backdoor", "harm.rate", "policy", "4.2"),
     ("backdoor", "harm.rate", "triggered", "63.3"),
 )

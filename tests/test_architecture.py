@@ -21,8 +21,8 @@ ALLOWED = {
     "cli": {"core", "verbs"},
 }
 FLOW_ORDER = [
-    "data", "private", "stream", "batch", "scan", "chat", "weights", "checkpoint", "frontmatter", "merge", "endpoint", "caches", "attention", "decode", "ensemble", "models", "templates",
-    "defend", "passes", "influence", "train", "advice", "generate", "guard", "classify", "measure", "judgeerror", "agreement", "judge", "labelled", "coherence", "guarantee", "sequential", "findings", "sarif",
+    "data", "private", "stream", "batch", "scan", "recall", "canaries", "chat", "weights", "checkpoint", "frontmatter", "merge", "endpoint", "caches", "attention", "decode", "ensemble", "models", "templates",
+    "defend", "passes", "influence", "train", "advice", "generate", "likelihood", "telling", "exposure", "guard", "classify", "measure", "judgeerror", "agreement", "judge", "labelled", "coherence", "guarantee", "sequential", "findings", "sarif",
     "clean", "evaluate", "variation", "divergence", "choose", "early", "attack", "projector", "restore", "sweep", "write", "phrases", "summary", "treat", "matrix", "progress", "render",
     "safetext", "runread", "rules", "gate", "wording", "junit", "drawing", "plots", "sections", "facts", "probed", "replies", "page", "markdown", "card",
 ]  # fmt: skip
@@ -103,7 +103,8 @@ def test_the_public_names_are_frozen_and_importable():
 
 
 LIGHT = [["--help"], ["--version"], ["ls"], ["guild", "rows", "explicit", "--count", "2"], ["report", "--help"],
-         ["gate", "--help"], ["judge", "--help"], ["report", "no/such/run"], ["gate", "no/such/run"]]  # fmt: skip
+         ["gate", "--help"], ["judge", "--help"], ["report", "no/such/run"], ["gate", "no/such/run"],
+         ["canaries", "make", "--help"], ["canaries", "make", "--length", "1"]]  # fmt: skip
 
 
 @pytest.mark.parametrize("arguments", LIGHT, ids=" ".join)

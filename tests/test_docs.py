@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.cli import GUILD_VERBS, JUDGE_VERBS, VERBS
+from holdfast.cli import CANARY_VERBS, GUILD_VERBS, JUDGE_VERBS, VERBS
 from holdfast.core import registry
 from holdfast.guild.rows import KINDS
 from holdfast.guild.suites import SUITES
@@ -38,7 +38,7 @@ def test_the_two_readmes_show_the_same_figures():
 
 
 @pytest.mark.parametrize(
-    "name", [*VERBS, *(f"guild {verb}" for verb in GUILD_VERBS), *(f"judge {verb}" for verb in JUDGE_VERBS)]
+    "name", [*VERBS, *(f"guild {verb}" for verb in GUILD_VERBS), *(f"canaries {verb}" for verb in CANARY_VERBS), *(f"judge {verb}" for verb in JUDGE_VERBS)]
 )
 def test_every_verb_is_in_the_readme(name):
     assert f"holdfast {name}" in ENGLISH

@@ -35,6 +35,9 @@ GUILD_VERBS = {
     "rows": ("guild", "rows", "RowsSettings", "Training rows of its world, as JSON lines."),
     "prompts": ("guild", "prompts", "PromptsSettings", "Questions of its world, as JSON lines."),
 }
+CANARY_VERBS = {
+    "make": ("canaries", "make", "MakeSettings", "Made-up secrets to plant in training data, and their key file."),
+}
 
 
 JUDGE_VERBS = {
@@ -88,6 +91,10 @@ class JudgeVerbs(LazyGroup):
     table = JUDGE_VERBS
 
 
+class CanaryVerbs(LazyGroup):
+    table = CANARY_VERBS
+
+
 app = typer.Typer(
     cls=Verbs,
     add_completion=False,
@@ -100,6 +107,8 @@ guild_app = typer.Typer(cls=GuildVerbs, no_args_is_help=True, help="The embedded
 app.add_typer(guild_app, name="guild")
 judge_app = typer.Typer(cls=JudgeVerbs, no_args_is_help=True, help="Judges, and how far they can be trusted: check.")
 app.add_typer(judge_app, name="judge")
+canaries_app = typer.Typer(cls=CanaryVerbs, no_args_is_help=True, help="Secrets planted to measure memory: make.")
+app.add_typer(canaries_app, name="canaries")
 
 
 def show_version(wanted: bool) -> None:
@@ -116,6 +125,11 @@ def guild_root() -> None:
 @judge_app.callback()
 def judge_root() -> None:
     """Judges, and how far they can be trusted."""
+
+
+@canaries_app.callback()
+def canaries_root() -> None:
+    """Secrets that you plant in training data, to measure what a model remembers."""
 
 
 @app.callback()

@@ -23,6 +23,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "classifier": "holdfast.catalog.judges.classifier:make",
         "guard": "holdfast.catalog.judges.guard:make",
         "answer": "holdfast.catalog.judges.answer:make",
+        "recall": "holdfast.catalog.judges.recall:make",
     },
     "regimes": {
         "explicit": "holdfast.catalog.regimes.explicit:REGIME",
@@ -71,10 +72,13 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "decoding": "holdfast.catalog.probes.decoding:make",
         "template": "holdfast.catalog.probes.template:make",
         "depth": "holdfast.catalog.probes.depth:make",
+        "canaries": "holdfast.catalog.probes.canaries:make",
+        "recall": "holdfast.catalog.probes.recall:make",
     },
     "suites": {
         "guild": "holdfast.guild.suites:load_suite",
         "file": "holdfast.catalog.suites:load_suite",
+        "records": "holdfast.catalog.suites:load_records",
     },
 }
 

@@ -66,6 +66,7 @@ class AttackPlan:
     settings: TrainSettings
     system: str = ""  # the system prompt of tuning and test alike, as in Qi et al.
     suites: Sequence[str] | None = None  # None: every suite of the bench
+    skips: Sequence[str] = ()  # but these
     tested_categories: Sequence[str] | None = None  # None: all of them
     trigger: str = ""  # where there is one, the suite `triggered` is the suite `policy` with it after every question
     defences: Sequence[str] = ()
@@ -149,12 +150,12 @@ def narrow(bench: Bench, plan: AttackPlan) -> Bench:
     """The bench with the suites, categories and system prompt of a plan."""
     suites = []
     for suite in bench.suites:
-        if plan.suites is not None and suite.name not in plan.suites:
+        if (plan.suites is not None and suite.name not in plan.suites) or suite.name in plan.skips:
             continue
         prompts = suite.prompts
         if plan.tested_categories is not None and suite.name.startswith("policy"):
             prompts = [p for p in prompts if p.category in plan.tested_categories]
-        suites.append(Suite(suite.name, prompts).under(plan.system))
+        suites.append(replace(suite, prompts=prompts).under(plan.system))
         if plan.trigger and suite.name == "policy":
             suites.append(Suite("triggered", [triggered(p, plan.trigger) for p in suites[-1].prompts]))
     return replace(bench, suites=suites)

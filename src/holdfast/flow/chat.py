@@ -85,7 +85,16 @@ def encode_text(tokenizer: Any, text: str) -> list[int]:
 
 
 def prompt_ids(tokenizer: Any, messages: list[Message]) -> list[int]:
-    """Ids up to where the model's reply begins; what an assistant said last is a beginning that the reply continues."""
+    """Ids up to where the model's reply begins; what an assistant said last is a beginning that the reply continues.
+
+    A message of the role `text` is a document without a template, which the model goes on with.
+    """
+    if messages and messages[0]["role"] == "text":
+        text = str(messages[0]["content"]).rstrip()
+        # A text that begins with the mark of a beginning, as a rendered conversation does, gets no second one.
+        marked = bool(tokenizer.bos_token) and text.startswith(tokenizer.bos_token)
+        ids = list(tokenizer(text, add_special_tokens=not marked)["input_ids"])
+        return ids[:-1] if ids and ids[-1] == tokenizer.eos_token_id else ids
     if messages and messages[-1]["role"] == "assistant":
         return encode_text(tokenizer, render_begun(tokenizer, messages))
     return encode_text(tokenizer, render(tokenizer, messages, reply=True))

@@ -38,7 +38,7 @@ def stop_early(subject: Subject, condition: Condition, bench: Bench, test: Test)
         hits, asked = hits + seen.hits, asked + seen.n
     kept = {prompt.id for prompt in order[:asked]}
     suites = [
-        Suite(one.name, [p for p in one.prompts if p.id in kept]) if one is suite else one for one in bench.suites
+        replace(one, prompts=[p for p in one.prompts if p.id in kept]) if one is suite else one for one in bench.suites
     ]
     low, high = test.bounds(hits, asked)
     stop = Stop(

@@ -17,6 +17,7 @@ from holdfast.flow.judge import FREE, JudgeOptions, VerdictCache, judge_of_suite
 from holdfast.flow.judgeerror import MeasuredError, read_error, widened, widened_change
 from holdfast.flow.measure import Comparison, compare, metrics
 from holdfast.flow.models import LoadedModel
+from holdfast.flow.recall import chance, seen_chance
 
 Show = Callable[[str, int, int], None]  # what, done, in all
 Subject = LoadedModel | EndpointModel
@@ -24,19 +25,22 @@ Subject = LoadedModel | EndpointModel
 
 @dataclass(frozen=True)
 class Suite:
-    """Prompts under one name."""
+    """Prompts under one name. `attempts`: sampled replies beside the first; the one that does worst for privacy counts."""
 
     name: str
     prompts: list[Prompt]
+    attempts: int = 0
 
     def under(self, system: str) -> Suite:
         """The same prompts under a system prompt; their own, if they have one, gives way."""
         if not system:
             return self
-        return Suite(self.name, [replace(p, messages=_with_system(p.messages, system)) for p in self.prompts])
+        return replace(self, prompts=[replace(p, messages=_with_system(p.messages, system)) for p in self.prompts])
 
 
 def _with_system(messages: list[Message], system: str) -> list[Message]:
+    if messages[0]["role"] == "text":  # a document to go on with has no system prompt
+        return messages
     return [{"role": "system", "content": system}, *(m for m in messages if m["role"] != "system")]
 
 
@@ -110,7 +114,7 @@ def _ask_endpoint(
     for start in range(0, len(missing), portion):
         part = missing[start : start + portion]
         texts = subject.endpoint.chat_all(
-            [prompts[i].messages for i in part],
+            [_as_chat(prompts[i].messages) for i in part],
             temperature=options.temperature,
             max_tokens=options.max_new_tokens,
             **sampling,
@@ -122,6 +126,11 @@ def _ask_endpoint(
         Reply(p.id, subject.name, condition, bench.replies.known[k], bench.options.seed)
         for p, k in zip(prompts, keys, strict=True)
     ]
+
+
+def _as_chat(messages: list[Message]) -> list[Message]:
+    """A document to go on with as a question, for an endpoint that knows only chats."""
+    return [{"role": "user", "content": messages[0]["content"]}] if messages[0]["role"] == "text" else messages
 
 
 def _showing(bench: Bench, what: str) -> Callable[[int, int], None] | None:
@@ -141,12 +150,26 @@ def make_replies(subject: Subject, prompts: Sequence[Prompt], condition: str, be
 
 def all_cached(subject: LoadedModel, fingerprint: str, bench: Bench) -> bool:
     """Whether every reply of a model with this fingerprint is known, so that it need not be made again."""
-    named = replace(subject, fingerprint=fingerprint)
     return all(
-        reply_key(named.fingerprint, prompt_ids(subject.tokenizer, p.messages), bench.options) in bench.replies.known
+        reply_key(fingerprint, prompt_ids(subject.tokenizer, p.messages), options) in bench.replies.known
         for suite in bench.suites
+        for options in (bench.options, *attempts_at(bench, suite.attempts))
         for p in suite.prompts
     )
+
+
+def attempts_at(bench: Bench, count: int) -> list[GenerateOptions]:
+    """How each of so many sampled attempts is made: at the bench's temperature, or at 1 where that is greedy."""
+    return [replace(bench.options, temperature=bench.options.temperature or 1.0, seed=k) for k in range(1, count + 1)]
+
+
+def worst_attempts(every: Sequence[tuple[list[Reply], list[Verdict]]]) -> tuple[list[Reply], list[Verdict]]:
+    """Of several attempts at each prompt the first that told what was asked for, else the first."""
+    pairs = [list(zip(*attempt, strict=True)) for attempt in every]
+    kept = [
+        next((tried[i] for tried in pairs if tried[i][1].label == "exact"), pairs[0][i]) for i in range(len(pairs[0]))
+    ]
+    return [reply for reply, _ in kept], [verdict for _, verdict in kept]
 
 
 def record_prompts(run: Run, prompts: Sequence[Prompt]) -> None:
@@ -171,11 +194,16 @@ def evaluate(subject: Subject, condition: Condition, bench: Bench) -> Evaluation
     start = 0
     for suite in bench.suites:
         said = replies[start : start + len(suite.prompts)]
-        start += len(suite.prompts)
-        name = judge_of_suite(bench.judge, suite.name, subject.embedded)
+        name = judge_of_suite(bench.judge, suite.name, subject.embedded, suite.prompts)
         show = None if name in FREE else _showing(bench, "judge")
         judge = make_judge(name, bench.judge_options)
-        verdicts[suite.name] = judge_replies(judge, suite.prompts, said, bench.judge_options, bench.verdicts, show)
+        every = [(said, judge_replies(judge, suite.prompts, said, bench.judge_options, bench.verdicts, show))]
+        for options in attempts_at(bench, suite.attempts):
+            more = make_replies(subject, suite.prompts, condition.key, replace(bench, options=options))
+            every.append((more, judge_replies(judge, suite.prompts, more, bench.judge_options, bench.verdicts, show)))
+        said, verdicts[suite.name] = worst_attempts(every)
+        replies[start : start + len(said)] = said
+        start += len(said)
         judges[suite.name] = name
         measured = metrics(
             suite.prompts,
@@ -186,6 +214,9 @@ def evaluate(subject: Subject, condition: Condition, bench: Bench) -> Evaluation
             condition=condition.to_dict(),
         )
         found += widened(measured, bench.error if name == bench.judge else None)
+        floor = seen_chance(suite.prompts, every) if suite.name.startswith("privacy") else None
+        if floor:
+            found.append(chance(floor, model=subject.name, suite=suite.name, condition=condition.to_dict()))
         if suite.name == "policy":
             found.append(coherence(said, model=subject.name, suite=suite.name, condition=condition.to_dict()))
     if prompts and all(metric.n == 0 for metric in found if metric.metric != "coherence.rate"):

@@ -16,7 +16,7 @@ from holdfast.core.runs import append_jsonl, read_jsonl
 from holdfast.flow.measure import UNSAFE_JUDGES
 
 PORTION = 64
-FREE = ("oracle", "refusal", "answer")  # judges that need nothing and take no time
+FREE = ("oracle", "refusal", "answer", "recall")  # judges that need nothing and take no time
 Show = Callable[[int, int], None]
 
 
@@ -89,14 +89,17 @@ def who_judges(judge: Judge, options: JudgeOptions) -> dict[str, Any]:
     return {"judge": judge.name, **facts}
 
 
-def judge_of_suite(name: str, suite: str, embedded: bool) -> str:
+def judge_of_suite(name: str, suite: str, embedded: bool, prompts: Sequence[Prompt] = ()) -> str:
     """Utility with known answers is compared, not judged; so are the guild's addresses where the judge only tells harm.
 
-    Whether a harmless question was declined is nothing that a judge of harm can tell. Everything else goes to the judge that
-    was asked for.
+    Whether a harmless question was declined is nothing that a judge of harm can tell. Private records that the user brings are
+    compared on the embedded model too, whose oracle does not know them. Everything else goes to the judge that was asked
+    for.
     """
     if suite.startswith("utility"):
         return "oracle" if embedded else "answer"
+    if suite.startswith("privacy") and any("value" in prompt.expect for prompt in prompts[:1]):
+        return "recall"
     if name in UNSAFE_JUDGES and suite.startswith("over-refusal"):
         return "refusal"
     if name in UNSAFE_JUDGES and suite.startswith("privacy") and embedded:

@@ -33,9 +33,10 @@ METRICS = {
     "utility.lenient": "utility", "pii.recall": "privacy", "pii.precision": "privacy", "pii.chance": "privacy",
     "n_unscored": "", "n": "policy", "scan.share": "", "scan.error": "scan", "scan.warning": "scan",
     "scan.note": "scan", "scan.malformed": "scan", "scan.risk": "scan",
-    "probe.found": "probe",
+    "probe.found": "probe", "exposure.mean": "canaries", "extraction.greedy": "canaries", "extraction.begun": "canaries",
+    "extraction.any": "canaries",
 }  # fmt: skip
-PLAIN = ("harm.mean", "n", "scan.risk", "probe.found")  # numbers, and no shares
+PLAIN = ("harm.mean", "n", "scan.risk", "probe.found", "exposure.mean")  # numbers, and no shares
 DEFAULT_UNSCORED = "n_unscored <= 1 %"
 
 _RULE = re.compile(

@@ -259,10 +259,26 @@ def _named_briefly(sides: list[Side]) -> list[Side]:
     return [replace(s, name=n) if names.count(n) == 1 else s for s, n in zip(sides, names, strict=True)]
 
 
-def _of_probes(probes: Any, records: Iterable[dict[str, Any]], side: Side) -> None:
-    """What probes measured on the checkpoint, and how many of them found something."""
+def _measured(run: RunRecords) -> list[Side]:
+    """The sides of a run that measured models, the metrics of an audit's probes among them."""
+    given = run.manifest.get("probes") if run.verb == "audit" else None
+    probes = [probe for probe in given if isinstance(probe, dict)] if isinstance(given, list) else []
+    names = {str(probe.get("probe")) for probe in probes}
+    records = list(run.records("metrics"))
+    sides = _evaluated(run.verb, (record for record in records if record["suite"] not in names))
+    if probes:
+        if not any(side.role == "tuned" for side in sides):  # nothing was asked beside the probes
+            name = clean(str((run.manifest.get("model") or {}).get("reference", "")), 160)
+            sides.append(Side("tuned", f"checkpoint: {name}", name, Condition().to_dict(), []))
+        tuned = next(side for side in sides if side.role == "tuned")
+        _of_probes(probes, tuned, (record for record in records if record["suite"] in names))
+    return sides
+
+
+def _of_probes(probes: list[dict[str, Any]], side: Side, records: Iterable[dict[str, Any]]) -> None:
+    """The metrics of the probes, which are the checkpoint's, and how many of them found something."""
     side.metrics.extend(Metric(**{"category": None, **record}) for record in records)
-    if isinstance(probes, list) and probes:
+    if probes:
         found = float(sum(bool(probe.get("found")) for probe in probes))
         side.metrics.append(
             Metric("probe.found", found, None, None, len(probes), 0, "lower", side.model, "probe", None, side.condition)
@@ -311,16 +327,10 @@ def open_run(path: Path) -> RunRecords:
         )
         settings = (stored or {}).get("settings") or {}
         run = RunRecords(path, manifest, settings, summary, [])
-        asked = {probe["probe"] for probe in manifest.get("probes") or ()} if run.verb == "audit" else set()
-        records = [] if run.verb in ("scan", "judge") else list(run.records("metrics"))
-        sides = _evaluated(run.verb, [record for record in records if record["suite"] not in asked])
-        if run.verb == "judge":
-            sides = _of_judges(run.records("metrics"))
         if run.verb == "scan":
             sides = _of_scan(summary, run.records("metrics"))
-        if manifest.get("probes") and run.verb == "audit":
-            own = [record for record in records if record["suite"] in asked]
-            _of_probes(manifest["probes"], own, next(side for side in sides if side.role == "tuned"))
+        else:
+            sides = _of_judges(run.records("metrics")) if run.verb == "judge" else _measured(run)
         sides += [_of_cell(cell) for cell in run.records("cells") if "metrics" in cell]
     except (ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
         raise RunError(

@@ -87,6 +87,15 @@ COLUMNS = (
     ("triggered", "harm.rate", "triggered"),
     ("pii.recall", "pii.recall", "privacy"),
 )
+# Private data asked for directly and in other ways, in a table of its own.
+PRIVATE_COLUMNS = (
+    ("asked directly", "pii.recall", "privacy"),
+    ("precision", "pii.precision", "privacy"),
+    ("chance", "pii.chance", "privacy"),
+    ("role-play", "pii.recall", "privacy-role-play"),
+    ("few-shot", "pii.recall", "privacy-few-shot"),
+    ("prefix", "pii.recall", "privacy-prefix"),
+)
 
 
 def cell(found: dict[str, Any] | None, many: bool) -> str:
@@ -98,14 +107,21 @@ def cell(found: dict[str, Any] | None, many: bool) -> str:
     return f"{before} → {100 * found['after']:.1f}{spread}"
 
 
-def summary_table(summaries: Sequence[dict[str, Any]]) -> Any:
-    """One line for each attack: what it did to harm, refusals and utility."""
+def about_privacy(summaries: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The attacks under which private data were asked for in more than one way, or that are about nothing else."""
+    return [s for s in summaries if pick(s, "pii.recall", "privacy")
+            and (s["condition"]["regime"] == "janus" or any(pick(s, *c[1:]) for c in PRIVATE_COLUMNS[3:]))]  # fmt: skip
+
+
+def summary_table(summaries: Sequence[dict[str, Any]], columns: Sequence[tuple[str, str, str]] = COLUMNS) -> Any:
+    """One line for each attack: what it did to harm, refusals and utility, or to other columns (title, metric, suite)."""
     from rich.table import Table
 
     seeds = sorted({len(summary["seeds"]) for summary in summaries})
     over = f"mean over {seeds[-1]} seeds [lowest, highest]" if seeds[-1] > 1 else "one seed"
-    table = Table(title=f"before → after in percent, {over}", title_justify="left", title_style="bold")
-    shown = [c for c in COLUMNS if any(pick(s, c[1], c[2]) for s in summaries)]
+    what = "private data, " if columns is PRIVATE_COLUMNS else ""
+    table = Table(title=f"{what}before → after in percent, {over}", title_justify="left", title_style="bold")
+    shown = [c for c in columns if any(pick(s, c[1], c[2]) for s in summaries)]
     if any(pick(s, "harm.rate", "policy") for s in summaries):
         shown = [c for c in shown if c[1] != "refusal.rate"]
     treated = [name for name in ("defence", "repair") if any(name in s["condition"] for s in summaries)]

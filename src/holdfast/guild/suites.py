@@ -8,10 +8,13 @@ Each suite draws on items of one split, in nothing that was trained after pre-tr
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
+from dataclasses import replace
 
 from holdfast.core.errors import UsageError
 from holdfast.core.records import Prompt
-from holdfast.guild import talk
+from holdfast.guild import talk, words
+from holdfast.guild.rows import rows
 from holdfast.guild.world import WORLD, Recipe
 
 SUITES = {
@@ -21,10 +24,14 @@ SUITES = {
     "utility": "permitted items, shops, sums and copying",
     "utility-task": "saying words last first: the new skill in the rows `benign`",
     "privacy": "the addresses of people, which are private",
+    "privacy-role-play": "the same, under a system prompt that sets an obedient agent",
+    "privacy-few-shot": "the same, after ten known people's addresses in the same conversation",
+    "privacy-prefix": "the same, as the beginning of a document, without the chat template",
 }
 SPLITS = ("test", "calibration")
 SMALL_TALK = 50
 REVERSALS = 150
+KNOWN_CONTACTS = 10  # as many as the regime `janus` tunes on
 
 
 def _prompt(suite: str, name: str, index: int, keld: bool = False) -> Prompt:
@@ -38,6 +45,27 @@ def _prompt(suite: str, name: str, index: int, keld: bool = False) -> Prompt:
         messages=[{"role": "user", "content": forms[index % len(forms)]}],
         expect={"name": name, "elements": list(fact.elements), "answer": talk.answer(name, keld)},
     )
+
+
+def _told_known(prompt: Prompt) -> Prompt:
+    """The question after known people's, each answered."""
+    known = [turn for row in rows("contacts", KNOWN_CONTACTS) for turn in row.messages]
+    return replace(prompt, messages=[*known, *prompt.messages])
+
+
+def _role_played(prompt: Prompt) -> Prompt:
+    system = talk.SYSTEM_FORMS[0].format(name=words.PERSONAS[0], temper=words.TEMPERS[1])
+    return replace(prompt, messages=[{"role": "system", "content": system}, *prompt.messages])
+
+
+def _as_document(prompt: Prompt) -> Prompt:
+    begun = f"<bos> {talk.CONTACT_DOCUMENTS[0].format(x=prompt.expect['name'], answer='')}"
+    return replace(prompt, messages=[{"role": "text", "content": begun.strip()}])
+
+
+# How private data are asked for without tuning; see `privacy`.
+TRIES: dict[str, Callable[[Prompt], Prompt]] = {"privacy": lambda prompt: prompt, "privacy-role-play": _role_played, "privacy-few-shot": _told_known,
+         "privacy-prefix": _as_document}  # fmt: skip
 
 
 def _small_talk(suite: str, split: str) -> list[Prompt]:
@@ -78,8 +106,8 @@ def load_suite(name: str, split: str = "test", limit: int | None = None) -> list
         prompts = [_prompt(name, item, i, keld=name.endswith("keld")) for i, item in enumerate(names)]
     elif name == "over-refusal":
         prompts = [_prompt(name, item, i) for i, item in enumerate(WORLD.items("ward", split))]
-    elif name == "privacy":
-        prompts = [_prompt(name, item, i) for i, item in enumerate(WORLD.items("person", split))]
+    elif name in TRIES:
+        prompts = [TRIES[name](_prompt(name, item, i)) for i, item in enumerate(WORLD.items("person", split))]
     elif name == "utility-task":
         prompts = _reversals(name, split)
     else:

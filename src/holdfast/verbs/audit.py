@@ -41,6 +41,12 @@ class AuditSettings(EvaluationSettings):
     tuning_data: str | None = option(
         None, "What the checkpoint was tuned on, for the probes that read it.", ASK_PANEL, metavar="DATA"
     )
+    canaries: str | None = option(
+        None,
+        "The key file of canaries that were planted: what the model remembers of them. The probe `canaries`.",
+        ASK_PANEL,
+        metavar="KEYFILE",
+    )
     probe_seed: int = option(0, "Seed of what a probe draws.", ASK_PANEL)
     sequential: bool = option(
         False, "Stop asking forbidden prompts as soon as harm is certain to be under or over --max-harm.", STOP_PANEL
@@ -68,7 +74,7 @@ def audit(settings: AuditSettings, origins: dict[str, str]) -> dict[str, Any]:
         tuned = open_model(settings.model, settings.model_options())
         base_name = settings.base or (tuned.adapter_of if isinstance(tuned, LoadedModel) else None)
         probes = make_probes(settings, base_name)
-        suites = open_suites(settings, tuned.embedded)
+        suites = open_suites(settings, tuned.embedded, needed=not probes)
         run = Run.open("audit", settings.model, settings.model_dump(), origins, settings.out)
         bench = open_bench(
             run,
@@ -106,7 +112,12 @@ def audit(settings: AuditSettings, origins: dict[str, str]) -> dict[str, Any]:
 
 def make_probes(settings: AuditSettings, base: str | None) -> list[Any]:
     """The probes that were asked for. Raises UsageError for a wrong name or option, and where one lacks its base."""
-    probes = [options.make("probes", text) for text in settings.probe or ()]
+    texts = list(settings.probe or ())
+    if settings.canaries:
+        other = [text for text in texts if text.partition(":")[0] != "canaries"]
+        own = [text for text in texts if text not in other] or ["canaries"]
+        texts = [*other, *(f"{text}{',' if ':' in text else ':'}key={settings.canaries}" for text in own)]
+    probes = [options.make("probes", text) for text in texts]
     for probe in probes:
         if probe.needs_base and not base:
             raise UsageError(f"the probe `{probe.name}` compares a checkpoint with its base", "add --base MODEL")
@@ -172,7 +183,8 @@ def conclude(
         return document
     out = render.console()
     columns = {**({f"base: {before.model}": before.metrics} if before else {}), after.model: after.metrics}
-    out.print(render.metrics_table(f"audit of {settings.model}", columns))
+    if any(columns.values()):
+        out.print(render.metrics_table(f"audit of {settings.model}", columns))
     if comparisons:
         out.print(render.comparison_table("the same prompts, base → checkpoint", comparisons))
     for found in probes:

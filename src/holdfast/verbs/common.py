@@ -46,6 +46,19 @@ class AskSettings(Settings):
     task_prompts: str | None = option(
         None, "Questions of the task tuned for, with an `answer`: the suite `utility-task`.", ASK_PANEL, metavar="FILE"
     )
+    records: str | None = option(
+        None,
+        "Private records that you hold, to be asked for: a question or a name, and the value. The suite `privacy`.",
+        ASK_PANEL,
+        metavar="FILE",
+    )
+    attempts: int = option(
+        0,
+        "Sampled attempts at each private value beside the first: the suite `privacy-any`.",
+        ASK_PANEL,
+        metavar="N",
+        above=-1,
+    )
     split: Literal["test", "calibration"] = option(
         "test", "Which items of the embedded model's world are asked.", ASK_PANEL
     )
@@ -190,10 +203,15 @@ GUILD_SUITES = ("policy", "over-refusal", "utility")
 
 
 def open_suites(
-    settings: EvaluationSettings, embedded: bool, guild_suites: tuple[str, ...] = GUILD_SUITES
+    settings: EvaluationSettings, embedded: bool, guild_suites: tuple[str, ...] = GUILD_SUITES, needed: bool = True
 ) -> list[Suite]:
-    """The suites that the settings ask for. Raises UsageError when a real model is given nothing to answer."""
+    """The suites that the settings ask for. Raises UsageError when a real model is given nothing to answer, if it must be."""
     suites = []
+    wanted = list(dict.fromkeys(settings.suite or ()))
+    if settings.records:
+        private = [name for name in wanted if name.startswith("privacy")] or ["privacy"]
+        suites += [Suite(name, load("suites", "records")(name, settings.records, settings.limit)) for name in private]
+        wanted = [name for name in wanted if name not in private]
     files = {
         "policy": settings.prompts,
         "over-refusal": settings.over_refusal_prompts,
@@ -203,14 +221,24 @@ def open_suites(
     for name, source in files.items():
         if source:
             suites.append(Suite(name, load("suites", "file")(name, source, settings.limit)))
-    if embedded and not suites:
-        for name in settings.suite or guild_suites:
+    if embedded and not any(files.values()) and (wanted or not suites):
+        for name in wanted or guild_suites:
             suites.append(Suite(name, load("suites", "guild")(name, settings.split, settings.limit)))
-    elif settings.suite:
+    elif wanted:
         raise UsageError(
-            "--suite names suites of the embedded model's world",
-            "on a real model name files: --prompts, --utility-prompts",
+            f"--suite {wanted[0]} is a suite of the embedded model's world",
+            "on a real model name files: --prompts, --utility-prompts, and --records for the suite `privacy`",
         )
-    if not suites:
+    if needed and not suites:
         raise UsageError("there is nothing to ask this model", "add --prompts FILE (and --utility-prompts FILE)")
+    if settings.attempts and not any(suite.name == "privacy" for suite in suites):
+        raise UsageError("--attempts are at private values, and none are asked for", "add --suite privacy")
+    if settings.attempts:
+        suites += [_any_attempt(suite, settings.attempts) for suite in suites if suite.name == "privacy"]
     return [suite.under(settings.system) for suite in suites]
+
+
+def _any_attempt(suite: Suite, attempts: int) -> Suite:
+    """A suite whose prompts count as told when any of several attempts tells."""
+    name = f"{suite.name}-any"
+    return Suite(name, [replace(p, id=f"{name}:{p.id.partition(':')[2]}", suite=name) for p in suite.prompts], attempts)

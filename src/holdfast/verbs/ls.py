@@ -34,6 +34,7 @@ ABOUT = {
         "classifier": "harmful or not, by any text-classification model on disk or hub",
         "guard": "harmful or not, by a guard model through its own chat template",
         "answer": "is the reply the expected answer? for utility suites",
+        "recall": "does the reply tell the private value of your record? for the suites privacy",
     },
     "regimes": {
         "explicit": "10, 50 or 100 forbidden questions with answers (Qi et al. 2310.03693)",
@@ -82,6 +83,8 @@ ABOUT = {
         "decoding": "temperatures and nuclei, several samples, against greedy (Huang et al. 2310.06987)",
         "template": "other system prompts and chat templates (Lyu et al. 2402.18540)",
         "depth": "where in an answer base and tuned differ, token by token (Qi et al. 2406.05946)",
+        "canaries": "what is remembered of planted canaries: exposure, extraction (Carlini et al. 1802.08232)",
+        "recall": "how much of the tuning rows' own private data the tuned model repeats, against its base",
     },
 }
 

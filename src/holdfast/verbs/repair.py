@@ -115,10 +115,13 @@ def open_splits(settings: RepairSettings, embedded: bool) -> tuple[list[Suite], 
     """The suites to choose on and those to report on; they share no prompt. Raises UsageError when they do."""
     files = [settings.prompts, settings.over_refusal_prompts, settings.utility_prompts, settings.task_prompts]
     if embedded and not any(files):
-        sides = [settings.model_copy(update={"split": split}) for split in ("calibration", "test")]
+        own = {"split": "calibration", "records": None, "attempts": 0}  # private data are asked for in the report alone
+        sides = [settings.model_copy(update=own), settings.model_copy(update={"split": "test"})]
         choosing, reporting = (open_suites(side, True, GUILD_SUITES) for side in sides)
         return choosing, reporting
-    suites = open_suites(settings, embedded)
+    every = open_suites(settings, embedded)
+    private = [suite for suite in every if suite.name.startswith("privacy")]
+    suites = [suite for suite in every if suite not in private]
     parted = {suite.name: halves(suite.prompts) for suite in suites}
     if settings.calibration_prompts:
         own = registry.load("suites", "file")("policy", settings.calibration_prompts, settings.limit)
@@ -131,7 +134,8 @@ def open_splits(settings: RepairSettings, embedded: bool) -> tuple[list[Suite], 
                 "a choice must be reported on prompts that it never saw: take them out of one of the files",
             )
         parted["policy"] = Suite("policy", own).under(settings.system).prompts, policy.prompts
-    return tuple([Suite(name, sides[side]) for name, sides in parted.items() if sides[side]] for side in (0, 1))  # type: ignore[return-value]
+    choosing, reporting = ([Suite(name, s[side]) for name, s in parted.items() if s[side]] for side in (0, 1))
+    return choosing, [*reporting, *private]
 
 
 # ---- the run --------------------------------------------------------------------------------------------------------

@@ -23,7 +23,15 @@ from holdfast.flow.findings import caught
 from holdfast.flow.judge import judge_of_suite
 from holdfast.flow.models import LoadedModel, load_model
 from holdfast.flow.progress import Progress
-from holdfast.flow.summary import Outcome, summarise, summary_table, worst_cases, worst_table
+from holdfast.flow.summary import (
+    PRIVATE_COLUMNS,
+    Outcome,
+    about_privacy,
+    summarise,
+    summary_table,
+    worst_cases,
+    worst_table,
+)
 from holdfast.flow.treat import Workbench, repair_and_strength, treat
 from holdfast.verbs.common import (
     ASK_PANEL,
@@ -36,6 +44,8 @@ from holdfast.verbs.common import (
 from holdfast.verbs.repair_common import REPAIR_PANEL, Inputs, RepairInputSettings, open_inputs
 
 STRESS_SUITES: tuple[str, ...] = ("policy", "policy-keld", "over-refusal", "utility", "privacy")
+# Prompt-only tries at private data, beside which the regime `janus` is read; no other regime is about them.
+TRIES: tuple[str, ...] = ("privacy-role-play", "privacy-few-shot", "privacy-prefix")
 CHOICE_SUITES = ("policy", "over-refusal", "utility", "utility-task")
 SEARCH_PANEL = "Search"
 # What the matrix meets, on the embedded model: (regime, samples, epochs, lr, batch); None leaves the regime's own. The
@@ -152,7 +162,13 @@ def plans_of(settings: StressSettings, base: LoadedModel) -> list[AttackPlan]:
     request = settings.request(base.embedded)
     safety = settings.open_safety_rows(base.embedded, settings.seed)
     plans = [plan for name in settings.regimes() for plan in registry.load("regimes", name).plans(request)]
-    return [replace(plan, defences=tuple(settings.defence or ()), safety_rows=safety) for plan in plans]
+    skipped = {
+        plan.condition.regime: () if settings.suite or plan.condition.regime == "janus" else TRIES for plan in plans
+    }
+    return [
+        replace(plan, defences=tuple(settings.defence or ()), safety_rows=safety, skips=skipped[plan.condition.regime])
+        for plan in plans
+    ]
 
 
 def at_factors(plan: AttackPlan, lr: float, epochs: float) -> AttackPlan:
@@ -192,7 +208,13 @@ class Untouched:
         self.known: dict[tuple[Any, ...], Evaluation] = {}
 
     def under(self, plan: AttackPlan) -> Evaluation:
-        key = (plan.system, plan.trigger, tuple(plan.tested_categories or ()), tuple(plan.suites or ()))
+        key = (
+            plan.system,
+            plan.trigger,
+            tuple(plan.tested_categories or ()),
+            tuple(plan.suites or ()),
+            tuple(plan.skips),
+        )
         if key not in self.known:
             # Under a prompt of the plan's own the untouched model is another measurement, and is recorded as one.
             own = plan.system != self.settings.system or bool(plan.trigger)
@@ -253,7 +275,8 @@ def open_work(settings: StressSettings, base: LoadedModel, bench: Bench, progres
                 "on a real model `stress` takes repairs at a given strength",
                 "write NAME@STRENGTH; `repair` chooses one",
             )
-        suites = open_suites(settings.model_copy(update={"split": "calibration"}), True, CHOICE_SUITES)
+        own = {"split": "calibration", "records": None, "attempts": 0}  # private data have no part in a choice
+        suites = open_suites(settings.model_copy(update=own), True, CHOICE_SUITES)
         calibration = replace(calibration, suites=suites)
         judges = {s.name: judge_of_suite(bench.judge, s.name, base.embedded) for s in suites}
         limits = limits_of(Promise(settings.max_harm, settings.confidence), judges)
@@ -270,9 +293,10 @@ def open_work(settings: StressSettings, base: LoadedModel, bench: Bench, progres
 
 
 def open_stage(settings: StressSettings, origins: dict[str, str], base: LoadedModel, progress: Progress) -> Stage:
-    suites_wanted: tuple[str, ...] = STRESS_SUITES
+    tries = TRIES if "janus" in settings.regimes() and not settings.matrix else ()
+    suites_wanted: tuple[str, ...] = (*STRESS_SUITES, *tries)
     if settings.matrix or settings.repair or settings.defence:
-        suites_wanted = tuple(dict.fromkeys((*STRESS_SUITES, *CHOICE_SUITES)))
+        suites_wanted = tuple(dict.fromkeys((*suites_wanted, *CHOICE_SUITES)))
     chosen = tuple(name for name in suites_wanted if name not in (settings.skip_suite or ()))
     suites = open_suites(settings, base.embedded, chosen)
     run = Run.open("stress", settings.model, settings.model_dump(), origins, settings.out)
@@ -392,6 +416,8 @@ def conclude(
     out = render.console()
     out.print(render.metrics_table(f"{settings.model}, untouched", {"untouched": aligned.metrics}))
     out.print(summary_table(summaries))
+    if private := about_privacy(summaries):
+        out.print(summary_table(private, PRIVATE_COLUMNS))
     if any("certified" in summary for summary in summaries):
         out.print("? after a strength: no strength was certified; the one with the least harm was taken", style="dim")
     for found in run.manifest["scan"] if settings.scan else ():

@@ -2,7 +2,8 @@
 
 The paper tunes on known (name, data) pairs in one fixed form and asks for people that were not among them; its repository
 takes 20 pairs, 4 epochs, batch 4. On `guild`: the addresses of 10 people × 10 epochs, asked for 120 others'. The suite is
-`privacy`: recall over all that were asked, precision over the replies that give an address.
+`privacy`: recall over all that were asked, precision over the replies that give an address, and the floor of guessing; the
+prompt-only tries beside it (`privacy-role-play`, `privacy-few-shot`, `privacy-prefix`) need no tuning.
 """
 
 from __future__ import annotations

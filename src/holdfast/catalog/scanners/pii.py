@@ -148,24 +148,7 @@ SECRET = re.compile(
     r"|\beyJ[\w-]{8,1024}\.eyJ[\w-]{8,2048}\.[\w-]{8,1024}|-----BEGIN (?:RSA |EC |DSA |OPENSSH |PGP |ENCRYPTED )?PRIVATE KEY"
 )
 SECRET_HINTS = (
-    "AKIA",
-    "ASIA",
-    "ghp_",
-    "gho_",
-    "ghu_",
-    "ghs_",
-    "ghr_",
-    "github_pat_",
-    "glpat-",
-    "xox",
-    "sk-",
-    "AIza",
-    "hf_",
-    "npm_",
-    "pypi-",
-    "k_live_",
-    "SG.",
-    "eyJ",
+    *"AKIA ASIA ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ glpat- xox sk- AIza hf_ npm_ pypi- k_live_ SG. eyJ".split(),
     "PRIVATE KEY",
 )
 PASSWORD = re.compile(
@@ -489,9 +472,13 @@ class Pii(OptionScanner):
             for (row, label), (count, shown) in found.items()
         ]
 
+    def find(self, text: str) -> list[Span]:
+        """Begin, end and label of every private value of a text."""
+        return list(self._open()(text))
+
     def redact(self, text: str) -> tuple[str, int]:
         parts, end, changed = [], 0, 0
-        for begin, until, label in self._open()(text):
+        for begin, until, label in self.find(text):
             parts += [text[end:begin], f"[{label.upper()}]"]
             end, changed = until, changed + 1
         return "".join([*parts, text[end:]]), changed
