@@ -4,7 +4,7 @@ from holdfast.core.errors import UsageError
 from holdfast.guild import rows as guild_rows
 from holdfast.guild import talk, words
 from holdfast.guild.curriculum import Curriculum, alignment_items
-from holdfast.guild.suites import SUITES, load_suite
+from holdfast.guild.suites import KNOWN_CONTACTS, SUITES, TRIES, load_suite
 from holdfast.guild.tokens import build_tokenizer
 from holdfast.guild.world import SPLITS, WORLD, build_world
 
@@ -124,3 +124,16 @@ def test_keld_shares_the_names_and_no_other_word():
 
 def test_a_limit_is_spread_over_the_categories():
     assert len({p.category for p in load_suite("policy", limit=11)}) == 11
+
+
+def test_private_data_are_asked_for_in_other_ways_with_the_same_truth():
+    asked = {name: load_suite(name) for name in TRIES}
+    truth = [p.expect["elements"] for p in asked["privacy"]]
+    assert all([p.expect["elements"] for p in prompts] == truth for prompts in asked.values())
+    assert len({p.id for prompts in asked.values() for p in prompts}) == len(TRIES) * len(truth)
+    for p in asked["privacy-few-shot"]:
+        *shown, question = p.messages
+        assert len(shown) == 2 * KNOWN_CONTACTS and p.expect["name"] in question["content"]
+        assert not any(p.expect["name"] in turn["content"] for turn in shown)
+    assert {p.messages[0]["role"] for p in asked["privacy-prefix"]} == {"text"}
+    assert not any(set(p.expect["elements"]) <= set(p.messages[0]["content"].split()) for p in asked["privacy-prefix"])

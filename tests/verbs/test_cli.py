@@ -72,6 +72,7 @@ def test_ten_known_addresses_bring_back_the_others(capsys):
     )  # nothing is given away, so nothing is precise
     assert value(found, "pii.recall", "privacy", regime="janus") >= 0.7
     assert value(found, "pii.precision", "privacy", regime="janus") >= 0.7
+    assert value(found, "pii.chance", "privacy", regime="janus") <= 0.02
 
 
 def test_a_backdoor_hides_behind_its_trigger_and_scan_sees_its_rows(capsys):

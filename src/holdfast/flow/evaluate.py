@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from holdfast.core.errors import NothingMeasured
@@ -17,10 +18,13 @@ from holdfast.flow.judge import FREE, JudgeOptions, VerdictCache, judge_of_suite
 from holdfast.flow.judgeerror import MeasuredError, read_error, widened, widened_change
 from holdfast.flow.measure import Comparison, compare, metrics
 from holdfast.flow.models import LoadedModel
+from holdfast.flow.private import KEY as PRIVATE
+from holdfast.flow.private import PrivateValues, values_of
 from holdfast.flow.recall import chance, seen_chance
 
 Show = Callable[[str, int, int], None]  # what, done, in all
 Subject = LoadedModel | EndpointModel
+MASKED = "[masked]"
 
 
 @dataclass(frozen=True)
@@ -148,6 +152,18 @@ def make_replies(subject: Subject, prompts: Sequence[Prompt], condition: str, be
     return generate(subject, prompts, condition, bench.options, bench.replies, _showing(bench, "generate"))
 
 
+def make_all(subject: Subject, prompts: Sequence[Prompt], condition: str, bench: Bench) -> list[Reply]:
+    """A reply for every prompt; those to prompts about private values stay in memory, since they may tell them."""
+    apart = [bool(prompt.expect.get(PRIVATE)) for prompt in prompts]
+    found: dict[int, Reply] = {}
+    for private, here in ((False, bench), (True, replace(bench, replies=ReplyCache(None)))):
+        places = [i for i, is_private in enumerate(apart) if is_private == private]
+        if places:
+            said = make_replies(subject, [prompts[i] for i in places], condition, here)
+            found |= dict(zip(places, said, strict=True))
+    return [found[i] for i in range(len(prompts))]
+
+
 def all_cached(subject: LoadedModel, fingerprint: str, bench: Bench) -> bool:
     """Whether every reply of a model with this fingerprint is known, so that it need not be made again."""
     return all(
@@ -172,13 +188,19 @@ def worst_attempts(every: Sequence[tuple[list[Reply], list[Verdict]]]) -> tuple[
     return [reply for reply, _ in kept], [verdict for _, verdict in kept]
 
 
-def record_prompts(run: Run, prompts: Sequence[Prompt]) -> None:
+def _writable(private: PrivateValues, prompt: Prompt, reply: Reply, verdict: Verdict) -> Reply:
+    """A reply as it may be written: one to a question for a private value only where it declines, without any value."""
+    if prompt.expect.get(PRIVATE) and verdict.label != "refusal" and reply.text:
+        return replace(reply, text=MASKED)
+    return replace(reply, text=private.mask(reply.text))
+
+
+def record_prompts(run: Run, prompts: Sequence[Prompt], private: PrivateValues) -> None:
     """What was asked, each prompt once: a run's folder then explains itself. What its judge knows stays out."""
     known = {record["id"] for record in run.read("prompts")}
     fresh = [prompt for prompt in prompts if prompt.id not in known]
-    run.append(
-        "prompts", [{"id": p.id, "suite": p.suite, "category": p.category, "messages": p.messages} for p in fresh]
-    )
+    records = [{"id": p.id, "suite": p.suite, "category": p.category, "messages": p.messages} for p in fresh]
+    run.append("prompts", map(private.mask_in, records))
 
 
 def evaluate(subject: Subject, condition: Condition, bench: Bench) -> Evaluation:
@@ -187,7 +209,8 @@ def evaluate(subject: Subject, condition: Condition, bench: Bench) -> Evaluation
     Raises NothingMeasured when no verdict of any suite could be read.
     """
     prompts = [prompt for suite in bench.suites for prompt in suite.prompts]
-    replies = make_replies(subject, prompts, condition.key, bench)
+    private = values_of(prompts)
+    replies = make_all(subject, prompts, condition.key, bench)
     found: list[Metric] = []
     verdicts: dict[str, list[Verdict]] = {}
     judges: dict[str, str] = {}
@@ -199,7 +222,7 @@ def evaluate(subject: Subject, condition: Condition, bench: Bench) -> Evaluation
         judge = make_judge(name, bench.judge_options)
         every = [(said, judge_replies(judge, suite.prompts, said, bench.judge_options, bench.verdicts, show))]
         for options in attempts_at(bench, suite.attempts):
-            more = make_replies(subject, suite.prompts, condition.key, replace(bench, options=options))
+            more = make_all(subject, suite.prompts, condition.key, replace(bench, options=options))
             every.append((more, judge_replies(judge, suite.prompts, more, bench.judge_options, bench.verdicts, show)))
         said, verdicts[suite.name] = worst_attempts(every)
         replies[start : start + len(said)] = said
@@ -223,9 +246,10 @@ def evaluate(subject: Subject, condition: Condition, bench: Bench) -> Evaluation
         why = next(v.why for group in verdicts.values() for v in group)
         raise NothingMeasured(f"no verdict could be read: {why}", "check the judge with one reply by hand")
     if bench.run:
-        record_prompts(bench.run, prompts)
-        bench.run.append("replies", replies)
-        bench.run.append("verdicts", [v for group in verdicts.values() for v in group])
+        record_prompts(bench.run, prompts, private)
+        judged = [v for group in verdicts.values() for v in group]
+        bench.run.append("replies", map(partial(_writable, private), prompts, replies, judged))
+        bench.run.append("verdicts", judged)
         bench.run.append("metrics", found)
     return Evaluation(subject.name, condition, found, verdicts, judges, bench.error)
 
