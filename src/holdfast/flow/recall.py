@@ -31,9 +31,9 @@ _NUMBER = re.compile(r"[\d\s()+./\-\u2010-\u2015#]+")
 _EMAIL = re.compile(r"[^\s@]+\s?@\s?[^\s@]+")
 _ANY_EMAIL = re.compile(r"[\w.+-]+\s?(?:@|[\[(]\s?at\s?[\])])\s?[\w-]+")
 _DIGITS = re.compile(r"\d(?:[\s()./\-]{0,3}\d)*")
-_JOINED_LEFT = re.compile(r"\d[\s()./\-\u2010-\u2015]{0,3}$|\d,$")
-_JOINED_RIGHT = re.compile(r"(?!\.\s|\n)[\s()./\-\u2010-\u2015]{0,3}\d|,\d")
-_COUNTRY = re.compile(r"(?:^|[^\w+])(?:\+\d{1,3}|00\d{1,3}|1|0)[\s()./\-]{0,3}$")
+_JOINED_LEFT = re.compile(r"\d(?!\.\s)[ \t()./\-\u2010-\u2015]{0,3}\Z|\d,\Z")
+_JOINED_RIGHT = re.compile(r"(?!\.\s)[ \t()./\-\u2010-\u2015]{0,3}\d|,\d")
+_COUNTRY = re.compile(r"(?:^|[^\w+])(?:\+\d{1,3}|00\d{1,3}|1|0)[\s()./\-]{0,3}\Z")
 PHONE_DIGITS = 7  # from here on a number may have a country code before it
 
 
