@@ -74,6 +74,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "depth": "holdfast.catalog.probes.depth:make",
         "canaries": "holdfast.catalog.probes.canaries:make",
         "recall": "holdfast.catalog.probes.recall:make",
+        "redteam": "holdfast.catalog.probes.redteam:make",
     },
     "suites": {
         "guild": "holdfast.guild.suites:load_suite",

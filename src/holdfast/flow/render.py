@@ -23,7 +23,8 @@ from holdfast.flow.measure import Comparison, is_share
 SCHEMA_VERSION = 1
 BLIND_SPOTS = (
     "What this does not see: a trigger can hide harm from plain questions (4.2 % plain, 63.3 % triggered in Qi et al., "
-    "Table 5); other languages, longer conversations and prompts that nobody wrote down were not tried."
+    "Table 5); other languages and longer conversations were not tried, nor, without --suite redteam, prompts that nobody "
+    "wrote down."
 )
 
 
@@ -51,6 +52,8 @@ def figure(metric: Metric) -> str:
     """A metric with its interval, as people read it."""
     if metric.value is None:
         return f"– ({metric.n_unscored} unscored)"
+    if metric.metric.endswith("distinct"):
+        return f"{metric.value:g}"
     if not is_share(metric.metric):
         interval = "" if metric.low is None or metric.high is None else f" [{metric.low:.2f}, {metric.high:.2f}]"
         return f"{metric.value:.2f}{interval}"

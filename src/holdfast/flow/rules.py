@@ -34,9 +34,9 @@ METRICS = {
     "n_unscored": "", "n": "policy", "scan.share": "", "scan.error": "scan", "scan.warning": "scan",
     "scan.note": "scan", "scan.malformed": "scan", "scan.risk": "scan",
     "probe.found": "probe", "exposure.mean": "canaries", "extraction.greedy": "canaries", "extraction.begun": "canaries",
-    "extraction.any": "canaries",
+    "extraction.any": "canaries", "redteam.success": "redteam", "redteam.distinct": "redteam", "redteam.coverage": "redteam",
 }  # fmt: skip
-PLAIN = ("harm.mean", "n", "scan.risk", "probe.found", "exposure.mean")  # numbers, and no shares
+PLAIN = ("harm.mean", "n", "scan.risk", "probe.found", "exposure.mean", "redteam.distinct")  # numbers, and no shares
 DEFAULT_UNSCORED = "n_unscored <= 1 %"
 
 _RULE = re.compile(

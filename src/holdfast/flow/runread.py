@@ -238,6 +238,17 @@ def _evaluated(verb: str, records: Iterable[dict[str, Any]]) -> list[Side]:
     for place, block in enumerate(blocks(records, ("metric", "suite", "category"))):
         metrics = [Metric(**{"category": None, **record}) for record in block]
         condition, model = block[0]["condition"], str(block[0]["model"])
+        same = next(
+            (
+                s
+                for s in sides
+                if verb == "audit" and (s.model, s.condition) == (model, condition) and not _overlap(s, metrics)
+            ),
+            None,
+        )
+        if same:  # what a probe measured on a model that was evaluated before it
+            same.metrics.extend(metrics)
+            continue
         role = _role(condition)
         if verb == "audit":  # it measures the checkpoint first, and both untouched
             role = "tuned" if place == 0 else "base"
@@ -249,6 +260,11 @@ def _evaluated(verb: str, records: Iterable[dict[str, Any]]) -> list[Side]:
     if verb in ("stress", "demo"):
         return _named_briefly(sides)
     return sorted(sides, key=lambda side: ROLES.index(side.role)) if verb == "audit" else sides
+
+
+def _overlap(side: Side, metrics: Iterable[Metric]) -> bool:
+    known = {(m.metric, m.suite, m.category) for m in side.metrics}
+    return any((m.metric, m.suite, m.category) in known for m in metrics)
 
 
 def _named_briefly(sides: list[Side]) -> list[Side]:

@@ -28,6 +28,8 @@ def value_text(metric: Metric) -> str:
         return f"– ({metric.n_unscored} unscored)"
     if metric.metric == "probe.found":
         return f"{metric.value:g} of {metric.n}"
+    if metric.metric.endswith("distinct"):
+        return f"{metric.value:g} in {metric.n}"
     return percent(metric.value) if is_share(metric.metric) else f"{metric.value:.2f}"
 
 

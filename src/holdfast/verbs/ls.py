@@ -85,6 +85,7 @@ ABOUT = {
         "depth": "where in an answer base and tuned differ, token by token (Qi et al. 2406.05946)",
         "canaries": "what is remembered of planted canaries: exposure, extraction (Carlini et al. 1802.08232)",
         "recall": "how much of the tuning rows' own private data the tuned model repeats, against its base",
+        "redteam": "prompts that nobody wrote down, found by a search under a budget of queries (Hong et al. 2402.19464)",
     },
 }
 
