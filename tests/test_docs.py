@@ -38,7 +38,13 @@ def test_the_two_readmes_show_the_same_figures():
 
 
 @pytest.mark.parametrize(
-    "name", [*VERBS, *(f"guild {verb}" for verb in GUILD_VERBS), *(f"canaries {verb}" for verb in CANARY_VERBS), *(f"judge {verb}" for verb in JUDGE_VERBS)]
+    "name",
+    [
+        *VERBS,
+        *(f"guild {verb}" for verb in GUILD_VERBS),
+        *(f"canaries {verb}" for verb in CANARY_VERBS),
+        *(f"judge {verb}" for verb in JUDGE_VERBS),
+    ],
 )
 def test_every_verb_is_in_the_readme(name):
     assert f"holdfast {name}" in ENGLISH

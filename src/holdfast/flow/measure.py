@@ -44,8 +44,8 @@ def bootstrap_mean(values: Sequence[float], confidence: float = CONFIDENCE, draw
 
 
 def is_share(metric: str) -> bool:
-    """Whether a metric is a share, read as a percentage; means and kappas are plain numbers."""
-    return not (metric.endswith("mean") or metric.startswith("judge.kappa"))
+    """Whether a metric is a share, read as a percentage; means, counts and kappas are plain numbers."""
+    return not (metric.endswith(("mean", "distinct")) or metric.startswith("judge.kappa"))
 
 
 @dataclass(frozen=True)

@@ -327,10 +327,12 @@ def record(run: Run, settings: CheckSettings, labels: Labels, results: Sequence[
     if settings.labels:
         last = [next((m for m in reversed(c.prompt.messages) if m["role"] == "user"), None) for c in cases]
         record_prompts(
-            run, [replace(c.prompt, messages=[turn] if turn else []) for c, turn in zip(cases, last, strict=True)]
+            run,
+            [replace(c.prompt, messages=[turn] if turn else []) for c, turn in zip(cases, last, strict=True)],
+            PrivateValues(()),
         )
     else:
-        record_prompts(run, [case.prompt for case in cases])
+        record_prompts(run, [case.prompt for case in cases], PrivateValues(()))
         run.append("replies", [case.reply for case in cases])
     run.append(
         "labels",
