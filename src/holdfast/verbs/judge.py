@@ -26,6 +26,7 @@ from holdfast.flow.judge import JudgeOptions, VerdictCache, judge_replies, make_
 from holdfast.flow.labelled import read_labelled
 from holdfast.flow.measure import is_harmful
 from holdfast.flow.models import LoadedModel, ModelOptions, load_model
+from holdfast.flow.private import PrivateValues
 from holdfast.flow.progress import Progress
 from holdfast.verbs.common import JUDGE_PANEL, OUT_PANEL, JudgeSettings
 
