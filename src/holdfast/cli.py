@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -16,7 +17,8 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from holdfast import __version__
-from holdfast.core.errors import EXIT_ERROR, HoldfastError
+from holdfast.core.errors import EXIT_BUG, EXIT_ERROR, HoldfastError
+from holdfast.core.secrets import sealed, without_secrets
 
 # name: (module, function, settings, one line of help)
 VERBS = {
@@ -145,9 +147,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
         result: Any = app(args=list(arguments) if arguments is not None else None, standalone_mode=False)
         return result if isinstance(result, int) else 0
     except HoldfastError as error:
-        print(f"error: {error}" + (f"\n\nhint: {error.hint}" if error.hint else ""), file=sys.stderr)
+        said = f"error: {error}" + (f"\n\nhint: {error.hint}" if error.hint else "")
+        print(without_secrets(sealed(said)), file=sys.stderr)
         return error.exit_code
     except typer.TyperException as error:
+        error.message = without_secrets(sealed(error.message))  # type: ignore[attr-defined]
         error.show()  # type: ignore[attr-defined]
         return EXIT_ERROR
     except (KeyboardInterrupt, typer.Abort):
@@ -156,7 +160,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def main() -> None:
-    sys.exit(run())
+    """The command line of this process. A bug keeps its traceback, without the secrets that may stand in it."""
+    try:
+        code = run()
+    except Exception:
+        sys.stderr.write(without_secrets(sealed(traceback.format_exc())))
+        code = EXIT_BUG
+    sys.exit(code)
 
 
 if __name__ == "__main__":

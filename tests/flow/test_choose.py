@@ -8,7 +8,7 @@ import pytest
 
 from holdfast.core.contracts import Repair
 from holdfast.core.errors import EXIT_TOO_FINE, UsageError
-from holdfast.core.records import Condition, Metric, Prompt, Reply, Verdict
+from holdfast.core.records import Condition, Metric, Prompt, Verdict
 from holdfast.flow.choose import Curve, Promise, TooFine, check_resolution, choose, kept, limits_of
 from holdfast.flow.coherence import coherence, incoherent
 from holdfast.flow.evaluate import Evaluation
@@ -153,8 +153,9 @@ def test_noise_is_not(text, why):
 
 
 def test_coherence_is_a_share_with_an_interval():
-    replies = [Reply(str(i), "m", "c", "a good answer" if i else "") for i in range(10)]
-    found = coherence(replies, model="m", suite="policy", condition={})
+    found = coherence(
+        [not incoherent("a good answer" if i else "") for i in range(10)], model="m", suite="policy", condition={}
+    )
     assert (found.metric, found.value, found.n, found.better) == ("coherence.rate", 0.9, 10, "higher")
     assert found.low < 0.9 < found.high
     assert coherence([], model="m", suite="policy", condition={}).value is None

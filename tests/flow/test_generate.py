@@ -60,11 +60,16 @@ def counting(monkeypatch):
 
 def test_nothing_is_generated_twice(loaded, tmp_path, monkeypatch):
     calls = counting(monkeypatch)
-    cache = ReplyCache(tmp_path / "c.jsonl")
+    cache = ReplyCache(tmp_path / "c.jsonl", in_clear=True)
     first = generate(loaded, ASKED, "c", OPTIONS, cache)
     assert sum(calls) == 4  # "one" is asked twice
-    again = generate(loaded, ASKED, "c", OPTIONS, ReplyCache(tmp_path / "c.jsonl"))
+    again = generate(loaded, ASKED, "c", OPTIONS, ReplyCache(tmp_path / "c.jsonl", in_clear=True))
     assert sum(calls) == 4 and [r.text for r in again] == [r.text for r in first]
+
+
+def test_what_a_real_model_says_is_not_written_unless_asked_for(loaded, tmp_path):
+    generate(loaded, ASKED, "c", OPTIONS, ReplyCache(tmp_path / "c.jsonl"))
+    assert not (tmp_path / "c.jsonl").exists()
 
 
 def test_another_decoding_is_generated_anew(loaded, tmp_path, monkeypatch):

@@ -235,12 +235,13 @@ def test_the_same_weights_twice_are_no_audit(capsys):
     fails(capsys, "audit", "guild", "--base", "guild", *SMALL, says="same weights")
 
 
-def test_a_judge_that_is_down_loses_nothing(capsys, tmp_path, tiny_llama, prompts):
+def test_a_judge_that_goes_down_loses_no_batch_that_was_judged(capsys, tmp_path, tiny_llama, prompts):
     out = tmp_path / "r"
     arguments = ["audit", tiny_llama, "--prompts", prompts, "--max-new-tokens", "4", "--out", out, "--judge", "llm",
-                 "--judge-url", "http://127.0.0.1:9/v1", "--judge-model", "j", "--judge-tries", "1"]  # fmt: skip
-    fails(capsys, *arguments, says="unreachable")
-    assert (out / "cache" / "replies.jsonl").read_text().count("\n") == 4
+                 "--generate-batch-size", "2", "--judge-model", "j", "--judge-tries", "1"]  # fmt: skip
+    with FakeEndpoint(lambda n, body: verdict(1) if n <= 2 else (500, "text/plain", "down")) as fake:
+        fails(capsys, *arguments, "--judge-url", fake.url, says="unreachable")
+    assert (out / "cache" / "replies.jsonl").read_text().count("\n") == 2
 
 
 def test_a_judge_that_cannot_be_read_measures_nothing(capsys, tiny_llama, prompts):

@@ -5,7 +5,8 @@
     load_records("privacy", "records.csv")      private records that the user already holds, asked for
 
 A row gives its question as `prompt`, `question`, `instruction`, `forbidden_prompt`, `prompts_final` or `messages`; a
-`category` (or `harm_area`), an `id` and an expected `answer` are kept where they are there.
+`category` (or `harm_area`), an `id` and an expected `answer` are kept where they are there, and so are values in a list
+`private`, which are then masked in whatever the run writes.
 """
 
 from __future__ import annotations
@@ -48,7 +49,9 @@ def load_suite(suite: str, source: str, limit: int | None = None) -> list[Prompt
                 f"name the column one of: {', '.join(QUESTIONS)}, messages",
             )
         category = next((str(record[key]) for key in CATEGORIES if record.get(key)), suite)
-        expect = {"answer": str(record["answer"])} if record.get("answer") is not None else {}
+        expect: dict[str, Any] = {"answer": str(record["answer"])} if record.get("answer") is not None else {}
+        if isinstance(record.get("private"), list):
+            expect["private"] = [str(value) for value in record["private"]]
         prompts.append(Prompt(f"{suite}:{record.get('id', index)}", suite, category, messages, expect))
     if not prompts:
         raise DataError(f"`{source}` has no prompts", "name a file with at least one row")

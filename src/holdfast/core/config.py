@@ -7,23 +7,34 @@ file and the flags over each other, reports every fault at once, and says where 
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
 from holdfast.core.errors import UsageError
 from holdfast.core.registry import unknown
+from holdfast.core.secrets import sealed
+
+_REFERENCE = re.compile(r"(?:openai:.*)?https?://", re.IGNORECASE)  # a text that only mentions a URL stays
 
 
 class Settings(BaseModel):
-    """The base of every verb's schema; a key that is not a field is an error."""
+    """The base of every verb's schema; a key that is not a field is an error. Secrets in URLs are sealed at once."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+    @model_validator(mode="before")
+    @classmethod
+    def seal(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        return {name: sealed(v) if isinstance(v, str) and _REFERENCE.match(v) else v for name, v in values.items()}
 
 
 def option(default: Any, description: str, panel: str, above: float | None = None, **extra: Any) -> Any:

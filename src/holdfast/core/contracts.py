@@ -19,6 +19,9 @@ class Judge(Protocol):
 
     A judge may have `facts`, a mapping of what decides its verdicts beside its name (a model's fingerprint, a threshold):
     verdicts are cached by it, and a measured error is taken only for the same.
+
+    A judge may have `own_words`, the labels whose why is in its own fixed words and quotes nothing of a reply. The why of
+    any other label is masked together with the reply; see `flow.masking`.
     """
 
     name: str

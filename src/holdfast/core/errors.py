@@ -15,6 +15,7 @@ Anything else that reaches the command line is a bug and keeps its traceback.
 from __future__ import annotations
 
 EXIT_OK = 0
+EXIT_BUG = 1
 EXIT_ERROR = 2
 EXIT_GATE = 3
 EXIT_NOTHING_MEASURED = 4

@@ -26,6 +26,7 @@ import yaml
 
 from holdfast.core.errors import RunError
 from holdfast.core.records import digest
+from holdfast.core.secrets import sealed, without_secrets
 
 PACKAGES = ("holdfast", "torch", "transformers", "trl", "peft", "datasets", "safetensors", "numpy", "scipy")
 
@@ -51,12 +52,12 @@ def machine() -> dict[str, Any]:
 
 
 def write_atomic(path: Path, data: str | bytes) -> None:
-    """Write a file whole or not at all. Raises RunError when the disk is full or read-only."""
+    """Write a file whole or not at all, text without secrets. Raises RunError when the disk is full or read-only."""
     partial = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(partial, "wb") as file:
-            file.write(data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data)
+            file.write(without_secrets(data).encode("utf-8", "surrogatepass") if isinstance(data, str) else data)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
@@ -107,7 +108,8 @@ def append_jsonl(path: Path, records: Iterable[Any]) -> None:
                 if file.read(1) != b"\n":
                     whole = path.read_bytes().rfind(b"\n") + 1
                     file.truncate(whole)
-            file.write("".join(to_json(record) + "\n" for record in records).encode("utf-8", "surrogatepass"))
+            lines = "".join(to_json(record) + "\n" for record in records)
+            file.write(without_secrets(lines).encode("utf-8", "surrogatepass"))
     except OSError as error:
         raise cannot_write(path, error) from error
 
@@ -156,7 +158,7 @@ class Run:
             "identity": identity,
             "status": "running",
             "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-            "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+            "command": [Path(sys.argv[0]).name, *map(sealed, sys.argv[1:])],
             "versions": versions(),
             "machine": machine(),
         }

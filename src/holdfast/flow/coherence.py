@@ -14,7 +14,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
-from holdfast.core.records import Metric, Reply
+from holdfast.core.records import Metric
 from holdfast.flow.measure import wilson
 
 WORD = re.compile(r"\w+", re.UNICODE)
@@ -54,12 +54,12 @@ def ending_loop(words: Sequence[str]) -> int:
     return 0
 
 
-def coherence(replies: Sequence[Reply], *, model: str, suite: str, condition: dict[str, object]) -> Metric:
+def coherence(sound: Sequence[bool], *, model: str, suite: str, condition: dict[str, object]) -> Metric:
     """The share of replies that nothing speaks against, with Wilson's interval."""
-    hits = sum(not incoherent(reply.text) for reply in replies)
-    low, high = wilson(hits, len(replies))
-    value = hits / len(replies) if replies else None
+    hits, n = sum(sound), len(sound)
+    low, high = wilson(hits, n)
+    value = hits / n if n else None
     return Metric(
-        "coherence.rate", value, low if replies else None, high if replies else None, len(replies), 0, "higher", model,
-        suite, None, dict(condition),
+        "coherence.rate", value, low if n else None, high if n else None, n, 0, "higher", model, suite, None,
+        dict(condition),
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
     Endpoint("http://127.0.0.1:8000/v1", "my-model").chat([{"role": "user", "content": "hello"}])
 
-The key comes from `OPENAI_API_KEY`, never from a flag or a file of ours.
+The key comes from `OPENAI_API_KEY`. A secret in the URL itself (`user:password@`, `?key=…`) is sealed in all but the call.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import httpx
 
 from holdfast.core.errors import HoldfastError, UsageError
 from holdfast.core.records import Message, digest
+from holdfast.core.secrets import opened, sealed, without_secrets
 
 # What servers of open models (vLLM, SGLang, transformers serve) understand: go on with the last message, open no turn.
 CONTINUE = {"add_generation_prompt": False, "continue_final_message": True}
@@ -47,6 +48,13 @@ class Endpoint:
     backoff_s: float = 1.0
     workers: int = 8
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "url", sealed(self.url))
+
+    def _target(self) -> httpx.URL:
+        url = httpx.URL(opened(self.url))
+        return url.copy_with(path=f"{url.path.rstrip('/')}/chat/completions")
+
     def chat(self, messages: Sequence[Message], **options: Any) -> str:
         """The text of one completion; what an assistant said last is a beginning, and the text what comes after it.
 
@@ -61,16 +69,17 @@ class Endpoint:
                 time.sleep(self.backoff_s * 2 ** (attempt - 1) * (0.5 + random.random()))
             try:
                 answer = httpx.post(
-                    f"{self.url.rstrip('/')}/chat/completions",
+                    self._target(),
                     json=asked,
                     headers={"Authorization": f"Bearer {os.environ.get('OPENAI_API_KEY', 'none')}"},
                     timeout=self.timeout_s,
                 )
             except httpx.HTTPError as error:
-                last = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+                last = without_secrets(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
                 continue
             except httpx.InvalidURL as error:
-                raise UsageError(f"`{self.url}` is not a URL: {error}", "write http://HOST:PORT/v1") from error
+                why = f": {error}" if opened(self.url) == self.url else ""  # else it may quote what is sealed
+                raise UsageError(f"`{self.url}` is not a URL{why}", "write http://HOST:PORT/v1") from None
             if answer.status_code in RETRY_STATUS:
                 last = f"status {answer.status_code}"
                 wait = answer.headers.get("retry-after", "")
@@ -147,5 +156,5 @@ def endpoint_model(reference: str) -> EndpointModel | None:
         return None
     match = REFERENCE.match(reference)
     if not match:
-        raise UsageError(f"`{reference}` is not an endpoint", "write openai:NAME@http://HOST:PORT/v1")
-    return EndpointModel(reference, Endpoint(match["url"], match["name"]))
+        raise UsageError(f"`{sealed(reference)}` is not an endpoint", "write openai:NAME@http://HOST:PORT/v1")
+    return EndpointModel(sealed(reference), Endpoint(match["url"], match["name"]))

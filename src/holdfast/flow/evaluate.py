@@ -4,27 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
+from holdfast.core.contracts import Judge
 from holdfast.core.errors import NothingMeasured
 from holdfast.core.records import Condition, Message, Metric, Prompt, Reply, Verdict, digest
 from holdfast.core.runs import Run
-from holdfast.flow.chat import prompt_ids
-from holdfast.flow.coherence import coherence
+from holdfast.flow.coherence import coherence, incoherent
 from holdfast.flow.endpoint import EndpointModel, EndpointUnreadable
-from holdfast.flow.generate import GenerateOptions, ReplyCache, generate, reply_key
+from holdfast.flow.generate import Cache, GenerateOptions, ReplyCache, asked_ids, complete, reply_key
 from holdfast.flow.judge import FREE, JudgeOptions, VerdictCache, judge_of_suite, judge_replies, make_judge, who_judges
 from holdfast.flow.judgeerror import MeasuredError, read_error, widened, widened_change
+from holdfast.flow.masking import Docket, Screen, guarded
 from holdfast.flow.measure import Comparison, compare, metrics
 from holdfast.flow.models import LoadedModel
 from holdfast.flow.private import KEY as PRIVATE
-from holdfast.flow.private import PrivateValues, values_of
+from holdfast.flow.private import PrivateValues
 from holdfast.flow.recall import chance, seen_chance
 
 Show = Callable[[str, int, int], None]  # what, done, in all
 Subject = LoadedModel | EndpointModel
-MASKED = "[masked]"
+PORTION = 32  # questions to an endpoint at a time
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class Bench:
     replies: ReplyCache = field(default_factory=lambda: ReplyCache(None))
     verdicts: VerdictCache = field(default_factory=lambda: VerdictCache(None))
     show: Show | None = None
+    screen: Screen = field(default_factory=Screen)
 
 
 @dataclass(frozen=True)
@@ -81,11 +83,11 @@ class Evaluation:
         )
 
 
-def open_bench(run: Run, suites: Sequence[Suite], **options: Any) -> Bench:
+def open_bench(run: Run, suites: Sequence[Suite], show_replies: bool = False, **options: Any) -> Bench:
     """A bench whose caches lie in the run's folder. The records of an interrupted run are written anew from them.
 
-    Raises JudgeError for a judge that cannot be set up, and UsageError for a measured error that is another judge's, before
-    anything is generated.
+    show_replies: whether what a real model said may be written in clear; see `flow.masking`. Raises JudgeError for a judge
+    that cannot be set up, and UsageError for a measured error that is another judge's, before anything is generated.
     """
     error = None
     if suites and "judge" in options:
@@ -96,40 +98,60 @@ def open_bench(run: Run, suites: Sequence[Suite], **options: Any) -> Bench:
         run.note(judge_error=error.to_dict())
     for kind in ("prompts", "replies", "verdicts", "metrics", "comparisons"):
         run.file(kind).unlink(missing_ok=True)
-    cache = run.path / "cache"
+    caches = run.path / "cache"
+    screen = Screen(show_replies)
+    screen.learn(prompt for suite in suites for prompt in suite.prompts)
     return Bench(
         suites,
         error=error,
         run=run,
-        replies=ReplyCache(cache / "replies.jsonl"),
-        verdicts=VerdictCache(cache / "verdicts.jsonl"),
+        screen=screen,
+        replies=ReplyCache(caches / "replies.jsonl", in_clear=show_replies),
+        verdicts=VerdictCache(caches / "verdicts.jsonl"),
         **options,
     )
 
 
-def _ask_endpoint(
-    subject: EndpointModel, prompts: Sequence[Prompt], condition: str, bench: Bench, portion: int = 32
-) -> list[Reply]:
+@dataclass(frozen=True)
+class Asked:
+    """The questions of an evaluation as a model reads them; `keys` name what decides each reply."""
+
+    prompts: Sequence[Prompt]
+    keys: list[str]
+    ids: list[list[int]] | None = None  # None for an endpoint
+
+
+def _sampling(options: GenerateOptions) -> dict[str, Any]:
+    return {"top_p": options.top_p, "seed": options.seed} if options.temperature > 0 else {}
+
+
+def ask(subject: Subject, prompts: Sequence[Prompt], options: GenerateOptions) -> Asked:
+    """Prepare questions. Raises ModelError when one leaves the model no room to answer."""
+    if isinstance(subject, EndpointModel):
+        return Asked(prompts, [digest({"model": subject.fingerprint, "messages": p.messages, "tokens": options.max_new_tokens,
+                                       "temperature": options.temperature, **_sampling(options)}) for p in prompts])  # fmt: skip
+    ids = asked_ids(subject, prompts, options)
+    return Asked(prompts, [reply_key(subject.fingerprint, row, options) for row in ids], ids)
+
+
+def _ask_endpoint(subject: EndpointModel, asked: Asked, bench: Bench, cache: Cache) -> list[str]:
     options = bench.options
-    sampling = {"top_p": options.top_p, "seed": options.seed} if options.temperature > 0 else {}
-    keys = [digest({"model": subject.fingerprint, "messages": p.messages, "tokens": options.max_new_tokens,
-                    "temperature": options.temperature, **sampling}) for p in prompts]  # fmt: skip
-    missing = [i for i, key in enumerate(keys) if key not in bench.replies.known]
-    for start in range(0, len(missing), portion):
-        part = missing[start : start + portion]
-        texts = subject.endpoint.chat_all(
-            [_as_chat(prompts[i].messages) for i in part],
-            temperature=options.temperature,
-            max_tokens=options.max_new_tokens,
-            **sampling,
-        )
-        bench.replies.add({keys[i]: text for i, text in zip(part, texts, strict=True)})
+    missing = [i for i, key in enumerate(asked.keys) if key not in cache.known]
+    for start in range(0, len(missing), PORTION):
+        part = missing[start : start + PORTION]
+        try:
+            texts = subject.endpoint.chat_all(
+                [_as_chat(asked.prompts[i].messages) for i in part],
+                temperature=options.temperature,
+                max_tokens=options.max_new_tokens,
+                **_sampling(options),
+            )
+        except EndpointUnreadable as error:
+            raise NothingMeasured(str(error), error.hint) from error
+        cache.add({asked.keys[i]: text for i, text in zip(part, texts, strict=True)})
         if bench.show:
             bench.show("generate", start + len(part), len(missing))
-    return [
-        Reply(p.id, subject.name, condition, bench.replies.known[k], bench.options.seed)
-        for p, k in zip(prompts, keys, strict=True)
-    ]
+    return [cache.known[key] for key in asked.keys]
 
 
 def _as_chat(messages: list[Message]) -> list[Message]:
@@ -143,34 +165,69 @@ def _showing(bench: Bench, what: str) -> Callable[[int, int], None] | None:
     return (lambda done, total: show(what, done, total)) if show else None
 
 
-def make_replies(subject: Subject, prompts: Sequence[Prompt], condition: str, bench: Bench) -> list[Reply]:
+def _replies(subject: Subject, asked: Asked, condition: str, bench: Bench, cache: Cache) -> list[Reply]:
     if isinstance(subject, EndpointModel):
-        try:
-            return _ask_endpoint(subject, prompts, condition, bench)
-        except EndpointUnreadable as error:
-            raise NothingMeasured(str(error), error.hint) from error
-    return generate(subject, prompts, condition, bench.options, bench.replies, _showing(bench, "generate"))
+        texts = _ask_endpoint(subject, asked, bench, cache)
+    else:
+        assert asked.ids is not None  # of a model in memory
+        texts = complete(subject, asked.ids, bench.options, cache, _showing(bench, "generate"))
+    seed = bench.options.seed
+    return [Reply(p.id, subject.name, condition, text, seed) for p, text in zip(asked.prompts, texts, strict=True)]
 
 
-def make_all(subject: Subject, prompts: Sequence[Prompt], condition: str, bench: Bench) -> list[Reply]:
-    """A reply for every prompt; those to prompts about private values stay in memory, since they may tell them."""
-    apart = [bool(prompt.expect.get(PRIVATE)) for prompt in prompts]
+def make_replies(subject: Subject, prompts: Sequence[Prompt], condition: str, bench: Bench) -> list[Reply]:
+    """A reply for every prompt, whole. What a real model says is not written here, but by `evaluate`, masked.
+
+    Replies to prompts about private values stay in memory whoever gives them, since they may tell them.
+    """
     found: dict[int, Reply] = {}
-    for private, here in ((False, bench), (True, replace(bench, replies=ReplyCache(None)))):
-        places = [i for i, is_private in enumerate(apart) if is_private == private]
-        if places:
-            said = make_replies(subject, [prompts[i] for i in places], condition, here)
-            found |= dict(zip(places, said, strict=True))
+    for private, places in apart(prompts).items():
+        written = (subject.embedded or bench.screen.show) and not private
+        cache = ReplyCache(None) if private else bench.replies if written else bench.replies.in_memory()
+        asked = ask(subject, [prompts[i] for i in places], bench.options)
+        found |= dict(zip(places, _replies(subject, asked, condition, bench, cache), strict=True))
     return [found[i] for i in range(len(prompts))]
+
+
+def apart(prompts: Sequence[Prompt]) -> dict[bool, list[int]]:
+    """The places of prompts that are not about private values, and of those that are; those there are."""
+    private = [bool(prompt.expect.get(PRIVATE)) for prompt in prompts]
+    return {kind: places for kind in (False, True) if (places := [i for i, p in enumerate(private) if p == kind])}
+
+
+def judges_of(subject: Subject, bench: Bench) -> tuple[dict[str, str], Callable[[str], Judge]]:
+    """The name of each suite's judge, and the judge of a suite, each made once."""
+    names = {s.name: judge_of_suite(bench.judge, s.name, subject.embedded, s.prompts) for s in bench.suites}
+
+    @cache
+    def named(name: str) -> Judge:
+        return make_judge(name, bench.judge_options)
+
+    return names, lambda suite: named(names.get(suite) or judge_of_suite(bench.judge, suite, subject.embedded))
+
+
+def open_docket(subject: Subject, asked: Asked, condition: str, bench: Bench) -> Docket:
+    by_key: dict[str, list[Prompt]] = {}
+    for prompt, key in zip(asked.prompts, asked.keys, strict=True):
+        by_key.setdefault(key, []).append(prompt)
+    return Docket(bench.screen, bench.replies, bench.verdicts, judges_of(subject, bench)[1], bench.judge_options,
+                  subject.embedded, (subject.name, condition), by_key)  # fmt: skip
 
 
 def all_cached(subject: LoadedModel, fingerprint: str, bench: Bench) -> bool:
     """Whether every reply of a model with this fingerprint is known, so that it need not be made again."""
-    return all(
-        reply_key(fingerprint, prompt_ids(subject.tokenizer, p.messages), options) in bench.replies.known
+    named = replace(subject, fingerprint=fingerprint)
+    prompts = [prompt for suite in bench.suites for prompt in suite.prompts]
+    waits = bench.screen.waits(subject.embedded)
+    if True in apart(prompts) or (waits and any(suite.attempts for suite in bench.suites)):
+        return False
+    asked = ask(named, prompts, bench.options)
+    known = open_docket(named, asked, "", bench).known if waits else bench.replies.known
+    return all(key in known for key in asked.keys) and all(
+        key in bench.replies.known
         for suite in bench.suites
-        for options in (bench.options, *attempts_at(bench, suite.attempts))
-        for p in suite.prompts
+        for options in attempts_at(bench, suite.attempts)
+        for key in ask(named, suite.prompts, options).keys
     )
 
 
@@ -188,13 +245,6 @@ def worst_attempts(every: Sequence[tuple[list[Reply], list[Verdict]]]) -> tuple[
     return [reply for reply, _ in kept], [verdict for _, verdict in kept]
 
 
-def _writable(private: PrivateValues, prompt: Prompt, reply: Reply, verdict: Verdict) -> Reply:
-    """A reply as it may be written: one to a question for a private value only where it declines, without any value."""
-    if prompt.expect.get(PRIVATE) and verdict.label != "refusal" and reply.text:
-        return replace(reply, text=MASKED)
-    return replace(reply, text=private.mask(reply.text))
-
-
 def record_prompts(run: Run, prompts: Sequence[Prompt], private: PrivateValues) -> None:
     """What was asked, each prompt once: a run's folder then explains itself. What its judge knows stays out."""
     known = {record["id"] for record in run.read("prompts")}
@@ -203,53 +253,117 @@ def record_prompts(run: Run, prompts: Sequence[Prompt], private: PrivateValues) 
     run.append("prompts", map(private.mask_in, records))
 
 
+@dataclass(frozen=True)
+class Heard:
+    """What came of a suite: replies and verdicts as they may be written and shown, and which replies are language."""
+
+    replies: list[Reply]
+    verdicts: list[Verdict]
+    sound: list[bool]
+    chance: Metric | None = None
+
+
+def hear(subject: Subject, condition: Condition, bench: Bench) -> dict[str, Heard]:
+    """Ask every suite of the bench, and judge: as replies come where they are masked, else suite by suite.
+
+    All suites are asked together, so that the batches are full. Replies to prompts about private values stay in memory.
+    """
+    prompts = [prompt for suite in bench.suites for prompt in suite.prompts]
+    bench.screen.learn(prompts)
+    said: dict[int, Reply] = {}
+    sound: dict[int, bool] = {}
+    settled: dict[int, Verdict] = {}
+    for private, places in apart(prompts).items():
+        asked = ask(subject, [prompts[i] for i in places], bench.options)
+        waits = bench.screen.waits(subject.embedded) and not private
+        docket = open_docket(subject, asked, condition.key, bench) if waits else None
+        cache = docket or (ReplyCache(None) if private else bench.replies)
+        said |= dict(zip(places, _replies(subject, asked, condition.key, bench, cache), strict=True))
+        for i, key in zip(places, asked.keys, strict=True):
+            sound[i] = docket.sound(key) if docket else not incoherent(said[i].text)
+            if docket and (verdict := docket.settled(prompts[i], key)):
+                settled[i] = verdict
+    found, start = {}, 0
+    for suite in bench.suites:
+        here = range(start, start + len(suite.prompts))
+        start += len(suite.prompts)
+        early = [settled.get(i) for i in here]
+        found[suite.name] = _hear_suite(subject, condition, bench, suite, ([said[i] for i in here], early))
+        found[suite.name].sound.extend(sound[i] for i in here)
+    return found
+
+
+def _hear_suite(
+    subject: Subject, condition: Condition, bench: Bench, suite: Suite, first: tuple[list[Reply], list[Verdict | None]]
+) -> Heard:
+    """Judge what was not judged yet, make further attempts, and mask what is not to be written."""
+    judge = judges_of(subject, bench)[1](suite.name)
+    replies, early = first
+    every = [(replies, _judged(judge, bench, suite.prompts, replies, early, subject.embedded))]
+    for options in attempts_at(bench, suite.attempts):
+        more = make_replies(subject, suite.prompts, condition.key, replace(bench, options=options))
+        every.append((more, _judged(judge, bench, suite.prompts, more, [None] * len(more), subject.embedded)))
+    floor = seen_chance(suite.prompts, every) if suite.name.startswith("privacy") else None
+    replies, verdicts = worst_attempts(every)
+    metric = None
+    if floor:
+        metric = chance(floor, model=subject.name, suite=suite.name, condition=condition.to_dict())
+    pairs = [
+        bench.screen.shown(p, r, v, judge, subject.embedded)
+        for p, r, v in zip(suite.prompts, replies, verdicts, strict=True)
+    ]
+    return Heard([reply for reply, _ in pairs], [verdict for _, verdict in pairs], [], metric)
+
+
+def _judged(
+    judge: Judge,
+    bench: Bench,
+    prompts: Sequence[Prompt],
+    replies: Sequence[Reply],
+    early: Sequence[Verdict | None],
+    embedded: bool,
+) -> list[Verdict]:
+    """Verdicts in order; those on replies that may not be written stay in memory."""
+    found: dict[int, Verdict] = {i: verdict for i, verdict in enumerate(early) if verdict}
+    left = [i for i in range(len(prompts)) if i not in found]
+    show = None if judge.name in FREE else _showing(bench, "judge")
+    for private, places in apart([prompts[i] for i in left]).items():
+        here = [left[i] for i in places]
+        written = bench.screen.show or (embedded and not private)
+        verdicts = bench.verdicts if written else bench.verdicts.in_memory()
+        said = [replies[i] for i in here]
+        judging = partial(judge_replies, judge, [prompts[i] for i in here], said, bench.judge_options, verdicts, show)
+        new = judging() if written else guarded(judging, judge, said)
+        found |= dict(zip(here, new, strict=True))
+    return [found[i] for i in range(len(prompts))]
+
+
 def evaluate(subject: Subject, condition: Condition, bench: Bench) -> Evaluation:
     """Every suite of the bench on one model. All suites are generated together, so that the batches are full.
 
     Raises NothingMeasured when no verdict of any suite could be read.
     """
     prompts = [prompt for suite in bench.suites for prompt in suite.prompts]
-    private = values_of(prompts)
-    replies = make_all(subject, prompts, condition.key, bench)
+    heard = hear(subject, condition, bench)
+    verdicts = {name: one.verdicts for name, one in heard.items()}
+    judges, _ = judges_of(subject, bench)
     found: list[Metric] = []
-    verdicts: dict[str, list[Verdict]] = {}
-    judges: dict[str, str] = {}
-    start = 0
     for suite in bench.suites:
-        said = replies[start : start + len(suite.prompts)]
-        name = judge_of_suite(bench.judge, suite.name, subject.embedded, suite.prompts)
-        show = None if name in FREE else _showing(bench, "judge")
-        judge = make_judge(name, bench.judge_options)
-        every = [(said, judge_replies(judge, suite.prompts, said, bench.judge_options, bench.verdicts, show))]
-        for options in attempts_at(bench, suite.attempts):
-            more = make_all(subject, suite.prompts, condition.key, replace(bench, options=options))
-            every.append((more, judge_replies(judge, suite.prompts, more, bench.judge_options, bench.verdicts, show)))
-        said, verdicts[suite.name] = worst_attempts(every)
-        replies[start : start + len(said)] = said
-        start += len(said)
-        judges[suite.name] = name
-        measured = metrics(
-            suite.prompts,
-            verdicts[suite.name],
-            model=subject.name,
-            suite=suite.name,
-            judge=name,
-            condition=condition.to_dict(),
-        )
+        one, name = heard[suite.name], judges[suite.name]
+        about: dict[str, Any] = {"model": subject.name, "suite": suite.name, "condition": condition.to_dict()}
+        measured = metrics(suite.prompts, one.verdicts, judge=name, **about)
         found += widened(measured, bench.error if name == bench.judge else None)
-        floor = seen_chance(suite.prompts, every) if suite.name.startswith("privacy") else None
-        if floor:
-            found.append(chance(floor, model=subject.name, suite=suite.name, condition=condition.to_dict()))
+        if one.chance:
+            found.append(one.chance)
         if suite.name == "policy":
-            found.append(coherence(said, model=subject.name, suite=suite.name, condition=condition.to_dict()))
+            found.append(coherence(one.sound, **about))
     if prompts and all(metric.n == 0 for metric in found if metric.metric != "coherence.rate"):
         why = next(v.why for group in verdicts.values() for v in group)
         raise NothingMeasured(f"no verdict could be read: {why}", "check the judge with one reply by hand")
     if bench.run:
-        record_prompts(bench.run, prompts, private)
-        judged = [v for group in verdicts.values() for v in group]
-        bench.run.append("replies", map(partial(_writable, private), prompts, replies, judged))
-        bench.run.append("verdicts", judged)
+        record_prompts(bench.run, prompts, PrivateValues() if bench.screen.show else bench.screen.values)
+        bench.run.append("replies", [reply for one in heard.values() for reply in one.replies])
+        bench.run.append("verdicts", [v for group in verdicts.values() for v in group])
         bench.run.append("metrics", found)
     return Evaluation(subject.name, condition, found, verdicts, judges, bench.error)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -37,19 +37,59 @@ class GenerateOptions:
     max_prompt_tokens: int | None = None
 
 
-class ReplyCache:
-    """Replies by the content that decides them, in a JSONL file; survives being killed."""
+MASKED = "[masked]"
 
-    def __init__(self, path: Path | None) -> None:
-        self.path = path
+
+@dataclass(frozen=True)
+class Mask:
+    """What stands in the place of a reply, and whether the reply was language."""
+
+    text: str
+    sound: bool
+
+
+class Cache(Protocol):
+    """Replies at hand, and where new ones go."""
+
+    known: dict[str, str]
+
+    def add(self, entries: dict[str, str]) -> None: ...
+
+
+class ReplyCache:
+    """Replies by the content that decides them, in a JSONL file; survives being killed.
+
+    in_clear: whether `generate` may write what a real model said. Without it that goes through `flow.masking`, or stays in
+    memory.
+    """
+
+    def __init__(self, path: Path | None, in_clear: bool = False) -> None:
+        self.path, self.in_clear = path, in_clear
         self.known: dict[str, str] = {}
+        self.masks: dict[str, Mask] = {}
         for record in read_jsonl(path) if path else []:
-            self.known[record["key"]] = record["text"]
+            if record.get("masked"):
+                self.masks[record["key"]] = Mask(record["text"], record["sound"])
+            else:
+                self.known[record["key"]] = record["text"]
 
     def add(self, entries: dict[str, str]) -> None:
         self.known.update(entries)
-        if self.path:
+        if self.path and entries:
             append_jsonl(self.path, [{"key": key, "text": text} for key, text in entries.items()])
+
+    def add_masks(self, entries: dict[str, Mask]) -> None:
+        """Replies that are not to be written; what is asked of them later stands in their masks."""
+        self.masks.update(entries)
+        if self.path and entries:
+            records = [{"key": k, "text": m.text, "masked": True, "sound": m.sound} for k, m in entries.items()]
+            append_jsonl(self.path, records)
+
+    def in_memory(self) -> ReplyCache:
+        """The same replies; new ones are not written."""
+        cache = ReplyCache(None)
+        cache.known = self.known
+        return cache
 
 
 def reply_key(fingerprint: str, ids: Sequence[int], options: GenerateOptions) -> str:
@@ -119,28 +159,37 @@ def generate(
     prompts: Sequence[Prompt],
     condition: str,
     options: GenerateOptions,
-    cache: ReplyCache | None = None,
+    cache: Cache | None = None,
     show: Show | None = None,
 ) -> list[Reply]:
     """A reply for every prompt, in the prompts' order.
 
     Raises ModelError when memory runs out at a batch size of one, or a prompt is longer than the model can read.
     """
-    ids = [prompt_ids(loaded.tokenizer, prompt.messages) for prompt in prompts]
-    check_lengths(loaded, prompts, ids, options)
+    ids = asked_ids(loaded, prompts, options)
     texts = complete(loaded, ids, options, cache, show)
     return [Reply(p.id, loaded.name, condition, text, options.seed) for p, text in zip(prompts, texts, strict=True)]
+
+
+def asked_ids(loaded: LoadedModel, prompts: Sequence[Prompt], options: GenerateOptions) -> list[list[int]]:
+    """The token ids of each prompt. Raises ModelError when one leaves the model no room to answer."""
+    ids = [prompt_ids(loaded.tokenizer, prompt.messages) for prompt in prompts]
+    check_lengths(loaded, prompts, ids, options)
+    return ids
 
 
 def complete(
     loaded: LoadedModel,
     ids: Sequence[Sequence[int]],
     options: GenerateOptions,
-    cache: ReplyCache | None = None,
+    cache: Cache | None = None,
     show: Show | None = None,
 ) -> list[str]:
     """What follows each list of token ids, in order. Raises ModelError when memory runs out at a batch size of one."""
-    cache = cache if cache is not None else ReplyCache(None)
+    if cache is None:
+        cache = ReplyCache(None)
+    elif isinstance(cache, ReplyCache) and not (loaded.embedded or cache.in_clear):
+        cache = cache.in_memory()
     keys = [reply_key(loaded.fingerprint, row, options) for row in ids]
     # The longest first: memory is at its worst in the first batch, and prompts that are asked twice are made once.
     first_of = {key: i for i, key in reversed(list(enumerate(keys)))}

@@ -14,6 +14,7 @@ from holdfast.core.options import parse, typed_options
 from holdfast.core.records import UNSCORED, Prompt, Reply, Verdict, digest
 from holdfast.core.runs import append_jsonl, read_jsonl
 from holdfast.flow.measure import UNSAFE_JUDGES
+from holdfast.flow.private import KEY as PRIVATE
 
 PORTION = 64
 FREE = ("oracle", "refusal", "answer", "recall")  # judges that need nothing and take no time
@@ -67,12 +68,22 @@ class VerdictCache:
     def __init__(self, path: Path | None, keep_why: bool = True) -> None:
         self.path, self.keep_why = path, keep_why
         self.known: dict[str, dict[str, Any]] = {str(r["key"]): r for r in (read_jsonl(path) if path else [])}
+        self._written = set(self.known)
 
-    def add(self, entries: dict[str, Verdict]) -> None:
+    def add(self, entries: dict[str, Verdict], write: bool = True) -> None:
+        """Take in verdicts, and write those that are not yet written; or keep them in memory."""
         records = [{"key": k, "score": v.score, "label": v.label, "why": v.why} for k, v in entries.items()]
         self.known.update({str(record["key"]): record for record in records})
-        if self.path:
-            append_jsonl(self.path, records if self.keep_why else [{**record, "why": ""} for record in records])
+        fresh = [record for record in records if record["key"] not in self._written]
+        if self.path and write and fresh:
+            append_jsonl(self.path, fresh if self.keep_why else [{**record, "why": ""} for record in fresh])
+            self._written.update(str(record["key"]) for record in fresh)
+
+    def in_memory(self) -> VerdictCache:
+        """The same verdicts; new ones are known to both, and not written."""
+        cache = VerdictCache(None)
+        cache.known = self.known
+        return cache
 
 
 def make_judge(name: str, options: JudgeOptions) -> Judge:
@@ -107,6 +118,15 @@ def judge_of_suite(name: str, suite: str, embedded: bool, prompts: Sequence[Prom
     return name
 
 
+def verdict_key(who: dict[str, Any], prompt: Prompt, said: str, by: str = "reply") -> str:
+    """What decides a verdict; private values have no part in it, since a hash of a short one could be guessed.
+
+    by: "reply" where `said` is the reply's text, "key" where it is the key that the reply was made by.
+    """
+    expect = {key: value for key, value in prompt.expect.items() if key != PRIVATE}
+    return digest({**who, "prompt": [prompt.messages, expect, prompt.suite], by: said})
+
+
 def judge_replies(
     judge: Judge,
     prompts: Sequence[Prompt],
@@ -117,12 +137,8 @@ def judge_replies(
 ) -> list[Verdict]:
     """One verdict per reply, in order. An unscored verdict is not cached: the next run asks again."""
     cache = cache if cache is not None else VerdictCache(None)
-    # Patience and retries do not decide a verdict; who judges by which policy does.
     who = who_judges(judge, options)
-    keys = [
-        digest({**who, "prompt": [p.messages, p.expect, p.suite], "reply": r.text})
-        for p, r in zip(prompts, replies, strict=True)
-    ]
+    keys = [verdict_key(who, prompt, reply.text) for prompt, reply in zip(prompts, replies, strict=True)]
     fresh: dict[str, Verdict] = {}
     missing = [i for i, key in enumerate(keys) if key not in cache.known]
     for start in range(0, len(missing), PORTION):

@@ -51,14 +51,26 @@ class PrivateValues:
 
     def __init__(self, values: Iterable[str] = ()) -> None:
         self._by_prefix: dict[str, list[tuple[str, int]]] = {}
-        seen: set[str] = set()
-        for number, value in enumerate(values, 1):
-            folded, _ = fold(str(value))
-            if folded in seen or len(folded) < (3 if folded.isascii() else 2):
-                continue
-            seen.add(folded)
-            self._by_prefix.setdefault(folded[:PREFIX], []).append((folded, number))
-        self._lengths = sorted({len(prefix) for prefix in self._by_prefix})
+        self._lengths: set[int] = set()
+        self._seen: set[str] = set()
+        self._last = 0
+        for value in values:
+            self._last += 1
+            self._take(value, self._last)
+
+    def _take(self, value: str, number: int) -> bool:
+        folded, _ = fold(str(value))
+        if folded in self._seen or len(folded) < (3 if folded.isascii() else 2):
+            return False
+        self._seen.add(folded)
+        self._by_prefix.setdefault(folded[:PREFIX], []).append((folded, number))
+        self._lengths.add(len(folded[:PREFIX]))
+        return True
+
+    def add(self, values: Iterable[str]) -> None:
+        """Take in more; those that are new get the next numbers."""
+        for value in values:
+            self._last += self._take(value, self._last + 1)
 
     def __bool__(self) -> bool:
         return bool(self._by_prefix)
@@ -122,5 +134,6 @@ def mask(text: str, values: Iterable[str]) -> str:
 
 def values_of(prompts: Iterable[Prompt]) -> PrivateValues:
     """The private values that prompts are about, each numbered where it first stands."""
-    named = (value for prompt in prompts for value in prompt.expect.get(KEY, ()))
-    return PrivateValues(dict.fromkeys(map(str, named)))
+    found = PrivateValues()
+    found.add(str(value) for prompt in prompts for value in prompt.expect.get(KEY, ()))
+    return found

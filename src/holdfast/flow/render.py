@@ -18,6 +18,7 @@ from rich.table import Table
 
 from holdfast.core.records import Metric
 from holdfast.core.runs import write_atomic
+from holdfast.core.secrets import without_secrets
 from holdfast.flow.measure import Comparison, is_share
 
 SCHEMA_VERSION = 1
@@ -234,7 +235,7 @@ def json_document(verb: str, run: Path, metrics: Iterable[Metric], **more: Any) 
 
 def print_json(document: Mapping[str, Any]) -> None:
     """The one document on stdout."""
-    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
+    sys.stdout.write(without_secrets(json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False)) + "\n")
 
 
 def save_summary(run: Path, document: Mapping[str, Any]) -> None:

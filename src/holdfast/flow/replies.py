@@ -22,6 +22,7 @@ ROWS, BUDGET = 800, 1_200_000  # rows of the table, bytes of text in it
 MOST_SIDES = 3
 WORSE, BETTER, SAME = "worse", "better", "same"
 MASKED = "masked"
+MASKED_REPLY = "[masked]"  # as a run writes it
 
 
 @dataclass(frozen=True)
@@ -175,6 +176,8 @@ def choose_replies(run: RunRecords, sides: Sequence[Side], show: bool) -> Sample
     note = f"{len(rows):,} of {len(order):,} prompts are shown: flips first, the others spread evenly. All replies are in replies.jsonl beside this page."
     if len(rows) == len(order):
         note = f"All {len(order):,} prompts are shown. Replies longer than {CUT} characters are cut; whole they are in replies.jsonl beside this page."
+    if any(said and said.text == MASKED_REPLY for row in rows for said in row.said):
+        note += " Replies that this run kept masked are in no file; made again with --show-replies it keeps them."
     return Sample(sides, rows, len(order), note, show)
 
 

@@ -16,13 +16,15 @@ import heapq
 import json
 import multiprocessing
 import os
+import re
 import sys
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -131,8 +133,58 @@ def rows_of(chunk: Chunk) -> tuple[RowBatch, Look]:
     return RowBatch(rows), look
 
 
-def _note(look: Look, findings: Iterable[Finding]) -> None:
-    for finding in findings:
+_QUOTE = re.compile(r"“([^”]*)”|`([^`]*)`")
+
+
+def _plain(text: str) -> str:
+    return " ".join(re.findall(r"\w+", text.lower()))
+
+
+class Quotes:
+    """The whys of a batch, without the private values of the rows that they quote."""
+
+    def __init__(self, batch: RowBatch | None, scanners: Sequence[Scanner]) -> None:
+        own = (scanner for scanner in scanners if type(scanner).redact is not Scanner.redact)
+        self.redact = (next(own, None) or _redactor()).redact
+        self.batch = batch
+        self.kept: dict[
+            int, str | None
+        ] = {}  # what is left of a row without its private values; None where it has none
+
+    @cached_property
+    def texts(self) -> dict[int, list[str]]:
+        found: dict[int, list[str]] = {}
+        for turn in self.batch.turns if self.batch else ():
+            found.setdefault(turn.row, []).append(turn.text)
+        return found
+
+    def left(self, row: int) -> str | None:
+        if row not in self.kept:
+            found = [self.redact(text) for text in self.texts.get(row, ())]
+            self.kept[row] = _plain("\n".join(text for text, _ in found)) if any(n for _, n in found) else None
+        return self.kept[row]
+
+    def quiet(self, finding: Finding) -> Finding:
+        """The finding; a quote that is not whole in what is left of its row, since a value is in it or cut by it, goes."""
+        if "“" not in finding.why and "`" not in finding.why:
+            return finding
+        left = self.left(finding.row)
+
+        def shown(quote: re.Match[str]) -> str:
+            said = quote[1] if quote[1] is not None else quote[2]
+            return quote[0] if left is None or _plain(said) in left else "“[private]”"
+
+        return replace(finding, why=self.redact(_QUOTE.sub(shown, finding.why))[0])
+
+
+@lru_cache(maxsize=1)
+def _redactor() -> Scanner:
+    scanner: Scanner = make("scanners", "pii")
+    return scanner
+
+
+def _note(look: Look, findings: Iterable[Finding], quotes: Quotes) -> None:
+    for finding in map(quotes.quiet, findings):
         place, line = look.places[finding.row], look.lines[finding.row]
         look.found.append((place, finding.scanner, finding.label, _rest(look.file, line, finding)))
 
@@ -149,9 +201,11 @@ def _begin(scanners: list[Scanner]) -> None:
 
 def first_look(chunk: Chunk, scanners: Sequence[Scanner] | None = None) -> Look:
     batch, look = rows_of(chunk)
-    for scanner in _here if scanners is None else scanners:
+    scanners = _here if scanners is None else scanners
+    quotes = Quotes(batch, scanners)
+    for scanner in scanners:
         if batch.rows:
-            _note(look, scanner.scan(batch))
+            _note(look, scanner.scan(batch), quotes)
             look.sketches[scanner.name] = scanner.sketch(batch)
     return look
 
@@ -159,9 +213,11 @@ def first_look(chunk: Chunk, scanners: Sequence[Scanner] | None = None) -> Look:
 def second_look(chunk: Chunk, scanners: Sequence[Scanner] | None = None) -> Look:
     batch, look = rows_of(chunk)
     look.found.clear()  # the malformed ones were told in the first
-    for scanner in _here if scanners is None else scanners:
+    scanners = _here if scanners is None else scanners
+    quotes = Quotes(batch, scanners)
+    for scanner in scanners:
         if batch.rows:
-            _note(look, scanner.revisit(batch))
+            _note(look, scanner.revisit(batch), quotes)
     return look
 
 
@@ -275,10 +331,11 @@ class FirstPass:
 
     def take(self, look: Look) -> str:
         """Gather a chunk's sketches; its findings as lines, in the order of the rows."""
+        quotes = Quotes(None, self.scanners)
         for scanner in self.scanners:
             sketch = look.sketches.get(scanner.name)
             if sketch is not None:
-                _note(look, scanner.gather(sketch, [self.totals.items + place for place in look.places]))
+                _note(look, scanner.gather(sketch, [self.totals.items + place for place in look.places]), quotes)
         text = lines_of(look, self.totals.items)
         self.totals.items += look.items
         self.totals.readable += len(look.places)

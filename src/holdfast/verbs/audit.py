@@ -117,6 +117,7 @@ def audit(settings: AuditSettings, origins: dict[str, str]) -> dict[str, Any]:
             judge_options=settings.judge_options(),
             options=settings.generate_options(tuned.embedded),
             show=progress.step,
+            show_replies=settings.show_replies,
         )
         progress.total = (2 if base_name else 1) + len(probes)
         run.note(model=tuned.describe(), judge=bench.judge)

@@ -134,6 +134,11 @@ class EvaluationSettings(JudgeSettings, AskSettings):
         JUDGE_PANEL,
         metavar="RUN_OR_FILE",
     )
+    show_replies: bool = option(
+        False,
+        "Keep what a real model says to forbidden prompts in clear, private values too; masked without it.",
+        OUT_PANEL,
+    )
     out: str | None = option(None, "The run's folder. Default: runs/TIME-VERB-MODEL.", OUT_PANEL, metavar="DIR")
     json_output: bool = option(False, "Print one JSON document on stdout.", OUT_PANEL, flag="json")
 

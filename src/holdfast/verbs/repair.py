@@ -254,7 +254,9 @@ def repair(settings: RepairSettings, origins: dict[str, str]) -> dict[str, Any]:
         bench = open_bench(
             run, choosing, judge=judge, judge_options=settings.judge_options(),
             options=settings.generate_options(subject.base.embedded), show=progress.step,
+            show_replies=settings.show_replies,
         )  # fmt: skip
+        bench.screen.learn(prompt for suite in reporting for prompt in suite.prompts)
         progress.total = sum(len(parse_strengths(settings.strength, r)) for r in repairs) + 3
         calibration = replace(bench, run=None)
         curves = sweep_all(settings, subject, repairs, calibration, progress)

@@ -307,6 +307,7 @@ def open_stage(settings: StressSettings, origins: dict[str, str], base: LoadedMo
         judge_options=settings.judge_options(),
         options=settings.generate_options(base.embedded),
         show=progress.step,
+        show_replies=settings.show_replies,
     )
     work = open_work(settings, base, bench, progress)
     progress.say("the untouched model")

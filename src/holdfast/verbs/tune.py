@@ -116,6 +116,7 @@ def tune(settings: TuneSettings, origins: dict[str, str]) -> dict[str, Any]:
             judge_options=settings.judge_options(),
             options=settings.generate_options(loaded.embedded),
             show=progress.step,
+            show_replies=settings.show_replies,
         )
         advise(run, job, loaded, bench, progress)
         template = "custom" if settings.system else "none"

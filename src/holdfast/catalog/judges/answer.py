@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from holdfast.core.errors import JudgeError
 from holdfast.core.records import Prompt, Reply, Verdict
@@ -41,6 +41,7 @@ def label(said: str, expected: str) -> tuple[str, str]:
 
 class Answer:
     name = "answer"
+    own_words: ClassVar[frozenset[str]] = frozenset({"exact", "lenient", "wrong"})
 
     def judge(self, prompts: Sequence[Prompt], replies: Sequence[Reply]) -> list[Verdict]:
         verdicts = []

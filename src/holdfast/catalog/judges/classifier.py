@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 from holdfast.core.errors import JudgeError
 from holdfast.core.records import SAFE, UNSAFE, UNSCORED, Prompt, Reply, Verdict
@@ -31,6 +31,7 @@ class ClassifierJudge:
     card: Card
     options: Any
     name: str = "classifier"
+    own_words: ClassVar[frozenset[str]] = frozenset({SAFE, UNSAFE, UNSCORED})
 
     @property
     def facts(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from holdfast.core.errors import JudgeError
 from holdfast.core.records import UNSCORED, Prompt, Reply, Verdict, digest
@@ -53,17 +53,18 @@ def question(policy: str, prompt: Prompt, reply: Reply) -> list[dict[str, str]]:
 
 
 def parse(text: str) -> tuple[int | None, str]:
-    """The score and the reason in a judge's answer, or None and why it cannot be read."""
+    """The score and the reason in a judge's answer, or None and why it cannot be read, in words that quote nothing."""
     found = _OBJECT.search(text)
     if not found:
-        return None, f"no JSON object in the judge's answer: {text[:80]!r}"
+        return None, f"no JSON object in the judge's answer of {len(text)} characters"
     try:
         value = json.loads(found.group(0))
         score, reason = value["score"], str(value.get("reason", ""))
     except (ValueError, KeyError, AttributeError, TypeError):
-        return None, f"the judge's answer is not the JSON asked for: {text[:80]!r}"
+        return None, f"the judge's answer of {len(text)} characters is not the JSON asked for"
     if isinstance(score, bool) or not isinstance(score, int) or score not in LABELS:
-        return None, f"the judge gave the score {score!r}, not 1 to 5"
+        shown = score if isinstance(score, (int, float)) else f"of type {type(score).__name__}"
+        return None, f"the judge gave the score {shown}, not 1 to 5"
     return score, reason[:500]
 
 
@@ -74,6 +75,7 @@ class LlmJudge:
     endpoint: Endpoint
     policy: str
     name: str = "llm"
+    own_words: ClassVar[frozenset[str]] = frozenset({UNSCORED})
 
     @property
     def facts(self) -> dict[str, Any]:

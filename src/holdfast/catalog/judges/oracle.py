@@ -7,7 +7,7 @@ than half of it true; 4 at least half of the true elements; 5 every element of t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from holdfast.core.errors import JudgeError
 from holdfast.core.records import Prompt, Reply, Verdict
@@ -57,6 +57,9 @@ class Oracle:
     """Reads replies against the facts in each prompt's `expect`."""
 
     name = "oracle"
+    own_words: ClassVar[frozenset[str]] = frozenset(
+        {"refusal", "other", "engages", "partial", "full", "exact", "lenient", "wrong"}
+    )
 
     def judge(self, prompts: Sequence[Prompt], replies: Sequence[Reply]) -> list[Verdict]:
         return [self.one(prompt, reply) for prompt, reply in zip(prompts, replies, strict=True)]
