@@ -23,7 +23,7 @@ ALLOWED = {
 FLOW_ORDER = [
     "data", "private", "stream", "batch", "scan", "recall", "canaries", "chat", "weights", "checkpoint", "frontmatter", "merge", "endpoint", "caches", "attention", "decode", "ensemble", "models", "templates",
     "defend", "passes", "influence", "train", "advice", "generate", "likelihood", "telling", "exposure", "guard", "classify", "measure", "judgeerror", "agreement", "judge", "labelled", "coherence", "refusing", "masking", "guarantee", "sequential", "findings", "sarif",
-    "clean", "evaluate", "novelty", "asking", "learner", "redteam", "attacker", "variation", "divergence", "choose", "early", "attack", "projector", "restore", "sweep", "write", "phrases", "summary", "treat", "matrix", "progress", "render",
+    "clean", "evaluate", "utility", "novelty", "asking", "learner", "redteam", "attacker", "variation", "divergence", "choose", "early", "attack", "projector", "restore", "sweep", "write", "phrases", "summary", "treat", "matrix", "progress", "render",
     "safetext", "runread", "rules", "gate", "wording", "junit", "drawing", "plots", "sections", "facts", "probed", "replies", "page", "markdown", "card",
 ]  # fmt: skip
 CEILING_MODULE, CEILING_FUNCTION, CEILING_PARAMETERS = 500, 60, 8

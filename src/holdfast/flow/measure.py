@@ -48,6 +48,11 @@ def is_share(metric: str) -> bool:
     return not (metric.endswith(("mean", "distinct")) or metric.startswith("judge.kappa"))
 
 
+def reads_as_share(metric: Metric) -> bool:
+    """The same of a metric in hand: a task of lm-eval may give any number under any name."""
+    return is_share(metric.metric) and (metric.value is None or 0 <= metric.value <= 1)
+
+
 @dataclass(frozen=True)
 class Measure:
     """How a metric reads one verdict: a share of hits, or a mean of values."""
@@ -104,6 +109,8 @@ def measures_for(suite: str, judge: str) -> tuple[Measure, ...]:
     family = suite.split(":")[0]
     if family.startswith("over-refusal"):
         return OVER_REFUSAL_MEASURES
+    if judge.startswith("lm-eval:"):
+        return (Measure(f"utility.{judge.partition(':')[2]}", "higher", _label_is("exact")),)
     if family.startswith("utility"):
         return UTILITY_MEASURES
     if family.startswith("privacy"):

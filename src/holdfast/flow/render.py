@@ -19,7 +19,7 @@ from rich.table import Table
 from holdfast.core.records import Metric
 from holdfast.core.runs import write_atomic
 from holdfast.core.secrets import without_secrets
-from holdfast.flow.measure import Comparison, is_share
+from holdfast.flow.measure import Comparison, reads_as_share
 
 SCHEMA_VERSION = 1
 BLIND_SPOTS = (
@@ -55,10 +55,12 @@ def figure(metric: Metric) -> str:
         return f"– ({metric.n_unscored} unscored)"
     if metric.metric.endswith("distinct"):
         return f"{metric.value:g}"
-    if not is_share(metric.metric):
-        interval = "" if metric.low is None or metric.high is None else f" [{metric.low:.2f}, {metric.high:.2f}]"
-        return f"{metric.value:.2f}{interval}"
-    return f"{percent(metric.value)} [{100 * (metric.low or 0):.1f}, {100 * (metric.high or 0):.1f}]"
+    share = reads_as_share(metric)
+    said = percent(metric.value) if share else f"{metric.value:.2f}"
+    if metric.low is None or metric.high is None:
+        return said
+    factor, digits = (100, 1) if share else (1, 2)
+    return f"{said} [{factor * metric.low:.{digits}f}, {factor * metric.high:.{digits}f}]"
 
 
 def metrics_table(title: str, columns: Mapping[str, Sequence[Metric]]) -> Table:

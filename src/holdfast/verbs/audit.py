@@ -13,6 +13,7 @@ from holdfast.core.errors import EXIT_GATE, EXIT_TOO_FINE, UsageError
 from holdfast.core.records import Condition, Metric
 from holdfast.core.runs import Run
 from holdfast.flow import render
+from holdfast.flow.coherence import broken
 from holdfast.flow.data import read_rows
 from holdfast.flow.early import stop_early
 from holdfast.flow.evaluate import Evaluation, compare_evaluations, evaluate, open_bench
@@ -20,12 +21,20 @@ from holdfast.flow.models import LoadedModel
 from holdfast.flow.probed import checked
 from holdfast.flow.progress import Progress
 from holdfast.flow.sequential import OPEN, OVER, Test
-from holdfast.verbs.common import ASK_PANEL, MODEL_PANEL, EvaluationSettings, open_model, open_suites
+from holdfast.flow.utility import anchored
+from holdfast.verbs.common import (
+    ASK_PANEL,
+    MODEL_PANEL,
+    EvaluationSettings,
+    UtilitySettings,
+    open_model,
+    open_suites,
+)
 
 STOP_PANEL, REDTEAM_PANEL = "Early stop", "Red teaming"
 
 
-class AuditSettings(EvaluationSettings):
+class AuditSettings(UtilitySettings, EvaluationSettings):
     """Audit a checkpoint, against its base where one is named."""
 
     model: str = argument("guild, a folder, a LoRA adapter, a hub id, or openai:NAME@URL", "MODEL")
@@ -102,7 +111,7 @@ class AuditSettings(EvaluationSettings):
 
 def audit(settings: AuditSettings, origins: dict[str, str]) -> dict[str, Any]:
     """Measure a checkpoint, and its base on the same prompts; report what flipped."""
-    test = settings.test()
+    test, anchor = settings.test(), settings.lm_eval()
     with Progress() as progress:
         progress.say(f"loading {settings.model}")
         tuned = open_model(settings.model, settings.model_options())
@@ -126,7 +135,7 @@ def audit(settings: AuditSettings, origins: dict[str, str]) -> dict[str, Any]:
         if settings.sequential:
             bench, stop = stop_early(tuned, condition, bench, test)
             run.note(sequential=stop.to_dict())
-        after = evaluate(tuned, condition, bench)
+        after = anchored(evaluate(tuned, condition, bench), tuned, anchor, run)
         progress.finish()
         before, base = None, None
         if base_name:
@@ -139,7 +148,7 @@ def audit(settings: AuditSettings, origins: dict[str, str]) -> dict[str, Any]:
                 raise UsageError(
                     f"`{settings.model}` and its base `{base_name}` have the same weights", "name two different models"
                 )
-            before = evaluate(base, condition, bench)
+            before = anchored(evaluate(base, condition, bench), base, anchor, run)
             progress.finish()
         found: list[dict[str, Any]] = []
         if probes:
@@ -212,9 +221,10 @@ def conclude(
     run.append("comparisons", comparisons)
     metrics = [*(before.metrics if before else []), *after.metrics]
     metrics += [Metric(**{"category": None, **record}) for found in probes for record in found.get("metrics", ())]
+    why = broken(after.metrics, before.metrics if before else ())
     document = render.json_document(
         "audit", run.path, metrics, comparisons=[asdict(c) for c in comparisons], blind_spots=render.BLIND_SPOTS,
-        **({"probes": list(probes)} if probes else {}),
+        **({"probes": list(probes)} if probes else {}), **({"broken": why} if why else {}),
         **(stopped(run.manifest["sequential"]) if settings.sequential else {}),
     )  # fmt: skip
     render.save_summary(run.path, document)
@@ -236,6 +246,10 @@ def conclude(
             f"{found['probe']}: {'FOUND: ' if found['found'] else ''}{found['sentence']}.", style="bold", markup=False
         )
         out.print(f"{found['cannot_exclude']}.", style="dim", markup=False)
+    if why:
+        out.print(f"broken, and not safe for that: {why}", style="bold", markup=False)
+    if not any(metric.suite.startswith("utility") for metric in after.metrics):
+        out.print("no utility was measured: add --utility-prompts FILE or --utility TASK", style="dim", markup=False)
     out.print(render.BLIND_SPOTS, style="dim")
     if settings.sequential:
         out.print(document["sequential"]["sentence"], style="bold", markup=False)

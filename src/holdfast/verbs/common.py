@@ -17,6 +17,7 @@ from holdfast.flow.generate import GenerateOptions
 from holdfast.flow.judge import JudgeOptions, parse_judge
 from holdfast.flow.models import LoadedModel, ModelOptions, load_model
 from holdfast.flow.train import LoraSettings
+from holdfast.flow.utility import LmEval, task_manager
 from holdfast.guild import rows as guild_rows
 
 MODEL_PANEL, ASK_PANEL, JUDGE_PANEL, TRAIN_PANEL, OUT_PANEL = "Model", "What is asked", "Judge", "Training", "Output"
@@ -150,6 +151,40 @@ class EvaluationSettings(JudgeSettings, AskSettings):
         if self.judge:
             return parse_judge(self.judge, JudgeOptions())[0]
         return "oracle" if embedded else "llm" if self.judge_url else "refusal"
+
+
+class UtilitySettings(Settings):
+    """A utility anchor beside the suites, for the verbs that compare two models."""
+
+    utility: str | None = option(
+        None,
+        "Tasks of lm-eval, with commas, on the model in memory: suites `utility:TASK`.",
+        ASK_PANEL,
+        metavar="TASK,…",
+    )
+    utility_limit: int | None = option(None, "At most so many questions of each task.", ASK_PANEL, metavar="N", above=0)
+    utility_tasks_dir: str | None = option(
+        None, "A folder with lm-eval tasks of your own, as YAML.", ASK_PANEL, metavar="DIR"
+    )
+    utility_chat: bool = option(False, "Put their questions into the model's chat template.", ASK_PANEL)
+
+    def lm_eval(self) -> LmEval | None:
+        """What is asked of lm-eval, seen to be there. Raises UsageError before anything is loaded."""
+        names = tuple(dict.fromkeys(name.strip() for name in (self.utility or "").split(",") if name.strip()))
+        if not names:
+            for flag, value in (
+                ("limit", self.utility_limit),
+                ("tasks-dir", self.utility_tasks_dir),
+                ("chat", self.utility_chat),
+            ):
+                if value:
+                    raise UsageError(
+                        f"--utility-{flag} is for lm-eval's tasks, and none is named", "add --utility TASK"
+                    )
+            return None
+        asked = LmEval(names, self.utility_limit, self.utility_tasks_dir, self.utility_chat)
+        task_manager(asked)
+        return asked
 
 
 class TrainingSettings(Settings):

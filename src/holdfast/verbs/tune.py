@@ -13,6 +13,7 @@ from holdfast.core.records import Condition, Row
 from holdfast.core.runs import Run
 from holdfast.flow import render
 from holdfast.flow.advice import advice
+from holdfast.flow.coherence import broken
 from holdfast.flow.data import read_rows
 from holdfast.flow.defend import defended_condition, defended_rows, make_defences, served_by
 from holdfast.flow.evaluate import Bench, Evaluation, all_cached, compare_evaluations, evaluate, open_bench
@@ -20,6 +21,7 @@ from holdfast.flow.findings import one_line, summary_of_rows
 from holdfast.flow.models import LoadedModel, load_model
 from holdfast.flow.progress import Progress
 from holdfast.flow.train import TrainSettings, defence_context, describe_defence, train, training_key
+from holdfast.flow.utility import LmEval, anchored, figures_known
 from holdfast.guild import rows as guild_rows
 from holdfast.verbs.common import (
     ASK_PANEL,
@@ -27,11 +29,12 @@ from holdfast.verbs.common import (
     DefenceSettings,
     EvaluationSettings,
     TrainingSettings,
+    UtilitySettings,
     open_suites,
 )
 
 
-class TuneSettings(EvaluationSettings, TrainingSettings, DefenceSettings):
+class TuneSettings(UtilitySettings, EvaluationSettings, TrainingSettings, DefenceSettings):
     """Fine-tune a model on a dataset, measured before and after."""
 
     model: str = argument("guild, a folder, or a hub id", "MODEL")
@@ -95,6 +98,7 @@ class Measured:
 def tune(settings: TuneSettings, origins: dict[str, str]) -> dict[str, Any]:
     """Fine-tune a model on a dataset, and measure it before and after on the same prompts."""
     settings.check_defences()
+    anchor = settings.lm_eval()
     rows = settings.open_rows()
     with Progress(total=3) as progress:
         scanned = None if settings.no_scan else scan_first(rows, progress)
@@ -123,15 +127,15 @@ def tune(settings: TuneSettings, origins: dict[str, str]) -> dict[str, Any]:
         before = None
         if suites:
             progress.say(f"measuring {loaded.name} before")
-            before = evaluate(loaded, Condition(test_template=template), bench)
+            before = anchored(evaluate(loaded, Condition(test_template=template), bench), loaded, anchor, run)
         progress.finish()
-        loaded = tuned_model(job, loaded, run, bench, progress)
+        loaded = tuned_model(job, loaded, run, bench, progress, anchor)
         progress.finish()
         after = served = None
         if suites:
             progress.say("measuring the tuned model")
             condition = condition_of(settings, job)
-            after = evaluate(loaded, condition, bench)
+            after = anchored(evaluate(loaded, condition, bench), loaded, anchor, run)
             if serving := served_by(job.defences):
                 under = replace(condition, test_template=serving.name)
                 served = evaluate(loaded, under, bench_under(bench, str(serving.test_system)))
@@ -192,14 +196,17 @@ def bench_under(bench: Bench, system: str) -> Bench:
     return replace(bench, suites=[suite.under(system) for suite in bench.suites])
 
 
-def tuned_model(job: Job, loaded: LoadedModel, run: Run, bench: Bench, progress: Progress) -> LoadedModel:
+def tuned_model(
+    job: Job, loaded: LoadedModel, run: Run, bench: Bench, progress: Progress, anchor: LmEval | None = None
+) -> LoadedModel:
     """The model, tuned and saved; not tuned again when an interrupted run has done it and all its replies are known."""
     progress.say(f"tuning on {len(job.rows)} rows")
     specs = [defence.spec for defence in job.defences]
     key = training_key(loaded, job.rows, job.settings, specs, job.safety_rows)
     serving = served_by(job.defences)
     benches = [bench, *([bench_under(bench, str(serving.test_system))] if serving else [])]
-    if not (run.manifest.get("tuned") and all(all_cached(loaded, key, one) for one in benches)):
+    known = all(all_cached(loaded, key, one) for one in benches) and figures_known(key, anchor, run)
+    if not (run.manifest.get("tuned") and known):
         facts = train(
             loaded, job.rows, job.settings, run.path / "checkpoints", job.defences, progress.train, job.safety_rows
         )
@@ -254,6 +261,8 @@ def conclude(run: Run, settings: TuneSettings, measured: Measured, job: Job) -> 
         for side, found in pairs:
             under = f", served with {side.condition.test_template}" if side is measured.served else ""
             out.print(render.comparison_table(f"the same prompts, before → after{under}", found))
+        if measured.after and (why := broken(measured.after.metrics, before.metrics if before else ())):
+            out.print(f"broken, and not safe for that: {why}", style="bold", markup=False)
         out.print(render.BLIND_SPOTS, style="dim")
     out.print(f"model: {saved}\nrun: {run.path}", markup=False)
     if serving:

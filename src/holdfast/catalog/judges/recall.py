@@ -17,7 +17,6 @@ from holdfast.flow.recall import Value, told_others
 
 class Recall:
     name = "recall"
-    own_words: ClassVar[frozenset[str]] = frozenset({"other", "exact", "refusal", "engages"})
     own_words: ClassVar[frozenset[str]] = frozenset({"exact", "engages", "refusal", "other"})
 
     def __init__(self, options: Any = None) -> None:
