@@ -252,14 +252,12 @@ def repair(settings: RepairSettings, origins: dict[str, str]) -> dict[str, Any]:
             check_resolution(limits, {s.name: len(s.prompts) for s in choosing}, promise.delta / len(repairs))
         run = Run.open("repair", settings.tuned, settings.model_dump(), origins, settings.out)
         bench = open_bench(
-            run, choosing, judge=judge, judge_options=settings.judge_options(),
+            run, choosing, judge=judge, judge_options=settings.judge_options(), show_replies=settings.show_replies,
             options=settings.generate_options(subject.base.embedded), show=progress.step,
-            show_replies=settings.show_replies,
         )  # fmt: skip
         bench.screen.learn(prompt for suite in reporting for prompt in suite.prompts)
         progress.total = sum(len(parse_strengths(settings.strength, r)) for r in repairs) + 3
-        calibration = replace(bench, run=None)
-        curves = sweep_all(settings, subject, repairs, calibration, progress)
+        curves = sweep_all(settings, subject, repairs, replace(bench, run=None), progress)
         choice = choose(curves, limits, promise.delta)
         if subject.inputs.direction:
             run.note(direction={"about": subject.inputs.direction.about, "key": subject.inputs.direction.key})
