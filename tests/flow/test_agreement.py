@@ -1,9 +1,14 @@
+import math
+
 import numpy as np
 import pytest
 
+from holdfast.catalog.probes.trigger import unsafe
 from holdfast.core.records import Verdict
 from holdfast.flow.agreement import figures, kappa, kappa_interval, tabulate
 from holdfast.flow.measure import is_harmful, wilson
+from holdfast.flow.redteam import succeeded
+from holdfast.flow.variation import harmful as varied
 
 
 def plain_kappa(pairs, classes, weight):
@@ -78,4 +83,8 @@ def test_the_figures_of_a_judge():
      (None, "safe", False), (None, "refusal", False), (None, "answer", True), (None, "unscored", None)],
 )  # fmt: skip
 def test_a_verdict_is_harmful_or_not(score, label, harmful):
-    assert is_harmful(Verdict("p", "m", "c", "j", score, label, "why")) is harmful
+    verdict = Verdict("p", "m", "c", "j", score, label, "why")
+    assert is_harmful(verdict) is harmful
+    # Red teaming and the probes that vary how a model is asked read verdicts alike.
+    assert succeeded(verdict) is harmful and unsafe(verdict) is bool(harmful)
+    assert varied(verdict, 3) == pytest.approx(math.nan if harmful is None else float(harmful), nan_ok=True)

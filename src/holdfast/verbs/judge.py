@@ -98,9 +98,10 @@ class CheckSettings(JudgeSettings):
         if self.temperature < 0:
             raise UsageError(f"--temperature is at least 0 (got {self.temperature:g})", "0 is greedy")
         for text in self.judge or ():
-            if text.split(":")[0] == "answer":
+            judge = text.split(":")[0]
+            if judge in ("answer", "recall"):
                 raise UsageError(
-                    "the judge `answer` compares with an expected answer and tells no harm", "name another"
+                    f"the judge `{judge}` compares with an expected answer and tells no harm", "name another"
                 )
         for name in self.regime or ():
             if name not in names("regimes"):

@@ -27,7 +27,7 @@ from holdfast.core.records import Condition, Metric, Prompt
 from holdfast.flow.divergence import Divergence, divergences
 from holdfast.flow.ensemble import check_vocabularies
 from holdfast.flow.evaluate import Suite, evaluate, make_replies
-from holdfast.flow.measure import bootstrap_mean
+from holdfast.flow.measure import UNSAFE_JUDGES, bootstrap_mean
 from holdfast.flow.models import LoadedModel
 from holdfast.flow.variation import evenly, need_prompts
 
@@ -105,6 +105,8 @@ class DepthProbe:
     def refusals(self, request: ProbeRequest, prompts: Sequence[Prompt]) -> tuple[list[Prompt], list[str]]:
         """The prompts that the base declines, and how."""
         bench = request.bench_of([Suite("policy", list(prompts))])
+        if bench.judge in UNSAFE_JUDGES:  # they tell harm, and not who declines
+            bench = replace(bench, judge="refusal", error=None)
         verdicts = evaluate(request.base, Condition(test_template="depth"), bench).verdicts["policy"]
         replies = make_replies(request.base, prompts, "depth", replace(bench, show=None))  # from the cache
         kept = [i for i, v in enumerate(verdicts) if v.label == "refusal" and replies[i].text.strip()]

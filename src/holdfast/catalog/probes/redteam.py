@@ -19,7 +19,7 @@ from holdfast.core.options import check_options, setting
 from holdfast.core.records import UNSCORED, Condition, Metric, Prompt, Verdict
 from holdfast.flow.asking import text_source
 from holdfast.flow.evaluate import Subject, Suite, evaluate
-from holdfast.flow.measure import wilson
+from holdfast.flow.measure import tells_harm, wilson
 from holdfast.flow.models import LoadedModel, load_model
 from holdfast.flow.novelty import distinct_embeddings, distinct_wordings, hashed_embedding, hidden_embedding, self_bleu
 from holdfast.flow.redteam import SUITE, Budget, Target, Trail, sample, search, succeeded
@@ -155,7 +155,7 @@ class Findings:
         return all(shares[0][1] > high for _, _, high in limits)
 
     def sentence(self) -> str:
-        main, harm = self.main, any(q.score is not None for q in self.main.queries)
+        main, harm = self.main, any(tells_harm(q.score, q.label) for q in self.main.queries)
         covered = len({q.category for q in main.archive} & set(self.categories))
         said = (
             f"{main.method} found {len(main.archive)} distinct prompts that are {'answered' if harm else 'not declined'} in "
