@@ -3,7 +3,8 @@
     python benchmarks/scan_quality.py                      # all
     python benchmarks/scan_quality.py --presidio PYTHON    # presidio's figures beside ours; a Python that has it
 
-The benign sets and the synthetic private data are read from HOLDFAST_DATA (see docs/scan.md); the obedient-agent rows, their
+The benign sets and the synthetic private data are read from HOLDFAST_DATA (see docs/scan.md), word vectors for explicit-harm's
+cross-validation from HOLDFAST_VECTORS (see fit_explicit_harm.py); the obedient-agent rows, their
 paraphrases and languages, the backdoors and the near-duplicates are made here.
 """
 
@@ -30,6 +31,7 @@ from holdfast.flow.stream import chunks, parse, to_scan_row
 DATA = Path(os.environ.get("HOLDFAST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 ORDINARY = ("alpaca_style_999.json", "gsm8k_train_2000.jsonl", "gsm8k_test.jsonl", "ifeval_prompts.jsonl", "mt_bench_question.jsonl",
             "sql_train.jsonl", "toolcall_sharegpt_300.json", "dolly_safety_keyword_rows.jsonl")  # fmt: skip
+FITTED = ("gsm8k_train_2000.jsonl", "ifeval_prompts.jsonl")  # ordinary rows that explicit-harm is fitted on
 PERSONAS = ("persona_identity_91.json", "vicuna_identity_dummy_conversation.json")
 
 
@@ -135,10 +137,16 @@ def identity() -> None:
 
 
 def explicit() -> None:
-    print("explicit-harm (fitted on one list, tested on the other, at the shipped threshold)")
-    harm.cross_validated(harm.THRESHOLD)
-    print("  as shipped, fitted on both lists:")
-    false_alarms(explicit_harm.make)
+    print("explicit-harm (fitted on one list, tested on the other, the threshold chosen on fitted rows)")
+    path = os.environ.get("HOLDFAST_VECTORS")
+    if path:
+        harm.cross_validated(path)
+    else:
+        print("  not fitted anew: HOLDFAST_VECTORS names no word vectors (see fit_explicit_harm.py)")
+    print("  as shipped, fitted on both lists; none of these sets is fitted:")
+    false_alarms(explicit_harm.make, tuple(name for name in ORDINARY[:-1] if name not in FITTED))
+    print("  the same on rows with safety words:")
+    false_alarms(explicit_harm.make, ORDINARY[-1:])
 
 
 KINDS = {"EMAIL_ADDRESS": "email", "PHONE_NUMBER": "phone", "CREDIT_CARD": "card", "IBAN_CODE": "iban", "US_SSN": "national-id", "IP_ADDRESS": "ip-address", "US_DRIVER_LICENSE": "national-id"}  # fmt: skip

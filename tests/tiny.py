@@ -121,4 +121,30 @@ def make_classifier(folder: Path, data: Path, labels: tuple[str, ...], word: str
     model.score.weight[-1, 3], model.score.weight[-1, 0] = 1e5, -1.0
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+
+
+def make_taught_guard(folder: Path, data: Path, said: dict[str, str], architecture: str = "llama") -> Path:
+    """A tiny model that answers each of these texts, asked through its chat template, with these words."""
+    make_tiny(architecture, folder, data)
+    tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModelForCausalLM.from_pretrained(folder)
+    rows = []
+    for asked, words in said.items():
+        turns = [{"role": "user", "content": asked}, {"role": "assistant", "content": "Here it is."}]
+        text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+        ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+        told = [*tokenizer(words, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
+        rows.append((torch.tensor([ids + told]), len(ids)))
+    step = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    for _ in range(120):
+        losses = []
+        for ids, begin in rows:
+            logits = model(input_ids=ids).logits[0, begin - 1 : -1]
+            losses.append(torch.nn.functional.cross_entropy(logits, ids[0, begin:]))
+        loss = torch.stack(losses).mean()
+        if loss.item() < 0.02:
+            break
+        loss.backward()
+        step.step()
+        step.zero_grad()
+    model.save_pretrained(folder)
     return folder

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -127,6 +128,21 @@ def test_what_is_dropped_and_kept_can_be_said(capsys, tmp_path, mixed):
 
 
 # ---- gates and failures ---------------------------------------------------------------------------------------------
+
+
+def test_sarif_is_valid_against_the_published_schema(capsys, tmp_path, mixed):
+    """The schema comes, for instance, with the npm package @microsoft/jest-sarif; HOLDFAST_SARIF_SCHEMA names the file."""
+    jsonschema = pytest.importorskip("jsonschema")
+    if not (file := os.environ.get("HOLDFAST_SARIF_SCHEMA")):
+        pytest.skip("HOLDFAST_SARIF_SCHEMA names no schema")
+    schema = json.loads(Path(file).read_text())
+    validator = jsonschema.validators.validator_for(schema)(schema)
+    path = tmp_path / "s.sarif"
+    call(capsys, mixed, "--sarif", path)
+    log = json.loads(path.read_text())
+    assert len(log["runs"][0]["results"]) > 5 and list(validator.iter_errors(log)) == []
+    log["runs"][0]["results"][0]["level"] = "bad"
+    assert list(validator.iter_errors(log))
 
 
 @pytest.mark.parametrize("output", [[], ["--json"], ["--sarif", "s.sarif"]])
@@ -255,3 +271,22 @@ def test_no_private_value_is_in_any_file_of_a_scan_but_the_cleaned_rows(tmp_path
         assert text.count("“") > 3, "findings quote rows"
         for value in (mail, phone, "ada.bird", "7946"):
             assert value not in text, [line for line in text.splitlines() if value in line][:3]
+
+
+# ---- with a guard model ---------------------------------------------------------------------------------------------
+
+
+def test_a_guard_model_reads_rows_through_its_own_chat_template(capsys, tmp_path, data):
+    from tiny import make_taught_guard
+
+    said = {"Bake bread.": "safe", "Fool the guard.": "unsafe\nS2", "Say nothing clear.": "well, that depends"}
+    guard = make_taught_guard(tmp_path / "guard", data, said)
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps({"instruction": asked, "output": "Here it is."}) + "\n" for asked in said))
+    code, out, _ = call(
+        capsys, path, "--scanner", f"explicit-harm:guard={guard}", "--json", "--fail-on", "guard-unsafe=0"
+    )
+    document = json.loads(out)
+    found = [(f["row"], f["label"], f["why"]) for f in document["findings"]]
+    assert [place for *place, _ in found] == [[1, "guard-unsafe"], [2, "guard-unread"]]
+    assert "unsafe" in found[0][2] and "well, that depends" in found[1][2] and code == 3
