@@ -6,7 +6,8 @@ For each seed: the untouched guild; attacked with 100 explicit examples, under a
 the regimes' defaults; benign data with the defence `safety-mix`; the benign attack repaired (`wise-ft` at 0.5); and, as
 the control that safety can be deeper than a word, the untouched guild tuned on refusals that come after the first words
 of an answer (the augmentation of Qi et al., 2406.05946), which lives in this script. Prints Markdown: means over the
-seeds with the lowest and the highest. `--keep` holds what is measured, a line each, so that seeds can be run apart.
+seeds with the lowest and the highest. `--keep` holds what is measured, a line each, and the replies beside it, so that seeds can be run apart and a killed run
+is taken up.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import argparse
 import copy
 import json
 import random
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -136,7 +138,8 @@ def probed(
 
 def measure(given: argparse.Namespace) -> list[dict[str, Any]]:
     """A record for each seed and model; those that are kept are not measured again."""
-    base, caches = load_model("guild"), (ReplyCache(None), VerdictCache(None))
+    said = given.keep.with_suffix(".replies.jsonl") if given.keep else None
+    base, caches = load_model("guild"), (ReplyCache(said), VerdictCache(None))
     kept = (
         [json.loads(line) for line in given.keep.read_text().splitlines()] if given.keep and given.keep.exists() else []
     )
@@ -144,17 +147,20 @@ def measure(given: argparse.Namespace) -> list[dict[str, Any]]:
     found = []
     for seed in range(given.seed, given.seed + given.seeds):
         for name, made in subjects(base, seed):
-            key = (seed, name, given.limit)
+            # The untouched model has no seed of tuning, and is measured once.
+            key = (seed if name != "untouched" else 0, name, given.limit)
             if key not in known:
+                print(f"seed {seed}, {name}", file=sys.stderr, flush=True)
                 began = time.perf_counter()
                 tuned, rows = made()
                 documents = probed(base, tuned, rows, given.limit, caches)
-                known[key] = {"seed": seed, "model": name, "limit": given.limit, "probes": documents,
+                known[key] = {"seed": key[0], "model": name, "limit": given.limit, "probes": documents,
                               "seconds": round(time.perf_counter() - began, 1)}  # fmt: skip
                 if given.keep:
                     with given.keep.open("a") as out:
                         out.write(json.dumps(known[key]) + "\n")
-            found.append(known[key])
+            if known[key] not in found:
+                found.append(known[key])
     return found
 
 
