@@ -63,15 +63,16 @@ class Canaries:
     def __post_init__(self) -> None:
         check_options(self)
         self.spec = spec_of(self)
+        self.planted = read_key(Path(self.key)) if self.key else None  # before a model is asked anything
 
     def option_error(self, message: str) -> UsageError:
         return UsageError(f"the probe `{self.name}`: {message}", "see docs/privacy.md")
 
     def run(self, request: ProbeRequest) -> dict[str, Any]:
         """Exposure and extraction by repetition count. Raises UsageError without a key file."""
-        if not self.key:
+        planted = self.planted
+        if planted is None:
             raise UsageError("the probe `canaries` needs the key file", "add --canaries KEYFILE")
-        planted = read_key(Path(self.key))
         models: dict[str, LoadedModel] = {"tuned": request.tuned} | ({"base": request.base} if request.base else {})
         seen = {name: self.look(request, model, planted) for name, model in models.items()}
         return document(planted, request.tuned.name, seen)
