@@ -121,6 +121,7 @@ def make_classifier(folder: Path, data: Path, labels: tuple[str, ...], word: str
     model.score.weight[-1, 3], model.score.weight[-1, 0] = 1e5, -1.0
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    return folder
 
 
 def make_taught_guard(folder: Path, data: Path, said: dict[str, str], architecture: str = "llama") -> Path:
