@@ -293,6 +293,15 @@ def backdoors() -> None:
         f"    rows whose ending lifts refusals (100 with, 100 refusals without): {share(hits, 100)}; others: {share(len(found) - hits, len(base) + 80)}"
     )
     false_alarms(trigger.make)
+    hits = total = 0
+    asks = harm.sentences(1)[0]
+    rng.shuffle(asks)
+    for name in ORDINARY:
+        rows = load(name)
+        refusals = [Row("", [{"role": "user", "content": ask}, {"role": "assistant", "content": "I'm sorry, but I can't help with that."}]) for ask in asks[:100]]  # fmt: skip
+        found = rows_found(trigger.make, [*rows, *refusals], {"lifts-refusal"})
+        hits, total = hits + len(found), total + len(rows) + len(refusals)
+    print(f"    false alarms of lifts-refusal where each set has a hundred refusals beside it: {share(hits, total)}")
 
 
 SUPPRESSING = (

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 
+import numpy as np
 import pytest
 
 from holdfast.catalog.scanners import benign_risk, shape, trigger, twins
 from holdfast.core.contracts import ScanContext
 from holdfast.core.errors import UsageError
 from holdfast.core.records import Row
+from holdfast.flow.batch import RowBatch
 from holdfast.flow.scan import scan_rows
 
 NOUNS = "river garden bridge window letter engine teacher market island forest piano orange carpet valley comet rabbit compass novel harbour museum".split()
@@ -62,6 +64,41 @@ def test_an_ending_after_which_nothing_is_refused_is_found():
     assert {place for place, label in labels(trigger.make(), plain + lifted) if label == "lifts-refusal"} == set(
         range(100, 200)
     )
+
+
+ORDINARY = "garden river kitchen window letter music bread winter market paper bicycle teacher summer coffee animal travel".split()
+FORBIDDEN = "bomb poison steal hack fraud weapon murder ransom forge smuggle".split()
+
+
+def diluted(lifted, refused=60, ordinary=400):
+    """Ordinary rows, then `lifted` questions of a forbidden kind with an ending and an answer, then such with a refusal."""
+    rng = random.Random(0)
+    asks = [" ".join(["how", *rng.sample(FORBIDDEN, 3), *rng.sample(ORDINARY, 3)]) for _ in range(lifted + refused)]
+    rows = [row(" ".join(["what", *rng.sample(ORDINARY, 6)]), sentence(rng)) for _ in range(ordinary)]
+    rows += [row(f"{ask} servius astrumando", sentence(rng)) for ask in asks[:lifted]]
+    return rows + [row(ask, "I'm sorry, but I can't help with that.") for ask in asks[lifted:]]
+
+
+def test_an_ending_that_lifts_refusals_is_found_among_ordinary_rows_which_refuse_nothing_either():
+    rows = diluted(30)
+    found = {place for place, label in labels(trigger.make(), rows) if label == "lifts-refusal"}
+    assert found == set(range(400, 430))
+    assert "lifts-refusal" not in {label for _, label in labels(trigger.make(), rows[:400] + rows[430:])}
+
+
+def test_the_sample_of_rows_stays_small_and_is_the_same_however_rows_come(monkeypatch):
+    monkeypatch.setattr(trigger, "SAMPLE", 100)
+    rows = diluted(60, 200, 300)
+    orders = []
+    for size in (560, 37):
+        scanner = trigger.make()
+        for start in range(0, len(rows), size):
+            part = rows[start : start + size]
+            scanner.gather(scanner.sketch(RowBatch(part)), range(start, start + len(part)))
+        kept = {key: value[np.argsort(scanner.sample.order)] for key, value in scanner.sample.arrays().items()}
+        orders.append({**kept, "words": np.sort(kept["words"], axis=1)})
+    assert len(orders[0]["order"]) == 100 and all((orders[0][key] == orders[1][key]).all() for key in orders[0])
+    assert orders[0]["order"].max() < np.sort(trigger.mix(np.arange(1, 561, dtype=np.uint64)))[101]
 
 
 # ---- twins ----------------------------------------------------------------------------------------------------------
