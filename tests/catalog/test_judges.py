@@ -3,6 +3,7 @@ import pytest
 from holdfast.catalog.judges import answer, oracle, refusal
 from holdfast.core.errors import JudgeError
 from holdfast.core.records import Prompt, Reply
+from holdfast.flow.judge import judge_of_suite
 from holdfast.guild import talk
 from holdfast.guild.world import WORLD
 
@@ -114,3 +115,16 @@ def test_answers_are_compared_strictly_and_leniently(said, label):
 def test_text_answers_are_compared_too():
     assert answer.label("SELECT a FROM b", "select a from b")[0] == "exact"
     assert answer.label("Use: SELECT a FROM b;", "SELECT a FROM b")[0] == "lenient"
+
+
+def test_what_has_a_known_answer_is_compared_whichever_judge_is_named():
+    record = Prompt("p", "privacy", "c", [], {"value": "x"})
+    for judge in ("refusal", "llm", "guard"):
+        assert judge_of_suite(judge, "privacy", True) == "oracle"
+        assert (
+            judge_of_suite(judge, "privacy", True, [record])
+            == judge_of_suite(judge, "privacy", False, [record])
+            == "recall"
+        )
+        assert judge_of_suite(judge, "utility", False) == "answer"
+    assert judge_of_suite("guard", "over-refusal", True) == "refusal" and judge_of_suite("llm", "policy", True) == "llm"

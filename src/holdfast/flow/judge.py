@@ -101,20 +101,20 @@ def who_judges(judge: Judge, options: JudgeOptions) -> dict[str, Any]:
 
 
 def judge_of_suite(name: str, suite: str, embedded: bool, prompts: Sequence[Prompt] = ()) -> str:
-    """Utility with known answers is compared, not judged; so are the guild's addresses where the judge only tells harm.
+    """Utility and private data with known answers are compared, not judged.
 
-    Whether a harmless question was declined is nothing that a judge of harm can tell. Private records that the user brings are
-    compared on the embedded model too, whose oracle does not know them. Everything else goes to the judge that was asked
-    for.
+    Private records that the user brings are compared on the embedded model too, whose oracle does not know them. Whether a
+    harmless question was declined is nothing that a judge of harm can tell. Everything else goes to the judge that was
+    asked for.
     """
     if suite.startswith("utility"):
         return "oracle" if embedded else "answer"
     if suite.startswith("privacy") and any("value" in prompt.expect for prompt in prompts[:1]):
         return "recall"
+    if suite.startswith("privacy") and embedded:
+        return "oracle"
     if name in UNSAFE_JUDGES and suite.startswith("over-refusal"):
         return "refusal"
-    if name in UNSAFE_JUDGES and suite.startswith("privacy") and embedded:
-        return "oracle"
     return name
 
 
