@@ -158,7 +158,7 @@ def test_a_secret_that_was_never_seen_has_1_44_bits_in_the_mean():
     assert np.mean([e.bits for e in exact]) == pytest.approx(UNSEEN, abs=0.2)
     drawn = [exposure(x[0], x[1:].tolist(), 10**6) for x in rng.normal(40, 3, (400, 301))]
     assert np.mean([e.bits for e in drawn]) == pytest.approx(UNSEEN, abs=0.2)
-    assert {e.method for e in drawn} == {"sample", "skew-normal"}
+    assert {e.method for e in drawn} <= {"sample", "skew-normal"}
     assert min(memorised(exact), memorised(drawn)) > 0.001
 
 
@@ -168,6 +168,13 @@ def test_the_fit_tells_how_rare_a_loss_is_that_no_sample_reaches():
     found = exposure(40 - 6 * 3, data.tolist(), 10**12)
     assert found.method == "skew-normal" and found.bits == pytest.approx(29.9, rel=0.3)
     assert exposure(-1e6, data.tolist(), 10**6).bits == pytest.approx(math.log2(10**6))  # never more than the space
+
+
+def test_a_wall_of_the_fit_is_no_memory():
+    """Losses with a hard lower edge: a skew-normal says that nothing can lie below it; just below it is nothing special."""
+    data = 40 + np.abs(np.random.default_rng(2).normal(0, 3, 100))
+    found = exposure(float(data.min()) - 0.2, data.tolist(), 10**6)
+    assert found.method == "skew-normal" and math.log2(101) <= found.bits < 8
 
 
 def test_a_model_that_knows_more_than_its_base_is_told():

@@ -5,8 +5,9 @@
 
 Carlini et al. 2019 (1802.08232): exposure(s) = log2 |R| − log2 rank(s), where R is the space of secrets and the rank is by
 the model's log-perplexity of the sentence with each. Exactly when all of R is scored; else from a sample of R: by the share
-of the sample that is likelier, and where too few are for that, by a skew-normal distribution fitted to the sample's
-log-perplexities. A model that never saw the secret gives a uniform rank: exposure 1/ln 2 = 1.44 bits in the mean.
+of the sample that is likelier, and where none of it is, by a skew-normal distribution fitted to the sample's
+log-perplexities, or the normal one where that tells less (a skew-normal's tail may end at a wall that the model does not
+have). A model that never saw the secret gives a uniform rank: exposure 1/ln 2 = 1.44 bits in the mean.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ import numpy as np
 from scipy import stats
 
 UNSEEN = 1 / math.log(2)  # mean exposure of what a model never saw, in bits
-ENOUGH = 10  # secrets of a sample that must be likelier for their share to be taken
 
 
 @dataclass(frozen=True)
@@ -46,18 +46,19 @@ def exposure(loss: float, others: Sequence[float], size: int) -> Exposure:
     most = math.log2(size)
     if len(data) >= size - 1:
         return Exposure(most - math.log2(1 + likelier), "exact")
-    if likelier >= ENOUGH:
+    if likelier:
         return Exposure(min(most, -math.log2(likelier / len(data))), "sample")
-    return Exposure(min(most, max(0.0, _tail(loss, data))), "skew-normal")
+    return Exposure(min(most, max(math.log2(1 + len(data)), _tail(loss, data))), "skew-normal")
 
 
 def _tail(loss: float, data: np.ndarray) -> float:
-    """−log2 of the share of a skew-normal fitted to the data that lies below a loss; bounded by what the fit can tell."""
+    """−log2 of the share that lies below a loss, by a skew-normal fitted to the data or a normal one, whichever tells less."""
     if float(data.std()) == 0.0:
-        return math.inf if loss < data[0] else 0.0
-    shape, place, scale = stats.skewnorm.fit(data)
-    below = float(stats.skewnorm.logcdf(loss, shape, place, scale))
-    return math.inf if math.isinf(below) or math.isnan(below) else -below / math.log(2)
+        return math.inf
+    skewed = float(stats.skewnorm.logcdf(loss, *stats.skewnorm.fit(data)))
+    plain = float(stats.norm.logcdf(loss, data.mean(), data.std()))
+    below = plain if math.isnan(skewed) else max(skewed, plain)
+    return -below / math.log(2)
 
 
 def memorised(found: Sequence[Exposure]) -> float:
