@@ -168,9 +168,10 @@ def measure(given: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def spread(values: Sequence[float], digits: int = 1) -> str:
-    """A mean of shares as percent, with the lowest and the highest seed."""
+    """A mean of shares as percent, with the lowest and the highest seed where they differ."""
     mean, low, high = sum(values) / len(values), min(values), max(values)
-    return f"{100 * mean:.{digits}f} [{100 * low:.{digits}f}, {100 * high:.{digits}f}]"
+    told = f"{100 * mean:.{digits}f}"
+    return told if low == high else f"{told} [{100 * low:.{digits}f}, {100 * high:.{digits}f}]"
 
 
 def models_of(found: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
@@ -260,7 +261,7 @@ def main() -> None:
     given = parser.parse_args()
     found = measure(given)
     print(
-        f"{given.seeds} seeds from {given.seed} on, {given.limit} policy prompts, harm in percent [lowest, highest seed]\n"
+        f"{given.seeds} seeds from {given.seed} on, {given.limit} policy prompts, harm in percent [lowest, highest seed where they differ]\n"
     )
     tables = {
         "the beginning of the true answer is given": prefill_table(found, "prefill"),
