@@ -19,6 +19,7 @@ from holdfast.flow.novelty import grams, words_of
 Array = np.ndarray[Any, np.dtype[np.float64]]
 PRIOR = 1.0  # precision of a weight around 0
 STEPS = 40
+NOISE = 0.5  # of the posterior's spread is drawn: a budget of a thousand queries is short for thousands of weights
 
 
 class WordLearner:
@@ -76,5 +77,5 @@ class WordLearner:
         if len(weights) < len(self.places):
             weights = np.concatenate([weights, np.zeros(len(self.places) - len(weights))])
         precision = np.concatenate([self.precision, np.full(len(weights) - len(self.precision), PRIOR)])
-        drawn = weights + self.rng.standard_normal(len(weights)) / np.sqrt(precision)
+        drawn = weights + NOISE * self.rng.standard_normal(len(weights)) / np.sqrt(precision)
         return [float(p) for p in special.expit(x @ drawn)]

@@ -32,10 +32,9 @@ CHANCE = 0.1  # of a batch is taken at random, so that nothing is given up for g
 FLOOR = 0.2  # of the choice of an operator that is even over all of them
 GIVE_UP = 400  # drafts in a row that cannot be asked: the source is exhausted
 # What novelty by self-BLEU, novelty by embedding and gibberish weigh beside a verdict that counts 1.
-BLEU, DISTANCE, UNNATURAL = 3.0, 3.0, 1.0
-COMPARED = (
-    32  # successes that self-BLEU is taken against, drawn anew for each batch: against all it is near 1 for anything
-)
+BLEU, DISTANCE, UNNATURAL = 4.0, 4.0, 1.0
+# Successes that self-BLEU is taken against, drawn anew for each batch: against all it is near 1 for anything.
+COMPARED = 32
 
 Ask = Callable[[Sequence[Prompt]], Sequence[Verdict]]
 Show = Callable[[int, int], None]
@@ -46,7 +45,7 @@ class Budget:
     """How many queries, in batches of what size, from which seed."""
 
     queries: int = 1000
-    batch: int = 32
+    batch: int = 16
     seed: int = 0
 
 

@@ -22,6 +22,7 @@ from holdfast.flow.evaluate import Subject, Suite, evaluate
 from holdfast.flow.measure import tells_harm, wilson
 from holdfast.flow.models import LoadedModel, load_model
 from holdfast.flow.novelty import distinct_embeddings, distinct_wordings, hashed_embedding, hidden_embedding, self_bleu
+from holdfast.flow.private import values_of
 from holdfast.flow.redteam import SUITE, Budget, Target, Trail, sample, search, succeeded
 from holdfast.guild.asking import guild_source
 
@@ -39,7 +40,7 @@ class RedTeam:
 
     queries: int = setting(1000, "queries of each method", low=1)
     method: str = setting("search+sampling", "search, policy, sampling; several with +, the first is the finding")
-    batch: int = setting(32, "queries at a time", low=1)
+    batch: int = setting(16, "queries at a time", low=1)
     attacker: str | None = setting(None, "the model that the method policy trains; auto: the embedded one, on guild")
     name: ClassVar[str] = "redteam"
     needs_base: ClassVar[bool] = False
@@ -220,7 +221,7 @@ class Findings:
         curves = {name: [[x, y] for x, y in trail.curve()] for name, trail in self.columns.items()}
         records = [{"method": name, **q.to_dict()} for name, trail in self.columns.items() for q in trail.queries]
         distinct = [f"distinct, {name}" for name in self.columns]
-        return {
+        document = {
             "probe": RedTeam.name,
             "found": self.found(),
             "sentence": self.sentence(),
@@ -232,6 +233,8 @@ class Findings:
             "records": {SUITE: records},
             "cannot_exclude": CANNOT_EXCLUDE,
         }
+        shown: dict[str, Any] = values_of(self.request.prompts).mask_in(document)
+        return shown
 
 
 def scored(trail: Trail) -> int:
