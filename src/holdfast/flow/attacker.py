@@ -33,6 +33,7 @@ from holdfast.flow.train import TrainSettings, quiet, train
 # Set on the guild, seeds 0 and 3, whose figures are not in docs/results.md.
 WARM_ROWS, WARM_EPOCHS, WARM_LR, WARM_BATCH = 800, 2.0, 1e-3, 32
 LR, ITERATIONS, ENTROPY, PULL = 3e-4, 2, 0.01, 0.02
+STEP = 64  # texts between two updates, whatever the batch of the search: with 16 the policy narrows to one wording
 GROUP = 16  # texts for one question, which are compared with each other
 NOTHING, AGAIN = -1.0, -0.5  # rewards of a text that asks for nothing of the suite, and of one that was asked before
 BONUS = 0.5  # of novelty by self-BLEU, and of novelty by embedding, beside a verdict that counts 1
@@ -148,14 +149,13 @@ def train_attacker(target: Target, budget: Budget, load: Callable[[], LoadedMode
 def _grpo(budget: Budget, folder: str, attacker: LoadedModel) -> Any:
     from trl.trainer.grpo_config import GRPOConfig
 
-    size = max(GROUP, budget.batch // GROUP * GROUP)
     on_cpu = attacker.device.type == "cpu"
     return GRPOConfig(
         output_dir=folder,
         seed=budget.seed,
         # Texts that were asked before cost no query, so there are more steps than batches; without end it must not go on.
-        max_steps=4 * ITERATIONS * -(-budget.queries // size),
-        per_device_train_batch_size=size,
+        max_steps=4 * ITERATIONS * -(-budget.queries // STEP),
+        per_device_train_batch_size=STEP,
         num_generations=GROUP,
         num_iterations=ITERATIONS,
         max_completion_length=MOST_TOKENS,
