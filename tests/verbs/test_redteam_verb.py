@@ -118,10 +118,11 @@ def test_on_an_endpoint_within_the_budget(tmp_path, capsys, prompts):
 
 
 def test_the_policy_asks_within_its_budget_and_leaves_no_weights(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(attacker, "WARM_ROWS", 320)
-    found = audit(capsys, "guild", "--redteam-queries", 48, "--redteam-method", "policy", "--limit", 44, "--out", tmp_path / "r")  # fmt: skip
+    for name, value in (("WARM_ROWS", 320), ("STEP", 16), ("GROUP", 8)):
+        monkeypatch.setattr(attacker, name, value)
+    found = audit(capsys, "guild", "--redteam-queries", 24, "--redteam-method", "policy", "--limit", 44, "--out", tmp_path / "r")  # fmt: skip
     queries = asked(tmp_path / "r")
-    assert 0 < len(queries) <= 48 and len({q["text"] for q in queries}) == len(queries)
+    assert 0 < len(queries) <= 24 and len({q["text"] for q in queries}) == len(queries)
     assert found["probes"][0]["methods"]["policy"]["queries"] == len(queries)
     assert not [p for p in tmp_path.rglob("*") if p.suffix in (".safetensors", ".bin", ".pt")]
 
