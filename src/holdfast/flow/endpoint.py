@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import httpx
@@ -51,6 +52,11 @@ class Endpoint:
     def __post_init__(self) -> None:
         object.__setattr__(self, "url", sealed(self.url))
 
+    @cached_property
+    def _client(self) -> httpx.Client:
+        """Connections that are kept: to set one up, with its certificates, takes longer than many an answer."""
+        return httpx.Client(timeout=self.timeout_s, limits=httpx.Limits(max_connections=self.workers))
+
     def _target(self) -> httpx.URL:
         url = httpx.URL(opened(self.url))
         return url.copy_with(path=f"{url.path.rstrip('/')}/chat/completions")
@@ -68,11 +74,10 @@ class Endpoint:
             if attempt:
                 time.sleep(self.backoff_s * 2 ** (attempt - 1) * (0.5 + random.random()))
             try:
-                answer = httpx.post(
+                answer = self._client.post(
                     self._target(),
                     json=asked,
                     headers={"Authorization": f"Bearer {os.environ.get('OPENAI_API_KEY', 'none')}"},
-                    timeout=self.timeout_s,
                 )
             except httpx.HTTPError as error:
                 last = without_secrets(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
