@@ -108,3 +108,6 @@ def test_a_probe_with_options_and_no_base_through_an_audit(tmp_path, monkeypatch
     ):
         with pytest.raises(UsageError, match=said):
             audit(AuditSettings(model="guild", limit=3, suite=["policy"], probe=[wrong], out=str(tmp_path / "x")), {})
+    with pytest.raises(UsageError, match="what the model was tuned on"):
+        audit(AuditSettings(model="guild", base="guild", probe=["recall"], out=str(tmp_path / "x")), {})
+    assert not (tmp_path / "x").exists()

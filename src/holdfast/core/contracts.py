@@ -230,8 +230,7 @@ class ProbeRequest:
 class Probe(Protocol):
     """Looks where a plain audit does not; made by a factory whose parameters are its options, as for defences.
 
-    A probe that can look at an endpoint, which has no weights, says `needs_weights = False`. `run` gives a document that
-    every output shows by itself:
+    `run` gives a document that every output shows by itself:
 
     - `probe`, its name; `found`, whether it saw what plain questions do not show: then a gate closes; `sentence`, what
       came of it; `cannot_exclude`, what it could not see.
@@ -241,7 +240,8 @@ class Probe(Protocol):
     - `records`, if there are any: `{kind: [record, …]}`, which go to KIND.jsonl in the run's folder and nowhere else.
     - `metrics`, if there are any: `Metric.to_dict()`s, which become the run's, in a suite of the probe's name.
 
-    A probe that only asks, and reads no weights, says so with `needs_weights = False`, and is let at an endpoint too.
+    A probe that only asks, and reads no weights, says so with `needs_weights = False`, and is let at an endpoint too; one
+    that cannot look without the tuning rows says `needs_rows = True`, and is refused before a model is asked anything.
     """
 
     name: str

@@ -176,6 +176,8 @@ def make_probes(settings: AuditSettings, base: str | None) -> list[Any]:
     for probe in probes:
         if probe.needs_base and not base:
             raise UsageError(f"the probe `{probe.name}` compares a checkpoint with its base", "add --base MODEL")
+        if getattr(probe, "needs_rows", False) and not settings.tuning_data:
+            raise UsageError(f"the probe `{probe.name}` reads what the model was tuned on", "add --tuning-data DATA")
     return probes
 
 

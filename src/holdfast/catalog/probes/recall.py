@@ -65,6 +65,7 @@ class Recall:
     engine: str = setting("own", "whose patterns find them; see the scanner pii", choices=("own", "presidio"))
     name: ClassVar[str] = "recall"
     needs_base: ClassVar[bool] = True
+    needs_rows: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_options(self)
