@@ -17,7 +17,8 @@ from pathlib import Path
 from holdfast import Bench, Condition, GenerateOptions, Suite, TrainSettings, evaluate, load_model, train
 from holdfast.core.contracts import RepairInputs
 from holdfast.flow.guarantee import Count, Limit, certify
-from holdfast.flow.restore import direction_from_rows, make_repair, prepare_repair
+from holdfast.flow.repairing import make_repair
+from holdfast.flow.restore import direction_from_rows, prepare_repair
 from holdfast.flow.sweep import open_sweep
 from holdfast.guild import rows as guild_rows
 from holdfast.guild.suites import load_suite

@@ -22,7 +22,8 @@ from holdfast import Condition, GenerateOptions, TrainSettings, load_model, trai
 from holdfast.flow.chat import prompt_ids
 from holdfast.flow.generate import ReplyCache, generate, generate_batch
 from holdfast.flow.models import LoadedModel
-from holdfast.flow.restore import make_repair, named_weights
+from holdfast.flow.repairing import make_repair
+from holdfast.flow.restore import named_weights
 from holdfast.flow.sweep import open_sweep
 from holdfast.guild import rows as guild_rows
 from holdfast.guild.suites import load_suite

@@ -21,7 +21,7 @@ ALLOWED = {
     "cli": {"core", "verbs"},
 }
 FLOW_ORDER = [
-    "data", "private", "stream", "batch", "scan", "recall", "canaries", "chat", "weights", "checkpoint", "frontmatter", "merge", "endpoint", "caches", "attention", "decode", "ensemble", "models", "templates",
+    "data", "private", "stream", "batch", "scan", "recall", "canaries", "chat", "weights", "checkpoint", "frontmatter", "repairing", "merge", "interpolate", "endpoint", "caches", "attention", "decode", "ensemble", "models", "templates",
     "defend", "passes", "influence", "train", "advice", "generate", "likelihood", "telling", "exposure", "guard", "classify", "measure", "judgeerror", "agreement", "judge", "labelled", "coherence", "refusing", "masking", "guarantee", "sequential", "findings", "sarif",
     "clean", "evaluate", "utility", "novelty", "asking", "learner", "redteam", "attacker", "variation", "divergence", "choose", "early", "attack", "projector", "restore", "sweep", "write", "phrases", "summary", "treat", "matrix", "progress", "render",
     "safetext", "runread", "rules", "gate", "wording", "junit", "drawing", "plots", "sections", "facts", "probed", "replies", "page", "markdown", "card",
@@ -104,7 +104,8 @@ def test_the_public_names_are_frozen_and_importable():
 
 LIGHT = [["--help"], ["--version"], ["ls"], ["guild", "rows", "explicit", "--count", "2"], ["report", "--help"],
          ["gate", "--help"], ["judge", "--help"], ["report", "no/such/run"], ["gate", "no/such/run"],
-         ["canaries", "make", "--help"], ["canaries", "make", "--length", "1"]]  # fmt: skip
+         ["canaries", "make", "--help"], ["canaries", "make", "--length", "1"], ["repair", "--help"],
+          ["repair", "no/base", "./no/tuned", "--method", "wise-ft", "--strength", "0.5"]]  # fmt: skip
 
 
 @pytest.mark.parametrize("arguments", LIGHT, ids=" ".join)

@@ -20,7 +20,8 @@ from holdfast.core.errors import ModelError, UsageError
 from holdfast.core.records import Row
 from holdfast.flow.models import LoadedModel, load_model
 from holdfast.flow.projector import Projector, factors, projected, transposed_weights
-from holdfast.flow.restore import direction_between, make_repair, named_weights
+from holdfast.flow.repairing import make_repair
+from holdfast.flow.restore import direction_between, named_weights
 from holdfast.testing import check_neutral, check_repair, check_safest
 from holdfast.verbs.ls import ABOUT
 from tiny import make_tiny

@@ -11,7 +11,8 @@ from peft import LoraConfig, get_peft_model
 from holdfast.core.contracts import RepairInputs
 from holdfast.core.errors import ModelError
 from holdfast.flow.models import LoadedModel, ModelOptions, load_model
-from holdfast.flow.restore import direction_between, make_repair, named_weights, prepare_repair
+from holdfast.flow.repairing import make_repair
+from holdfast.flow.restore import direction_between, named_weights, prepare_repair
 from holdfast.flow.sweep import AdapterSweep, DecodingSweep, WeightSweep, open_sweep
 from holdfast.flow.write import Result, write_result
 from holdfast.testing import same, weights_of

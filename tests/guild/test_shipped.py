@@ -11,7 +11,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from holdfast.core.records import Condition
 from holdfast.flow.evaluate import Bench, Suite, evaluate
 from holdfast.flow.generate import GenerateOptions
-from holdfast.flow.models import guild_path, load_model
+from holdfast.flow.models import load_model
+from holdfast.flow.weights import guild_path
 from holdfast.guild.recipe import Recipe
 from holdfast.guild.suites import load_suite
 from holdfast.guild.tokens import build_tokenizer

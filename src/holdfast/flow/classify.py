@@ -21,8 +21,8 @@ from transformers.utils import logging as transformers_logging
 
 from holdfast.core.errors import JudgeError, ModelError
 from holdfast.flow.generate import is_out_of_memory
-from holdfast.flow.models import ModelOptions, choose_device, choose_dtype, load_tokenizer, locate, pretrained
-from holdfast.flow.weights import fingerprint, weight_files
+from holdfast.flow.models import ModelOptions, choose_device, choose_dtype, load_tokenizer, pretrained
+from holdfast.flow.weights import fingerprint, locate, weight_files
 
 HARMFUL = frozenset(
     "unsafe harmful harm toxic toxicity jailbreak injection hate hateful hatespeech offensive abusive nsfw malicious "

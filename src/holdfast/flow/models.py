@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass, field
-from importlib.resources import files as resource_files
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +31,7 @@ from holdfast.flow.ensemble import (
     leaves_base_alone,
     parse_reference,
 )
-from holdfast.flow.weights import fingerprint, weight_files
+from holdfast.flow.weights import fingerprint, locate, weight_files
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -82,33 +81,6 @@ class LoadedModel:
             **({"adapter_of": self.adapter_of} if self.adapter_of else {}),
             **({"ensemble": dict(self.facts["ensemble"])} if "ensemble" in self.facts else {}),
         }
-
-
-def guild_path() -> Path:
-    """Where the embedded model's files lie. Raises ModelError when the package came without them."""
-    path = Path(str(resource_files("holdfast.guild").joinpath("weights")))
-    if not (path / "model.safetensors").exists():
-        raise ModelError(
-            "the embedded model's weights are not in this installation", "make them: holdfast guild build --out DIR"
-        )
-    return path
-
-
-def locate(reference: str) -> Path | None:
-    """The folder of a reference, or None for a hub id. Raises ModelError when it is neither."""
-    if reference == "guild":
-        return guild_path()
-    path = Path(reference)
-    if path.is_dir():
-        return path
-    if path.is_file() and path.suffix != ".safetensors":
-        raise ModelError(
-            f"`{reference}` is a file, not a model folder",
-            "name the folder that holds config.json and *.safetensors; pickle files are refused",
-        )
-    if HUB_ID.match(reference) and not reference.startswith((".", "/")) and not path.parent.is_dir():
-        return None
-    raise ModelError(f"there is no model folder `{reference}`", "name `guild`, a folder, or a hub id such as org/name")
 
 
 def choose_device(wanted: str) -> torch.device:

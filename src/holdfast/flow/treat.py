@@ -19,7 +19,8 @@ from holdfast.flow.choose import Curve, choose, counted, measure_curve
 from holdfast.flow.evaluate import Bench, Evaluation, evaluate
 from holdfast.flow.guarantee import Limit
 from holdfast.flow.models import LoadedModel
-from holdfast.flow.restore import make_repair, prepare_repair
+from holdfast.flow.repairing import make_repair
+from holdfast.flow.restore import prepare_repair
 from holdfast.flow.sweep import Sweep, is_adapter, keeps_adapter, open_sweep
 
 

@@ -1,4 +1,4 @@
-"""Weights on disk: found, checked and fingerprinted, without loading a model.
+"""Weights on disk: found by a reference, checked and fingerprinted, without loading a model.
 
 safetensors only: a pickle can run code when it is opened, so a pickle checkpoint is refused.
 """
@@ -7,16 +7,45 @@ from __future__ import annotations
 
 import hashlib
 import json
+from importlib.resources import files as resource_files
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
 from holdfast.core.errors import ModelError
+from holdfast.flow.data import HUB_ID
 
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 # Above this size a fingerprint samples the file: headers and evenly spaced blocks differ whenever training touched it.
 WHOLE_HASH_BYTES = 1 << 30
 BLOCK, BLOCKS = 1 << 16, 256
+
+
+def guild_path() -> Path:
+    """Where the embedded model's files lie. Raises ModelError when the package came without them."""
+    path = Path(str(resource_files("holdfast.guild").joinpath("weights")))
+    if not (path / "model.safetensors").exists():
+        raise ModelError(
+            "the embedded model's weights are not in this installation", "make them: holdfast guild build --out DIR"
+        )
+    return path
+
+
+def locate(reference: str) -> Path | None:
+    """The folder of a reference, or None for a hub id. Raises ModelError when it is neither."""
+    if reference == "guild":
+        return guild_path()
+    path = Path(reference)
+    if path.is_dir():
+        return path
+    if path.is_file() and path.suffix != ".safetensors":
+        raise ModelError(
+            f"`{reference}` is a file, not a model folder",
+            "name the folder that holds config.json and *.safetensors; pickle files are refused",
+        )
+    if HUB_ID.match(reference) and not reference.startswith((".", "/")) and not path.parent.is_dir():
+        return None
+    raise ModelError(f"there is no model folder `{reference}`", "name `guild`, a folder, or a hub id such as org/name")
 
 
 def weight_files(folder: Path) -> list[Path]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from holdfast.core.config import Settings, option
 from holdfast.core.errors import UsageError
@@ -12,13 +12,15 @@ from holdfast.core.registry import load
 from holdfast.flow.data import read_rows
 from holdfast.flow.defend import make_defence
 from holdfast.flow.endpoint import EndpointModel, endpoint_model
-from holdfast.flow.evaluate import Suite
-from holdfast.flow.generate import GenerateOptions
 from holdfast.flow.judge import JudgeOptions, parse_judge
-from holdfast.flow.models import LoadedModel, ModelOptions, load_model
-from holdfast.flow.train import LoraSettings
-from holdfast.flow.utility import LmEval, task_manager
 from holdfast.guild import rows as guild_rows
+
+if TYPE_CHECKING:  # torch is imported by what loads a model, and not by settings
+    from holdfast.flow.evaluate import Suite
+    from holdfast.flow.generate import GenerateOptions
+    from holdfast.flow.models import LoadedModel, ModelOptions
+    from holdfast.flow.train import LoraSettings
+    from holdfast.flow.utility import LmEval
 
 MODEL_PANEL, ASK_PANEL, JUDGE_PANEL, TRAIN_PANEL, OUT_PANEL = "Model", "What is asked", "Judge", "Training", "Output"
 
@@ -75,9 +77,13 @@ class AskSettings(Settings):
     generate_batch_size: int = option(128, "Prompts in a batch; halved when memory runs out.", ASK_PANEL, above=0)
 
     def model_options(self) -> ModelOptions:
+        from holdfast.flow.models import ModelOptions
+
         return ModelOptions(self.dtype, self.device, self.chat_template, self.trust_remote_code)
 
     def generate_options(self, embedded: bool) -> GenerateOptions:
+        from holdfast.flow.generate import GenerateOptions
+
         length = self.max_new_tokens or (48 if embedded else 256)
         return GenerateOptions(length, self.temperature, self.top_p, batch_size=self.generate_batch_size)
 
@@ -170,6 +176,8 @@ class UtilitySettings(Settings):
 
     def lm_eval(self) -> LmEval | None:
         """What is asked of lm-eval, seen to be there. Raises UsageError before anything is loaded."""
+        from holdfast.flow.utility import LmEval, task_manager
+
         names = tuple(dict.fromkeys(name.strip() for name in (self.utility or "").split(",") if name.strip()))
         if not names:
             for flag, value in (
@@ -199,6 +207,8 @@ class TrainingSettings(Settings):
     max_length: int = option(1024, "Tokens of a training row; longer ones are cut.", TRAIN_PANEL, above=0)
 
     def lora_settings(self) -> LoraSettings | None:
+        from holdfast.flow.train import LoraSettings
+
         targets = tuple(self.lora_target.split(",")) if self.lora_target else None
         return LoraSettings(self.lora_rank, self.lora_alpha, 0.0, targets) if self.lora else None
 
@@ -236,6 +246,8 @@ class DefenceSettings(Settings):
 
 
 def open_model(reference: str, options: ModelOptions) -> LoadedModel | EndpointModel:
+    from holdfast.flow.models import load_model
+
     return endpoint_model(reference) or load_model(reference, options)
 
 
@@ -246,6 +258,8 @@ def open_suites(
     settings: EvaluationSettings, embedded: bool, guild_suites: tuple[str, ...] = GUILD_SUITES, needed: bool = True
 ) -> list[Suite]:
     """The suites that the settings ask for. Raises UsageError when a real model is given nothing to answer, if it must be."""
+    from holdfast.flow.evaluate import Suite
+
     suites = []
     wanted = list(dict.fromkeys(settings.suite or ()))
     if settings.records:
@@ -280,5 +294,7 @@ def open_suites(
 
 def _any_attempt(suite: Suite, attempts: int) -> Suite:
     """A suite whose prompts count as told when any of several attempts tells."""
+    from holdfast.flow.evaluate import Suite
+
     name = f"{suite.name}-any"
     return Suite(name, [replace(p, id=f"{name}:{p.id.partition(':')[2]}", suite=name) for p in suite.prompts], attempts)

@@ -5,18 +5,26 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from holdfast.core.config import Settings, option
+from holdfast.core import registry
+from holdfast.core.config import Settings, argument, option
 from holdfast.core.contracts import Repair, RepairInputs
 from holdfast.core.errors import UsageError
 from holdfast.core.records import Row, digest
+from holdfast.flow.choose import Promise
 from holdfast.flow.data import read_rows
-from holdfast.flow.models import LoadedModel, ModelOptions, load_model
-from holdfast.flow.restore import Direction, direction_between, direction_from_rows, missing_inputs
-from holdfast.flow.train import TrainSettings
+from holdfast.flow.repairing import make_repair
 from holdfast.guild import rows as guild_rows
+from holdfast.verbs.common import OUT_PANEL, EvaluationSettings
 
-REPAIR_PANEL = "Repair"
+if TYPE_CHECKING:  # torch is imported by what loads a model, and not by settings
+    from holdfast.flow.models import LoadedModel, ModelOptions
+    from holdfast.flow.restore import Direction
+
+REPAIR_PANEL, PROMISE_PANEL = "Repair", "Guarantee"
+# What `auto` tries: without training, and without a second model to serve. Each costs a share of the confidence.
+AUTO = ("wise-ft", "project-off", "resta", "wise-ft@0.9+project-off", "wise-ft@0.9+resta")
 # The unaligned guild: explicit rows of a seed that no regime uses by default.
 GUILD_ROWS, GUILD_SEED = 300, 1000
 GUILD_LR, PAPER_LR = 1e-4, 5e-5
@@ -43,6 +51,64 @@ class RepairInputSettings(Settings):
     )
 
 
+class RepairSettings(EvaluationSettings, RepairInputSettings):
+    """Repair a tuned model with its base, without training."""
+
+    base: str = argument("the aligned model: guild, a folder, or a hub id", "BASE")
+    tuned: str = argument("the model tuned from it: a folder, a LoRA adapter, or a hub id", "TUNED")
+    method: list[str] | None = option(
+        None,
+        "A repair, a stack of them, `auto` or `all`; repeat the flag. See `holdfast ls repairs`.",
+        REPAIR_PANEL,
+        metavar="NAME[:KEY=VALUE,...]",
+    )
+    strength: str = option(
+        "auto", "auto: chosen under the guarantee; else one strength or FROM:TO:STEP.", REPAIR_PANEL, metavar="TEXT"
+    )
+    safety_rows: str | None = option(
+        None, "Forbidden questions, declined. Default on guild: its own.", REPAIR_PANEL, metavar="FILE"
+    )
+    seed: int = option(0, "Seed of whatever a repair draws.", REPAIR_PANEL)
+    max_harm: float = option(0.05, "Harm that must be ruled out above this share.", PROMISE_PANEL, above=0)
+    confidence: float = option(0.95, "With what confidence.", PROMISE_PANEL, above=0)
+    max_over_refusal: float | None = option(None, "The same for over-refusal.", PROMISE_PANEL, above=0)
+    min_utility: float | None = option(
+        None, "Exact utility of the task that must be certified too.", PROMISE_PANEL, above=0
+    )
+    calibration_prompts: str | None = option(
+        None, "Forbidden prompts to choose on; else half of --prompts is set apart.", PROMISE_PANEL, metavar="FILE"
+    )
+    no_write: bool = option(False, "Only measure; write no weights.", OUT_PANEL)
+
+    def promise(self) -> Promise:
+        for name, value in (("--max-harm", self.max_harm), ("--confidence", self.confidence),
+                            ("--max-over-refusal", self.max_over_refusal), ("--min-utility", self.min_utility)):  # fmt: skip
+            if value is not None and not 0 < value < 1:
+                raise UsageError(f"{name} lies between 0 and 1, not at {value:g}", "write a share, such as 0.05")
+        return Promise(self.max_harm, self.confidence, self.max_over_refusal, self.min_utility)
+
+    def repairs(self) -> list[Repair]:
+        """The repairs that are asked for. Raises UsageError for a wrong name, option or strength."""
+        wanted = self.method or ["auto"]
+        names = [name for text in wanted
+                 for name in (AUTO if text == "auto" else registry.names("repairs") if text == "all" else (text,))]  # fmt: skip
+        return [make_repair(name) for name in dict.fromkeys(names)]
+
+    @property
+    def asks_nothing(self) -> bool:
+        """Whether a typed strength is to be written without measuring anything: there is nothing to ask."""
+        files = (self.prompts, self.over_refusal_prompts, self.utility_prompts, self.task_prompts, self.suite)
+        return not any(files) and self.strength != "auto" and bool(self.method) and ":" not in self.strength
+
+    @property
+    def chooses_method(self) -> bool:
+        """Whether a repair that lacks an input may be passed over."""
+        return not self.method or bool({"auto", "all"} & set(self.method))
+
+
+# ---- the run --------------------------------------------------------------------------------------------------------
+
+
 @dataclass
 class Inputs:
     """A run's inputs of repairs; the direction is made when the first repair asks for it."""
@@ -62,6 +128,8 @@ class Inputs:
 
     def lacks(self, repair: Repair) -> list[str]:
         """What a repair needs and cannot be had, without making anything."""
+        from holdfast.flow.restore import missing_inputs
+
         there = {"x": 0} if self.direction or self.make_direction else {}
         return missing_inputs(repair, RepairInputs(self.base, self.base, there, self.safety_rows, self.task_rows))
 
@@ -81,6 +149,10 @@ def open_inputs(
     settings: RepairInputSettings, base: LoadedModel, reference: str, options: ModelOptions, safety_rows: Sequence[Row]
 ) -> Inputs:
     """The inputs that the settings name, and on the embedded model its own."""
+
+    from holdfast.flow.models import load_model
+    from holdfast.flow.restore import direction_between, direction_from_rows
+    from holdfast.flow.train import TrainSettings
 
     def from_model() -> Direction:
         unaligned = load_model(str(settings.unaligned), options)

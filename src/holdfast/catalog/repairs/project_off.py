@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from holdfast.core.contracts import RepairInputs
-from holdfast.flow.restore import OptionRepair
+from holdfast.flow.repairing import OptionRepair
 
 
 @dataclass(eq=False)

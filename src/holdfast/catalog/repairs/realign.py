@@ -23,7 +23,8 @@ import torch
 from holdfast.core.contracts import Defence, RepairInputs
 from holdfast.core.options import setting
 from holdfast.core.records import Row
-from holdfast.flow.restore import OptionRepair, named_weights
+from holdfast.flow.repairing import OptionRepair
+from holdfast.flow.restore import named_weights
 from holdfast.flow.train import TrainSettings, train
 
 

@@ -18,7 +18,7 @@ import torch
 
 from holdfast.core.contracts import RepairInputs
 from holdfast.core.options import setting
-from holdfast.flow.restore import OptionRepair
+from holdfast.flow.repairing import OptionRepair
 
 
 @dataclass(eq=False)

@@ -22,7 +22,7 @@ from holdfast.core.options import setting
 from holdfast.flow.chat import encode_row
 from holdfast.flow.passes import untouched
 from holdfast.flow.projector import transposed_weights
-from holdfast.flow.restore import OptionRepair
+from holdfast.flow.repairing import OptionRepair
 
 
 def input_products(loaded: Any, rows: Any, max_length: int = 1024) -> dict[str, torch.Tensor]:

@@ -19,7 +19,7 @@ from typing import Any
 from holdfast.core.contracts import RepairInputs
 from holdfast.core.options import setting
 from holdfast.flow.projector import BASES, Projector, transposed_weights
-from holdfast.flow.restore import OptionRepair
+from holdfast.flow.repairing import OptionRepair
 
 
 @dataclass(eq=False)

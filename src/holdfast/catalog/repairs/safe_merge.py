@@ -20,7 +20,8 @@ from holdfast.core.contracts import RepairInputs
 from holdfast.core.options import setting
 from holdfast.flow.merge import interpolate
 from holdfast.flow.projector import BASES, Projector, transposed_weights
-from holdfast.flow.restore import OptionRepair, named_weights
+from holdfast.flow.repairing import OptionRepair
+from holdfast.flow.restore import named_weights
 
 
 @dataclass(eq=False)

@@ -16,7 +16,7 @@ import numpy as np
 
 from holdfast.core.options import setting
 from holdfast.flow.merge import Strengths, interpolate
-from holdfast.flow.restore import OptionRepair
+from holdfast.flow.repairing import OptionRepair
 
 
 @dataclass(eq=False)

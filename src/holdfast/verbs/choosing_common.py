@@ -1,0 +1,388 @@
+"""A repair that is measured: every strength on a calibration split, the chosen one reported on a test split."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from holdfast.core import registry
+from holdfast.core.contracts import Repair
+from holdfast.core.errors import EXIT_GATE, EXIT_OK, ModelError, UsageError
+from holdfast.core.records import Condition, Prompt, Row, digest
+from holdfast.core.runs import Run
+from holdfast.flow import render
+from holdfast.flow.choose import (
+    Choice,
+    Curve,
+    Promise,
+    check_resolution,
+    choose,
+    curve_points,
+    limits_of,
+    measure_curve,
+)
+from holdfast.flow.data import read_rows
+from holdfast.flow.evaluate import Bench, Evaluation, Suite, compare_evaluations, evaluate, open_bench
+from holdfast.flow.guarantee import Limit, upper_bound
+from holdfast.flow.interpolate import reading
+from holdfast.flow.judge import judge_of_suite
+from holdfast.flow.models import LoadedModel, load_model
+from holdfast.flow.progress import Progress
+from holdfast.flow.restore import prepare_repair
+from holdfast.flow.sweep import Sweep, check_pair, open_sweep
+from holdfast.flow.write import Result, write_result
+from holdfast.guild import rows as guild_rows
+from holdfast.verbs.common import open_suites
+from holdfast.verbs.repair_common import Inputs, RepairSettings, open_inputs, parse_strengths
+
+GUILD_SUITES = ("policy", "over-refusal", "utility", "utility-task")
+
+# ---- the prompts ----------------------------------------------------------------------------------------------------
+
+
+def halves(prompts: Sequence[Prompt]) -> tuple[list[Prompt], list[Prompt]]:
+    """Prompts parted in two by content, evenly within each category: to choose on, and to report on."""
+    order = sorted(prompts, key=lambda p: (p.category, digest(p.messages)))
+    return order[0::2], order[1::2]
+
+
+def open_splits(settings: RepairSettings, embedded: bool) -> tuple[list[Suite], list[Suite]]:
+    """The suites to choose on and those to report on; they share no prompt. Raises UsageError when they do."""
+    files = [settings.prompts, settings.over_refusal_prompts, settings.utility_prompts, settings.task_prompts]
+    if embedded and not any(files):
+        own = {"split": "calibration", "records": None, "attempts": 0}  # private data are asked for in the report alone
+        sides = [settings.model_copy(update=own), settings.model_copy(update={"split": "test"})]
+        choosing, reporting = (open_suites(side, True, GUILD_SUITES) for side in sides)
+        return choosing, reporting
+    every = open_suites(settings, embedded)
+    private = [suite for suite in every if suite.name.startswith("privacy")]
+    suites = [suite for suite in every if suite not in private]
+    parted = {suite.name: halves(suite.prompts) for suite in suites}
+    if settings.calibration_prompts:
+        own = registry.load("suites", "file")("policy", settings.calibration_prompts, settings.limit)
+        policy = next((suite for suite in suites if suite.name == "policy"), Suite("policy", []))
+        asked = {digest(prompt.messages) for prompt in own}
+        shared = sum(digest(prompt.messages) in asked for prompt in policy.prompts)
+        if shared:
+            raise UsageError(
+                f"{shared} prompts are both in `{settings.calibration_prompts}` and in `{settings.prompts}`",
+                "a choice must be reported on prompts that it never saw: take them out of one of the files",
+            )
+        parted["policy"] = Suite("policy", own).under(settings.system).prompts, policy.prompts
+    choosing, reporting = ([Suite(name, s[side]) for name, s in parted.items() if s[side]] for side in (0, 1))
+    return choosing, [*reporting, *private]
+
+
+@dataclass
+class Trial:
+    """One repair, ready to move through its strengths."""
+
+    repair: Repair
+    strengths: list[float]
+    sweep: Sweep
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The two models, and what the repairs draw on."""
+
+    base: LoadedModel
+    tuned: LoadedModel
+    inputs: Inputs
+
+
+def load_subject(settings: RepairSettings, progress: Progress) -> Subject:
+    progress.say(f"loading {settings.base} and {settings.tuned}")
+    options = settings.model_options()
+    base, tuned = load_model(settings.base, options), load_model(settings.tuned, options)
+    if base.fingerprint == tuned.fingerprint:
+        raise ModelError(
+            f"`{settings.base}` and `{settings.tuned}` are the same weights", "name the tuned model second"
+        )
+    check_pair(base, tuned)
+    safety: Sequence[Row] = ()
+    if settings.safety_rows:
+        safety = read_rows(settings.safety_rows)
+    elif base.embedded:
+        safety = guild_rows.rows("safety", seed=settings.seed)
+    inputs = open_inputs(settings, base, settings.base, options, safety)
+    inputs.seed = settings.seed
+    return Subject(base, tuned, inputs)
+
+
+def usable(settings: RepairSettings, subject: Subject, progress: Progress) -> list[Repair]:
+    """The repairs whose inputs are at hand. Raises UsageError when one that was named lacks something."""
+    found = []
+    for repair in settings.repairs():
+        missing = subject.inputs.lacks(repair)
+        if missing and settings.chooses_method:
+            progress.warn(f"{repair.spec} is left out: it needs {missing[0].replace('_', ' ')}")
+            continue
+        if missing:
+            prepare_repair(
+                repair, subject.inputs.of(repair, subject.tuned, ())
+            )  # says what is missing, and how to give it
+        found.append(repair)
+    if not found:
+        raise UsageError("no repair has all that it needs", "add --unaligned-rows FILE or name --method wise-ft")
+    return found
+
+
+def open_trial(repair: Repair, settings: RepairSettings, subject: Subject) -> Trial:
+    strengths = parse_strengths(settings.strength, repair)
+    prepare_repair(repair, subject.inputs.of(repair, subject.tuned, strengths))
+    return Trial(repair, strengths, open_sweep(repair, subject.base, subject.tuned, subject.inputs.key(repair)))
+
+
+def condition_at(repair: Repair, strength: float) -> Condition:
+    return Condition(regime="tuned", repair=repair.spec, strength=strength)
+
+
+def sweep_all(
+    settings: RepairSettings, subject: Subject, repairs: Sequence[Repair], bench: Bench, progress: Progress
+) -> list[Curve]:
+    """Every repair at each of its strengths on the bench; the tuned model is as it was afterwards."""
+    curves = []
+    for repair in repairs:
+        progress.say(f"{repair.spec} on the calibration split")
+        trial = open_trial(repair, settings, subject)
+        with trial.sweep as sweep:
+
+            def measure(strength: float, sweep: Sweep = sweep, repair: Repair = repair) -> Evaluation:
+                found = evaluate(sweep.at(strength), condition_at(repair, strength), bench)
+                progress.finish()
+                return found
+
+            curves.append(measure_curve(repair, trial.strengths, measure))
+            if not any(sweep.changed(strength) for strength in trial.strengths) and len(trial.strengths) > 1:
+                progress.warn(f"{repair.spec} changed nothing at any strength")
+    return curves
+
+
+def measured(settings: RepairSettings, origins: dict[str, str], promise: Promise) -> dict[str, Any]:
+    """Measure the repairs that are asked for, choose a strength, write and report it."""
+    with Progress() as progress:
+        subject = load_subject(settings, progress)
+        repairs = usable(settings, subject, progress)
+        choosing, reporting = open_splits(settings, subject.base.embedded)
+        judge = settings.judge_name(subject.base.embedded)
+        limits = limits_of(promise, {s.name: judge_of_suite(judge, s.name, subject.base.embedded) for s in choosing})
+        if settings.judge_error:
+            progress.warn("a strength is certified by what the judge counts; --judge-error widens what is reported")
+        if any(len(parse_strengths(settings.strength, one)) > 1 for one in repairs):
+            # One strength that was typed may be had without a promise.
+            check_resolution(limits, {s.name: len(s.prompts) for s in choosing}, promise.delta / len(repairs))
+        run = Run.open("repair", settings.tuned, settings.model_dump(), origins, settings.out)
+        bench = open_bench(
+            run, choosing, judge=judge, judge_options=settings.judge_options(), show_replies=settings.show_replies,
+            options=settings.generate_options(subject.base.embedded), show=progress.step,
+        )  # fmt: skip
+        bench.screen.learn(prompt for suite in reporting for prompt in suite.prompts)
+        progress.total = sum(len(parse_strengths(settings.strength, r)) for r in repairs) + 3
+        curves = sweep_all(settings, subject, repairs, replace(bench, run=None), progress)
+        choice = choose(curves, limits, promise.delta)
+        if subject.inputs.direction:
+            run.note(direction={"about": subject.inputs.direction.about, "key": subject.inputs.direction.key})
+        run.note(base=subject.base.describe(), tuned=subject.tuned.describe(), judge=judge)
+        outcome = report(settings, subject, curves, choice, replace(bench, suites=reporting), progress, run)
+    return conclude(run, settings, limits, outcome)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was measured, chosen and written."""
+
+    curves: list[Curve]
+    choice: Choice
+    base: Evaluation
+    tuned: Evaluation
+    repaired: Evaluation | None
+    where: str  # the repaired model, or the reference of the ensemble
+    notes: list[str]
+
+
+def report(
+    settings: RepairSettings,
+    subject: Subject,
+    curves: list[Curve],
+    choice: Choice,
+    bench: Bench,
+    progress: Progress,
+    run: Run,
+) -> Outcome:
+    """Measure base, tuned and chosen on the test split, and write the chosen one."""
+    progress.say("base and tuned model on the test split")
+    base = evaluate(subject.base, Condition(), bench)
+    progress.finish()
+    tuned = evaluate(subject.tuned, Condition(regime="tuned"), bench)
+    progress.finish()
+    fixed = settings.strength != "auto" and all(len(curve.strengths) == 1 for curve in curves)
+    place = choice.chosen if choice.chosen is not None else (0 if fixed and len(curves) == 1 else None)
+    if place is None:
+        return Outcome(curves, choice, base, tuned, None, "", [])
+    chosen = curves[place]
+    strength = choice.strength if choice.strength is not None else chosen.strengths[0]
+    progress.say(f"{chosen.repair.spec} at {strength:g} on the test split")
+    trial = open_trial(chosen.repair, settings, subject)
+    with trial.sweep as sweep:
+        model = sweep.at(strength)
+        repaired = evaluate(model, condition_at(chosen.repair, strength), bench)
+        progress.finish()
+        where = model.reference if chosen.repair.decoding else ""
+        if not settings.no_write and not chosen.repair.decoding:
+            where = str(run.path / "model")
+            write(
+                settings,
+                subject,
+                Result(chosen.repair, subject.base, sweep.tuned, sweep),
+                strength,
+                repaired,
+                Path(where),
+            )
+    return Outcome(curves, choice, base, tuned, repaired, where, list(chosen.repair.notes))
+
+
+def write(
+    settings: RepairSettings, subject: Subject, result: Result, strength: float, repaired: Evaluation, folder: Path
+) -> None:
+    """The repaired model's folder; one that an interrupted run has finished stays."""
+    if folder.exists() and any(folder.iterdir()):
+        return
+    totals = [
+        m
+        for m in repaired.metrics
+        if m.category is None and m.suite in ("policy", "over-refusal", "utility", "utility-task")
+    ]
+    facts = {f"{m.suite}, {m.metric}, n {m.n}": render.figure(m) for m in totals}
+    write_result(result, {strength: folder}, {strength: facts})
+
+
+# ---- what is told ---------------------------------------------------------------------------------------------------
+
+COLUMNS = (
+    ("harm.any", "policy:harm.any"),
+    ("refusal.rate", "policy:refusal.rate"),
+    ("over-refusal", "over-refusal:over_refusal.rate"),
+    ("utility.exact", "utility:utility.exact"),
+    ("task, exact", "utility-task:utility.exact"),
+    ("task, lenient", "utility-task:utility.lenient"),
+)
+
+
+def curve_table(curve: Curve, choice: Choice, place: int) -> Any:
+    """One repair at every strength on the calibration split; the chosen one is marked."""
+    certificate, points = choice.certificates[place], curve_points(curve)
+    shown = [column for column in COLUMNS if any(column[1] in point["metrics"] for point in points)]
+    table = Table(
+        title=f"{curve.repair.spec}, calibration split, safest first", title_justify="left", title_style="bold"
+    )
+    for name in ("strength", *(title for title, _ in shown), "p", "certified"):
+        table.add_column(name, justify="right")
+    for point, tested in zip(points, certificate.tested, strict=True):
+        marks = "yes" if tested.certified else ""
+        if choice.chosen == place and point["strength"] == certificate.strength:
+            marks = "yes  ← chosen"
+        cells = [render.percent(point["metrics"].get(key)) for _, key in shown]
+        p = max(tested.p_values.values())
+        table.add_row(f"{point['strength']:g}", *cells, f"{p:.2g}", marks)
+    return table
+
+
+def chosen_text(outcome: Outcome, limits: Sequence[Limit], confidence: float) -> str:
+    """What was chosen and what is promised, in one or two sentences."""
+    choice = outcome.choice
+    promise = " and ".join(map(str, limits))
+    if choice.chosen is None:
+        return f"No strength can be certified for {promise} at {confidence:.4g} confidence: nothing was chosen."
+    curve, strength = outcome.curves[choice.chosen], choice.certificates[choice.chosen].strength or 0.0
+    tested = choice.certificates[choice.chosen].tested[list(curve.strengths).index(strength)]
+    harm = tested.counts[str(limits[0])]
+    both = f" ({reading(strength)})" if curve.repair.linear or curve.repair.decoding else ""
+    return (
+        f"{curve.repair.spec} at {strength:g}{both}: {promise} with {confidence:.4g} confidence. Seen on the calibration "
+        f"split: {harm.hits} of {harm.n}, so at most {100 * upper_bound(harm, 1 - choice.certificates[choice.chosen].delta):.2f} %. "
+        "The promise is about prompts like these, under this judge and decoding."
+    )
+
+
+def document_of(run: Run, settings: RepairSettings, limits: Sequence[Limit], outcome: Outcome) -> dict[str, Any]:
+    choice = outcome.choice
+    sides = [side for side in (outcome.base, outcome.tuned, outcome.repaired) if side]
+    comparisons = [
+        {"from": name, "condition": outcome.repaired.condition.to_dict(), **c.to_dict()}
+        for name, side in (("tuned", outcome.tuned), ("base", outcome.base))
+        if outcome.repaired
+        for c in compare_evaluations(side, outcome.repaired)
+    ]
+    run.append("comparisons", comparisons)
+    fixed = outcome.repaired is not None and choice.chosen is None
+    return render.json_document(
+        "repair",
+        run.path,
+        [metric for side in sides for metric in side.metrics],
+        comparisons=comparisons,
+        certified=choice.chosen is not None,
+        method=outcome.repaired.condition.repair if outcome.repaired else None,
+        strength=outcome.repaired.condition.strength if outcome.repaired else None,
+        limits=[str(limit) for limit in limits],
+        confidence=settings.confidence,
+        curves=[
+            {
+                "method": curve.repair.spec,
+                "points": curve_points(curve),
+                "certificate": certificate.to_dict(),
+                **({"layers": curve.repair.layers()} if hasattr(curve.repair, "layers") else {}),
+            }
+            for curve, certificate in zip(outcome.curves, choice.certificates, strict=True)
+        ],
+        model=outcome.where or None,
+        notes=outcome.notes,
+        blind_spots=render.BLIND_SPOTS,
+        exit_code=EXIT_OK if choice.chosen is not None or fixed else EXIT_GATE,
+    )
+
+
+def draw_curves(outcome: Outcome, path: Path) -> None:
+    series = [
+        (curve.repair.spec, [f"{s:g}" for s in curve.strengths],
+         {title: [p["metrics"].get(key) for p in curve_points(curve)] for title, key in COLUMNS},
+         None if outcome.choice.chosen != i else list(curve.strengths).index(outcome.choice.strength or 0.0))
+        for i, curve in enumerate(outcome.curves)
+    ]  # fmt: skip
+    render.curves(series, path, "On the calibration split, from the safest strength to the tuned model")
+
+
+def conclude(run: Run, settings: RepairSettings, limits: Sequence[Limit], outcome: Outcome) -> dict[str, Any]:
+    document = document_of(run, settings, limits, outcome)
+    render.save_summary(run.path, document)
+    draw_curves(outcome, run.path / "curves.png")
+    said = chosen_text(outcome, limits, settings.confidence)
+    run.finish(
+        f"# {settings.tuned} repaired with {settings.base}\n\n{said}\n\nFigures: metrics.jsonl, summary.json, curves.png.\n"
+    )
+    if settings.json_output:
+        render.print_json(document)
+        return document
+    out = render.console()
+    for place, curve in enumerate(outcome.curves):
+        out.print(curve_table(curve, outcome.choice, place))
+    columns = {"base": outcome.base.metrics, "tuned": outcome.tuned.metrics}
+    if outcome.repaired:
+        columns["repaired"] = outcome.repaired.metrics
+    out.print(render.metrics_table("test split, which the choice never saw", columns))
+    if outcome.repaired:
+        out.print(render.comparison_table("tuned → repaired", compare_evaluations(outcome.tuned, outcome.repaired)))
+    out.print(said, style="bold", markup=False)
+    for note in outcome.notes:
+        out.print(note, style="dim", markup=False)
+    out.print(render.BLIND_SPOTS, style="dim")
+    if outcome.where:
+        out.print(
+            f"{'load it as' if outcome.where.startswith('ensemble:') else 'model'}: {outcome.where}", markup=False
+        )
+    out.print(f"run: {run.path}", markup=False)
+    return document
