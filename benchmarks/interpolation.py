@@ -176,7 +176,7 @@ def measure(folder: Path, mergekit: str | None, gigabytes: float, rounds: int) -
         "--strength",
         str(ALPHA),
     ]
-    contenders["holdfast repair, the command"] = lambda out: [*command, "--out", out]  # imports torch, and writes a run
+    contenders["holdfast repair, the command"] = lambda out: [*command, "--out", out]  # writes a run
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in contenders}
     agree = None
     for turn in range(rounds):
