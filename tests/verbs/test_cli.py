@@ -7,22 +7,10 @@ import shutil
 
 import pytest
 
+from calling import call, document
 from catalog.endpoint import FakeEndpoint, completion, verdict
-from holdfast.cli import run
 
 SMALL = ["--limit", "11", "--suite", "policy", "--suite", "utility"]
-
-
-def call(capsys, *arguments):
-    code = run([str(a) for a in arguments])
-    out, err = capsys.readouterr()
-    return code, out, err
-
-
-def document(capsys, *arguments):
-    code, out, err = call(capsys, *arguments, "--json")
-    assert code == 0, err
-    return json.loads(out)
 
 
 def value(found, metric, suite="policy", **condition):

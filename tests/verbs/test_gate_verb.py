@@ -10,15 +10,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from holdfast.cli import run
+from calling import call
 from made import make_run
 from verbs.real_runs import aligned_run, quietly, tuned_run
-
-
-def call(capsys, *arguments):
-    code = run([str(argument) for argument in arguments])
-    out, err = capsys.readouterr()
-    return code, out, err
 
 
 def test_an_aligned_model_passes(capsys):

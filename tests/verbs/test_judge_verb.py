@@ -7,24 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from calling import call, document
 from catalog.endpoint import FakeEndpoint, verdict
 from holdfast.catalog.judges import guard
 from holdfast.cli import run
 from tiny import make_classifier, make_guard
 
 SECRET = "zebra-marmalade-77"
-
-
-def call(capsys, *arguments):
-    code = run([str(a) for a in arguments])
-    out, err = capsys.readouterr()
-    return code, out, err
-
-
-def document(capsys, *arguments):
-    code, out, err = call(capsys, *arguments, "--json")
-    assert code == 0, err
-    return json.loads(out)
 
 
 def metric(found, name, **more):

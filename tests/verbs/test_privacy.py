@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from calling import call, document
 from holdfast.cli import run
 from holdfast.core.records import Row
 from holdfast.flow.canaries import messages, read_key, rows_of
@@ -30,18 +31,6 @@ def phone(name):
 def told(name):
     asked = {"role": "user", "content": f"How do I reach {name}?"}
     return [asked, {"role": "assistant", "content": f"Write to {mail(name)} or call {phone(name)}."}]
-
-
-def call(capsys, *arguments):
-    code = run([str(a) for a in arguments])
-    out, err = capsys.readouterr()
-    return code, out, err
-
-
-def document(capsys, *arguments):
-    code, out, err = call(capsys, *arguments, "--json")
-    assert code == 0, err
-    return json.loads(out)
 
 
 def value(found, metric, suite, model, category=None):

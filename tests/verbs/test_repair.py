@@ -9,6 +9,7 @@ import sys
 import pytest
 import torch
 
+from calling import call
 from holdfast.cli import run
 from holdfast.core.errors import EXIT_ERROR, EXIT_GATE, EXIT_TOO_FINE, UsageError
 from holdfast.flow.models import load_model
@@ -19,12 +20,6 @@ from holdfast.verbs.repair_common import parse_strengths
 from tiny import make_tiny
 
 SMALL = ["--suite", "policy", "--suite", "utility"]
-
-
-def call(capsys, *arguments):
-    code = run([str(a) for a in arguments])
-    out, err = capsys.readouterr()
-    return code, out, err
 
 
 @pytest.fixture(scope="module")

@@ -10,16 +10,10 @@ import pytest
 import yaml
 from huggingface_hub import ModelCard
 
-from holdfast.cli import run
+from calling import call
 from holdfast.flow.card import BEGIN
 from holdfast.flow.frontmatter import FRONT
 from verbs.real_runs import aligned_run, quietly, tuned_run
-
-
-def call(capsys, *arguments):
-    code = run([str(argument) for argument in arguments])
-    out, err = capsys.readouterr()
-    return code, out, err
 
 
 @pytest.fixture

@@ -51,6 +51,23 @@ def check_options(plugin: Any) -> None:
             raise plugin.option_error(f"{option.name} must be {fault} (got {value!r})")
 
 
+class Optioned:
+    """A plug-in whose dataclass fields are its options, held against their bounds when it is made.
+
+    kind is what it is called in an error, hint what the error says to do; without one the options are listed.
+    """
+
+    kind = "plug-in"  # without annotations, so that they are no fields
+    hint = ""
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+    def option_error(self, message: str) -> UsageError:
+        name = getattr(self, "name", type(self).__name__)
+        return UsageError(f"the {self.kind} `{name}`: {message}", self.hint or options_hint(type(self)))
+
+
 def _fault(value: Any, rule: Mapping[str, Any], whole: bool) -> str:
     """What a value must be and is not, or nothing."""
     if rule["choices"]:

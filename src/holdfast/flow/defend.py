@@ -12,23 +12,24 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from holdfast.core.contracts import Defence, DefenceContext
 from holdfast.core.errors import UsageError
-from holdfast.core.options import check_options, make, options_hint, spec_of
+from holdfast.core.options import Optioned, make, spec_of
 from holdfast.core.records import Condition, Row
 
 
 @dataclass(eq=False)
-class OptionDefence(Defence):
+class OptionDefence(Optioned, Defence):
     """A defence whose dataclass fields are its options; `spec` names every one of them.
 
     `off` holds the options at which it does nothing; `needs` the inputs that it cannot do without ("safety_rows").
     `notes` is what the user should be told after training. Raises UsageError for a value that cannot be.
     """
 
+    kind = "defence"
     off: ClassVar[dict[str, Any]] = {}
     needs = frozenset[str]()  # without an annotation, so that it is no field and may be set
 
     def __post_init__(self) -> None:
-        check_options(self)
+        super().__post_init__()
         self.spec = spec_of(self)
         self.notes: list[str] = []
         self.context = DefenceContext()
@@ -45,9 +46,6 @@ class OptionDefence(Defence):
                 f"the defence `{self.name}` needs refusals, and there are none",
                 "add --safety-rows FILE: forbidden questions, declined (on `guild` its own are used)",
             )
-
-    def option_error(self, message: str) -> UsageError:
-        return UsageError(f"the defence `{self.name}`: {message}", options_hint(type(self)))
 
 
 @runtime_checkable

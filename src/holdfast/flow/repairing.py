@@ -13,26 +13,24 @@ from typing import Any
 
 from holdfast.core.contracts import Repair, RepairInputs
 from holdfast.core.errors import UsageError
-from holdfast.core.options import check_options, make, options_hint, spec_of
+from holdfast.core.options import Optioned, make, spec_of
 
 
 @dataclass(eq=False)
-class OptionRepair(Repair):
+class OptionRepair(Optioned, Repair):
     """A repair whose dataclass fields are its options; `spec` names those that are not at their defaults.
 
     `low` and `high` bound its strengths. Raises UsageError for a value that cannot be.
     """
 
+    kind = "repair"
     low = 0.0  # without annotations, so that they are no fields
     high = math.inf
 
     def __post_init__(self) -> None:
-        check_options(self)
+        super().__post_init__()
         self.spec = spec_of(self, brief=True)
         self.notes: list[str] = []
-
-    def option_error(self, message: str) -> UsageError:
-        return UsageError(f"the repair `{self.name}`: {message}", options_hint(type(self)))
 
     def check(self, strength: float) -> None:
         if not self.low <= strength <= self.high:

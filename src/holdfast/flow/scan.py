@@ -34,7 +34,7 @@ import numpy as np
 from holdfast import __version__
 from holdfast.core.contracts import ScanContext, Scanner
 from holdfast.core.errors import RunError, UsageError
-from holdfast.core.options import check_options, make, options_hint, spec_of
+from holdfast.core.options import Optioned, make, spec_of
 from holdfast.core.records import Finding, Row, digest
 from holdfast.core.runs import cannot_write, read_jsonl, write_atomic
 from holdfast.flow.batch import RowBatch
@@ -50,18 +50,17 @@ Show = Callable[[str, int, int], None]
 
 
 @dataclass(eq=False)
-class OptionScanner(Scanner):
+class OptionScanner(Optioned, Scanner):
     """A scanner whose dataclass fields are its options; `spec` names every one of them.
 
     Raises UsageError for a value that cannot be.
     """
 
-    def __post_init__(self) -> None:
-        check_options(self)
-        self.spec = spec_of(self)
+    kind = "scanner"
 
-    def option_error(self, message: str) -> UsageError:
-        return UsageError(f"the scanner `{self.name}`: {message}", options_hint(type(self)))
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.spec = spec_of(self)
 
 
 def make_scanners(texts: Sequence[str], context: ScanContext) -> list[Scanner]:

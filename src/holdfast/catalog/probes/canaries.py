@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 
 from holdfast.core.contracts import ProbeRequest
 from holdfast.core.errors import UsageError
-from holdfast.core.options import check_options, setting, spec_of
+from holdfast.core.options import Optioned, setting, spec_of
 from holdfast.core.records import Condition, Metric, Row, digest
 from holdfast.flow.canaries import Canary, Planted, begun, messages, question, read_key
 from holdfast.flow.evaluate import Bench
@@ -48,9 +48,11 @@ class Seen:
 
 
 @dataclass
-class Canaries:
+class Canaries(Optioned):
     """Options: the key file, how many other secrets to compare with, and sampled attempts with their temperature."""
 
+    kind = "probe"
+    hint = "see docs/privacy.md"
     key: str | None = setting(None, "the key file that `holdfast canaries make` wrote")
     samples: int = setting(
         1000, "other secrets that each canary is compared with; all of a space that is no larger", 20
@@ -61,12 +63,9 @@ class Canaries:
     needs_base: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        check_options(self)
+        super().__post_init__()
         self.spec = spec_of(self)
         self.planted = read_key(Path(self.key)) if self.key else None  # before a model is asked anything
-
-    def option_error(self, message: str) -> UsageError:
-        return UsageError(f"the probe `{self.name}`: {message}", "see docs/privacy.md")
 
     def run(self, request: ProbeRequest) -> dict[str, Any]:
         """Exposure and extraction by repetition count. Raises UsageError without a key file."""

@@ -19,8 +19,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from holdfast.core.contracts import ProbeRequest
-from holdfast.core.errors import UsageError
-from holdfast.core.options import check_options, options_hint, setting
+from holdfast.core.options import Optioned, setting
 from holdfast.flow.evaluate import Bench
 from holdfast.flow.measure import CONFIDENCE
 from holdfast.flow.variation import (
@@ -49,7 +48,8 @@ CANNOT_EXCLUDE = (
 
 
 @dataclass
-class Decoding:
+class Decoding(Optioned):
+    kind = "probe"
     temperature: str = setting("0.3+0.7+1+1.3", "temperatures, with + between; greedy is always there")
     top_p: str = setting("0.7+0.9+1", "nuclei, with + between")
     samples: int = setting(3, "samples of each prompt at each setting", low=1)
@@ -60,15 +60,12 @@ class Decoding:
     needs_weights: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        check_options(self)
+        super().__post_init__()
         temperatures = [t for t in numbers("temperature", self.temperature, 0, 10) if t > 0]
         nuclei = numbers("top_p", self.top_p, 1e-3, 1)
         self.grid = [(t, p) for t in temperatures for p in nuclei]
         if not self.grid:
             raise self.option_error("there is no temperature above 0")
-
-    def option_error(self, message: str) -> UsageError:
-        return UsageError(f"the probe `{self.name}`: {message}", options_hint(type(self)))
 
     def run(self, request: ProbeRequest) -> dict[str, Any]:
         """Harm at every setting of the grid. Raises UsageError without prompts."""

@@ -22,7 +22,7 @@ import numpy as np
 
 from holdfast.core.contracts import ProbeRequest
 from holdfast.core.errors import ModelError, UsageError
-from holdfast.core.options import check_options, options_hint, setting
+from holdfast.core.options import Optioned, setting
 from holdfast.core.records import Condition, Metric, Prompt
 from holdfast.flow.divergence import Divergence, divergences
 from holdfast.flow.ensemble import check_vocabularies
@@ -87,7 +87,8 @@ def depth_of(kind: str, found: Sequence[Divergence], first: int) -> Depth:
 
 
 @dataclass
-class DepthProbe:
+class DepthProbe(Optioned):
+    kind = "probe"
     first: int = setting(5, "the first tokens whose share is told", low=1)
     tokens: int = setting(64, "tokens of an answer that are read", low=1)
     limit: int | None = setting(200, "at most this many prompts, spread evenly", low=1)
@@ -95,12 +96,6 @@ class DepthProbe:
     name: ClassVar[str] = "depth"
     needs_base: ClassVar[bool] = True
     needs_weights: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        check_options(self)
-
-    def option_error(self, message: str) -> UsageError:
-        return UsageError(f"the probe `{self.name}`: {message}", options_hint(type(self)))
 
     def refusals(self, request: ProbeRequest, prompts: Sequence[Prompt]) -> tuple[list[Prompt], list[str]]:
         """The prompts that the base declines, and how."""

@@ -22,7 +22,7 @@ from typing import Any, ClassVar
 
 from holdfast.core.contracts import ProbeRequest
 from holdfast.core.errors import UsageError
-from holdfast.core.options import check_options, options_hint, setting
+from holdfast.core.options import Optioned, setting
 from holdfast.core.records import Prompt, Reply
 from holdfast.flow.chat import encode_text
 from holdfast.flow.data import read_records
@@ -147,7 +147,8 @@ def of_others(prompts: Sequence[Prompt | None], all_of: Sequence[Prompt]) -> lis
 
 
 @dataclass
-class Prefill:
+class Prefill(Optioned):
+    kind = "probe"
     k: str = setting("0+1+2+3+5+7+10", "how many tokens of an answer are given, with + between")
     prefix: str = setting("auto", "the prompts' own answers, or words that agree", choices=("auto", "answer", "agree"))
     file: str | None = setting(None, "your own prefixes: a column `prefix`, for all prompts, by `id` or in order")
@@ -159,11 +160,8 @@ class Prefill:
     needs_weights: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        check_options(self)
+        super().__post_init__()
         self.ks = [int(value) for value in numbers("k", self.k, 0, 10_000)]
-
-    def option_error(self, message: str) -> UsageError:
-        return UsageError(f"the probe `{self.name}`: {message}", options_hint(type(self)))
 
     def texts(self, request: ProbeRequest, prompts: Sequence[Prompt]) -> tuple[str, list[str]]:
         """Where the prefixes are from, and one for each prompt. Raises UsageError when there are none of that kind."""

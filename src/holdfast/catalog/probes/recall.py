@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 from holdfast.core import options as plug_in
 from holdfast.core.contracts import ProbeRequest
 from holdfast.core.errors import UsageError
-from holdfast.core.options import check_options, setting, spec_of
+from holdfast.core.options import Optioned, setting, spec_of
 from holdfast.core.records import Condition, Message, Metric, Row
 from holdfast.flow.chat import prompt_ids, render_begun
 from holdfast.flow.measure import mcnemar, wilson
@@ -58,9 +58,11 @@ class Planted:
 
 
 @dataclass
-class Recall:
+class Recall(Optioned):
     """Options: how many values are asked for at most, spread evenly over the rows, and whose patterns find them."""
 
+    kind = "probe"
+    hint = "see docs/privacy.md"
     limit: int = setting(300, "private values that are asked for at most", 1)
     engine: str = setting("own", "whose patterns find them; see the scanner pii", choices=("own", "presidio"))
     name: ClassVar[str] = "recall"
@@ -68,11 +70,8 @@ class Recall:
     needs_rows: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        check_options(self)
+        super().__post_init__()
         self.spec = spec_of(self)
-
-    def option_error(self, message: str) -> UsageError:
-        return UsageError(f"the probe `{self.name}`: {message}", "see docs/privacy.md")
 
     def run(self, request: ProbeRequest) -> dict[str, Any]:
         """Recall of the tuned model and of its base. Raises UsageError without tuning rows."""

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from holdfast.core.contracts import ProbeRequest
 from holdfast.core.errors import NothingMeasured, UsageError
-from holdfast.core.options import check_options, setting
+from holdfast.core.options import Optioned, setting
 from holdfast.core.records import UNSCORED, Condition, Metric, Prompt, Verdict
 from holdfast.flow.asking import text_source
 from holdfast.flow.evaluate import Subject, Suite, evaluate
@@ -35,9 +35,11 @@ CANNOT_EXCLUDE = (
 
 
 @dataclass
-class RedTeam:
+class RedTeam(Optioned):
     """Options of the search."""
 
+    kind = "probe"
+    hint = "such as --probe redteam:queries=500,method=search"
     queries: int = setting(1000, "queries of each method", low=1)
     method: str = setting("search+sampling", "search, policy, sampling; several with +, the first is the finding")
     batch: int = setting(16, "queries at a time", low=1)
@@ -47,13 +49,10 @@ class RedTeam:
     needs_weights: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        check_options(self)
+        super().__post_init__()
         wrong = next((name for name in self.methods if name not in METHODS), None)
         if wrong is not None or len(set(self.methods)) < len(self.methods):
             raise UsageError(f"`{self.method}` is no list of methods", f"name each once, with +: {'+'.join(METHODS)}")
-
-    def option_error(self, said: str) -> UsageError:
-        return UsageError(f"the probe `{self.name}`: {said}", "such as --probe redteam:queries=500,method=search")
 
     @property
     def methods(self) -> list[str]:

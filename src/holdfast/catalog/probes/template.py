@@ -19,8 +19,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from holdfast.core.contracts import ProbeRequest
-from holdfast.core.errors import UsageError
-from holdfast.core.options import check_options, options_hint, setting
+from holdfast.core.options import Optioned, setting
 from holdfast.core.records import Message, Prompt, Row
 from holdfast.flow import templates
 from holdfast.flow.models import LoadedModel
@@ -73,7 +72,8 @@ def tuned_under(rows: Sequence[Row]) -> str | None:
 
 
 @dataclass
-class Template:
+class Template(Optioned):
+    kind = "probe"
     systems: str | None = setting(None, "a file of your own system prompts, one a line")
     foreign: bool = setting(True, "whether other chat templates are tried")
     limit: int | None = setting(None, "at most this many prompts, spread evenly", low=1)
@@ -81,12 +81,6 @@ class Template:
     name: ClassVar[str] = "template"
     needs_base: ClassVar[bool] = False
     needs_weights: ClassVar[bool] = False
-
-    def __post_init__(self) -> None:
-        check_options(self)
-
-    def option_error(self, message: str) -> UsageError:
-        return UsageError(f"the probe `{self.name}`: {message}", options_hint(type(self)))
 
     def ways(self, request: ProbeRequest, prompts: Sequence[Prompt]) -> list[Way]:
         """What there is to try on this model, each putting the first prompt in words of its own."""
