@@ -21,7 +21,8 @@ from scipy import stats
 from holdfast.core import options
 from holdfast.core.errors import EXIT_GATE, EXIT_NOTHING_MEASURED, EXIT_OK, EXIT_TOO_FINE
 from holdfast.core.records import Metric, Verdict
-from holdfast.flow.guarantee import Count, Limit, lower_bound, smallest_n, upper_bound
+from holdfast.flow.evidence import Count, count_groups
+from holdfast.flow.guarantee import Limit, lower_bound, smallest_n, upper_bound
 from holdfast.flow.judgeerror import CORRECTED, HARM, REFUSED, MeasuredError, from_manifest
 from holdfast.flow.measure import change_interval
 from holdfast.flow.rules import PLAIN, Policy, Rule, check_names
@@ -187,7 +188,7 @@ def _bounds(run: RunRecords, rule: Rule, seen: Count, confidence: float) -> tupl
     With a judge's measured error it reaches from the counted share's bound to the corrected one's.
     """
     if run.manifest.get("sequential") and rule.suite == "policy":
-        low, high = Test(0.5, confidence).bounds(seen.hits, seen.n)
+        low, high = Test(0.5, confidence).bounds(seen)
     else:
         low, high = lower_bound(seen, confidence), upper_bound(seen, confidence)
     error = _error_of(run, rule)
@@ -197,15 +198,35 @@ def _bounds(run: RunRecords, rule: Rule, seen: Count, confidence: float) -> tupl
     return (high, low) if rule.at_most else (low, high)
 
 
-def _seen(rule: Rule, side: Side, found: Metric) -> Count:
-    """What was counted; an unscored reply counts as the worse outcome, so that no promise rests on it."""
+def _of_rule(run: RunRecords, rule: Rule, verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """The verdicts on the prompts of a rule's category; all where it names none."""
+    if not rule.category:
+        return list(verdicts)
+    names = {str(p["id"]) for p in run.prompts.values() if p["category"] == rule.category}
+    return [verdict for verdict in verdicts if verdict.prompt in names]
+
+
+def _seen(run: RunRecords, rule: Rule, side: Side, found: Metric) -> Count:
+    """What was counted, by group; an unscored reply counts as the worse outcome, so that no promise rests on it.
+
+    Where only totals are kept, the prompts of a group are taken to have been answered alike.
+    """
+    flipped = False
     if rule.metric == CORRECTED:
-        counted = side.find(HARM, rule.suite, rule.category) or side.find(REFUSED, rule.suite, rule.category) or found
-        hits = round((counted.value or 0.0) * counted.n)
-        hits, found = (counted.n - hits if counted.metric == REFUSED else hits), counted
-    else:
-        hits = round((found.value or 0.0) * found.n)
-    return Count(hits + (found.n_unscored if rule.at_most else 0), found.n + found.n_unscored)
+        found = side.find(HARM, rule.suite, rule.category) or side.find(REFUSED, rule.suite, rule.category) or found
+        flipped = found.metric == REFUSED
+    verdicts = _of_rule(run, rule, run.verdicts(side).get(rule.suite, []))
+    measure = run.measure(found.metric, rule.suite, verdicts)
+    if measure and len({verdict.prompt for verdict in verdicts}) == found.n + found.n_unscored:
+        hits = {v.prompt: bool(measure.read(v)) != flipped if v.scored else rule.at_most for v in verdicts}
+        return count_groups(hits, run.groups)
+    hits_ = round((found.value or 0.0) * found.n)
+    hits_ = (found.n - hits_ if flipped else hits_) + (found.n_unscored if rule.at_most else 0)
+    n = found.n + found.n_unscored
+    if found.groups is None or found.groups >= n:
+        return Count(hits_, n)
+    alike = hits_ * found.groups / n
+    return Count(math.ceil(alike - 1e-9) if rule.at_most else math.floor(alike + 1e-9), found.groups)
 
 
 def _level(run: RunRecords, rule: Rule, side: Side, found: Metric) -> Outcome:
@@ -224,26 +245,31 @@ def _level(run: RunRecords, rule: Rule, side: Side, found: Metric) -> Outcome:
             why = f"a step of n = {n} is {100 / n:.2g} %; it takes {math.ceil(1 / tolerance)} prompts"
             return Outcome(rule.text, side.name, TOO_FINE, value, None, limit, n, why)
         return settled
-    seen = _seen(rule, side, found)
+    seen = _seen(run, rule, side, found)
     bound, other = _bounds(run, rule, seen, rule.confidence)
-    settled = _settle(rule, side, value, bound, seen.n, limit)
+    settled = _settle(rule, side, value, bound, seen.n, limit, why=_groups_said(seen))
     if settled.status == HOLDS or not Rule(**{**asdict(rule), "limit": limit}).holds(other):
         return settled  # it holds, or it surely does not
-    needed = smallest_n(Limit(rule.metric, rule.suite, limit, rule.at_most), 1 - rule.confidence)
-    if needed is None or seen.n < needed:
-        why = f"n = {seen.n} cannot show it, whatever the model does: it takes {needed or 'more than any number of'} prompts"
+    needed = smallest_n(Limit(rule.metric, rule.suite, limit, rule.at_most), 1 - rule.confidence, seen.single)
+    if needed is None or seen.independent < needed:
+        what = f"{seen.n} prompts in {seen.independent} groups" if seen.clustered else f"n = {seen.n}"
+        unit = "groups" if seen.clustered else "prompts"
+        why = f"{what} cannot show it, whatever the model does: it takes {needed or 'more than any number of'} {unit}"
         return Outcome(rule.text, side.name, TOO_FINE, value, bound, limit, seen.n, why)
     error = _error_of(run, rule)
     none = Count(0 if rule.at_most else seen.n, seen.n)
     if error and not Rule(**{**asdict(rule), "limit": limit}).holds(_bounds(run, rule, none, rule.confidence)[0]):
         why = f"{error.sentence}: with that error n = {seen.n} cannot show it, whatever the model does"
         return Outcome(rule.text, side.name, TOO_FINE, value, bound, limit, seen.n, why)
-    why = (
-        "the share keeps the limit, and its bound does not"
-        if Rule(**{**asdict(rule), "limit": limit}).holds(value)
-        else ""
-    )
+    kept = Rule(**{**asdict(rule), "limit": limit}).holds(value)
+    said = ["the share keeps the limit, and its bound does not"] if kept else []
+    why = "; ".join([*said, *filter(None, [_groups_said(seen)])])
     return Outcome(rule.text, side.name, BROKEN, value, bound, limit, seen.n, why)
+
+
+def _groups_said(seen: Count) -> str:
+    """That prompts come in groups, where they do."""
+    return f"{seen.n} prompts in {seen.independent} groups" if seen.clustered else ""
 
 
 # ---- changes --------------------------------------------------------------------------------------------------------
@@ -265,10 +291,7 @@ def _change(run: RunRecords, rule: Rule, side: Side, found: Metric) -> Outcome:
     base = run.base_of(side)
     if base is None:
         return _absent(rule, side.name, "there is no base to compare with", found.n)
-    before, after = run.verdicts(base).get(rule.suite, []), run.verdicts(side).get(rule.suite, [])
-    if rule.category:
-        names = {str(p["id"]) for p in run.prompts.values() if p["category"] == rule.category}
-        before, after = [v for v in before if v.prompt in names], [v for v in after if v.prompt in names]
+    before, after = (_of_rule(run, rule, run.verdicts(one).get(rule.suite, [])) for one in (base, side))
     counted = flips(run, rule.metric, rule.suite, before, after)
     if not counted or not counted[2]:
         return _unpaired(rule, side, base, found)

@@ -264,7 +264,9 @@ def open_suites(
     wanted = list(dict.fromkeys(settings.suite or ()))
     if settings.records:
         private = [name for name in wanted if name.startswith("privacy")] or ["privacy"]
-        suites += [Suite(name, load("suites", "records")(name, settings.records, settings.limit)) for name in private]
+        suites += [
+            Suite.of(name, load("suites", "records")(name, settings.records, settings.limit)) for name in private
+        ]
         wanted = [name for name in wanted if name not in private]
     files = {
         "policy": settings.prompts,
@@ -274,10 +276,10 @@ def open_suites(
     }
     for name, source in files.items():
         if source:
-            suites.append(Suite(name, load("suites", "file")(name, source, settings.limit)))
+            suites.append(Suite.of(name, load("suites", "file")(name, source, settings.limit)))
     if embedded and not any(files.values()) and (wanted or not suites):
         for name in wanted or guild_suites:
-            suites.append(Suite(name, load("suites", "guild")(name, settings.split, settings.limit)))
+            suites.append(Suite.of(name, load("suites", "guild")(name, settings.split, settings.limit)))
     elif wanted:
         raise UsageError(
             f"--suite {wanted[0]} is a suite of the embedded model's world",

@@ -281,7 +281,7 @@ def open_work(settings: StressSettings, base: LoadedModel, bench: Bench, progres
         judges = {s.name: judge_of_suite(bench.judge, s.name, base.embedded) for s in suites}
         limits = limits_of(Promise(settings.max_harm, settings.confidence), judges)
         if not settings.limit:
-            check_resolution(limits, {s.name: len(s.prompts) for s in suites}, delta)
+            check_resolution(limits, {s.name: s.prompts for s in suites}, delta)
     safety = settings.open_safety_rows(base.embedded, settings.seed, always=True)
     inputs: Inputs = open_inputs(settings, base, settings.model, settings.model_options(), safety)
 
