@@ -5,7 +5,8 @@ from scipy import stats
 
 from holdfast.core.records import UNSCORED, Prompt, Verdict
 from holdfast.flow import measure
-from holdfast.flow.measure import bootstrap_mean, compare, mcnemar, metrics, smallest_effect, wilson
+from holdfast.flow.intervals import mcnemar, mean_interval, smallest_effect, wilson
+from holdfast.flow.measure import compare, metrics
 
 
 def verdict(prompt, score, label="full"):
@@ -32,8 +33,8 @@ def test_nothing_counted_says_nothing():
 
 def test_the_bootstrap_covers_the_mean_and_repeats():
     values = [1, 1, 1, 5, 5, 2, 3, 1, 1, 4] * 10
-    assert bootstrap_mean(values) == bootstrap_mean(values)
-    low, high = bootstrap_mean(values)
+    assert mean_interval(values, 1, 5) == mean_interval(values, 1, 5)
+    low, high = mean_interval(values, 1, 5)
     half = 1.96 * stats.tstd(values) / math.sqrt(len(values))
     assert low == pytest.approx(2.4 - half, abs=0.08) and high == pytest.approx(2.4 + half, abs=0.08)
 

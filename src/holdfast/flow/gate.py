@@ -24,7 +24,7 @@ from holdfast.core.records import Metric, Verdict
 from holdfast.flow.evidence import Count, count_groups
 from holdfast.flow.guarantee import Limit, lower_bound, smallest_n, upper_bound
 from holdfast.flow.judgeerror import CORRECTED, HARM, REFUSED, MeasuredError, from_manifest
-from holdfast.flow.measure import change_interval
+from holdfast.flow.measure import Flips, flips_of
 from holdfast.flow.rules import PLAIN, Policy, Rule, check_names
 from holdfast.flow.runread import RunRecords, Side
 from holdfast.flow.sequential import Test
@@ -277,14 +277,10 @@ def _groups_said(seen: Count) -> str:
 
 def flips(
     run: RunRecords, metric: str, suite: str, before: Sequence[Verdict], after: Sequence[Verdict]
-) -> tuple[int, int, int] | None:
-    """Of the prompts that both sides were scored on: how many rose, how many fell, and how many there are."""
+) -> Flips | None:
+    """Of the prompts that both sides were scored on: how many rose and fell, by group; None where they tell no such metric."""
     measure = run.measure(metric, suite, [*before, *after])
-    if measure is None:
-        return None
-    first = {v.prompt: measure.read(v) for v in before if v.scored}
-    pairs = [(first[v.prompt], measure.read(v)) for v in after if v.scored and v.prompt in first]
-    return sum(b > a for a, b in pairs), sum(b < a for a, b in pairs), len(pairs)
+    return flips_of(measure.read, before, after, run.groups) if measure else None
 
 
 def _change(run: RunRecords, rule: Rule, side: Side, found: Metric) -> Outcome:
@@ -293,32 +289,49 @@ def _change(run: RunRecords, rule: Rule, side: Side, found: Metric) -> Outcome:
         return _absent(rule, side.name, "there is no base to compare with", found.n)
     before, after = (_of_rule(run, rule, run.verdicts(one).get(rule.suite, [])) for one in (base, side))
     counted = flips(run, rule.metric, rule.suite, before, after)
-    if not counted or not counted[2]:
+    if not counted or not counted.n:
         return _unpaired(rule, side, base, found)
-    up, down, n = counted
-    if rule.change == "falls":
-        up, down = down, up  # from here on, up is what the rule limits
+    seen = counted.swapped() if rule.change == "falls" else counted  # from here on, up is what the rule limits
+    up, down, n = sum(seen.up), sum(seen.down), seen.n
     value = (up - down) / n
+    groups = f", in {len(seen.sizes)} groups" if seen.clustered else ""
+    why = f"{up} flips one way, {down} the other{groups}"
     if rule.confidence is None:
-        return _settle(rule, side, value, None, n, why=f"{up} flips one way, {down} the other")
-    two_sided = 2 * rule.confidence - 1
-    error = _error_of(run, rule)
-
-    def interval(up: int, down: int) -> tuple[float, float]:
-        plain = change_interval(up, down, n, two_sided)
-        return error.change(*plain, two_sided) if error else plain
-
-    lowest, bound = interval(up, down)
-    settled = _settle(rule, side, value, bound, n, why=f"{up} flips one way, {down} the other")
+        return _settle(rule, side, value, None, n, why=why)
+    lowest, bound = _change_bounds(run, rule, seen, rule.confidence)
+    settled = _settle(rule, side, value, bound, n, why=why)
     if settled.status == HOLDS or not rule.holds(lowest):
         return settled  # it holds, or it surely does not
-    if not rule.holds(interval(0, 0)[1]):
-        needed = (
-            f": it takes {pairs_needed(rule.limit, rule.confidence)}" if error is None else ", with this judge's error"
-        )
-        why = f"{n} pairs cannot show it, even if not one flips{needed}"
+    none = Flips((0,) * len(seen.sizes), (0,) * len(seen.sizes), seen.sizes)
+    if not rule.holds(_change_bounds(run, rule, none, rule.confidence)[1]):
+        plain = _error_of(run, rule) is None and not seen.clustered and not run.manifest.get("sequential")
+        needed = f": it takes {pairs_needed(rule.limit, rule.confidence)}" if plain else ""
+        why = f"{n} pairs{groups} cannot show it, even if not one flips{needed}"
         return Outcome(rule.text, side.name, TOO_FINE, value, bound, rule.limit, n, why)
     return settled
+
+
+def _change_bounds(run: RunRecords, rule: Rule, seen: Flips, confidence: float) -> tuple[float, float]:
+    """A lower and an upper bound of a change, each at the confidence; valid after an early stop where there was one.
+
+    With a judge's measured error they are widened by it.
+    """
+    two_sided, error = 2 * confidence - 1, _error_of(run, rule)
+    if run.manifest.get("sequential") and rule.suite == "policy":
+        plain = change_bounds(seen, confidence)
+    else:
+        plain = seen.interval(two_sided)
+    return error.change(*plain, two_sided) if error else plain
+
+
+def change_bounds(seen: Flips, confidence: float) -> tuple[float, float]:
+    """Bounds of a change that hold at whatever time one stops: of the flips each way, with half of the error for each."""
+    test = Test(0.5, (1 + confidence) / 2)
+    (up_low, up_high), (down_low, down_high) = (
+        test.bounds(Count(sum(hits), seen.n, tuple(zip(hits, seen.sizes, strict=True))))
+        for hits in (seen.up, seen.down)
+    )
+    return up_low - down_high, up_high - down_low
 
 
 def pairs_needed(limit: float, confidence: float) -> str:

@@ -28,7 +28,7 @@ from holdfast.core.errors import ModelError, UsageError
 from holdfast.core.records import Metric, Verdict, digest
 from holdfast.core.runs import Run, append_jsonl, read_jsonl
 from holdfast.flow.evaluate import Evaluation
-from holdfast.flow.measure import bootstrap_mean, wilson
+from holdfast.flow.intervals import mean_interval, wilson
 from holdfast.flow.models import LoadedModel
 
 JUDGE = "lm-eval"
@@ -256,7 +256,9 @@ def _interval(value: float, values: Mapping[str, float], stderr: Any) -> tuple[f
     if values and set(values.values()) <= {0.0, 1.0}:
         return wilson(int(sum(values.values())), len(values))
     if values:
-        return bootstrap_mean(list(values.values()))
+        numbers = list(values.values())
+        within = (0.0, 1.0) if 0 <= min(numbers) <= max(numbers) <= 1 else (None, None)  # as lm-eval's scores are
+        return mean_interval(numbers, *within)
     if isinstance(stderr, (int, float)) and stderr == stderr:
         return value - 1.96 * float(stderr), value + 1.96 * float(stderr)
     return None, None

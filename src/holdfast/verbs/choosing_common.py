@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -45,15 +45,17 @@ GUILD_SUITES = ("policy", "over-refusal", "utility", "utility-task")
 # ---- the prompts ----------------------------------------------------------------------------------------------------
 
 
-def open_splits(settings: RepairSettings, embedded: bool) -> tuple[list[Suite], list[Suite]]:
-    """The suites to choose on and those to report on; they share no prompt. Raises UsageError when they do."""
+def open_splits(
+    settings: RepairSettings, embedded: bool, tell: Callable[[str], None]
+) -> tuple[list[Suite], list[Suite]]:
+    """The suites to choose on and those to report on; they share no group of prompts. Raises UsageError when they do."""
     files = [settings.prompts, settings.over_refusal_prompts, settings.utility_prompts, settings.task_prompts]
     if embedded and not any(files):
         own = {"split": "calibration", "records": None, "attempts": 0}  # private data are asked for in the report alone
         sides = [settings.model_copy(update=own), settings.model_copy(update={"split": "test"})]
         choosing, reporting = (open_suites(side, True, GUILD_SUITES) for side in sides)
         return choosing, reporting
-    every = open_suites(settings, embedded)
+    every = open_suites(settings, embedded, tell=tell)
     private = [suite for suite in every if suite.name.startswith("privacy")]
     suites = [suite for suite in every if suite not in private]
     parted = {suite.name: halves(suite.prompts) for suite in suites}
@@ -163,7 +165,7 @@ def measured(settings: RepairSettings, origins: dict[str, str], promise: Promise
     with Progress() as progress:
         subject = load_subject(settings, progress)
         repairs = usable(settings, subject, progress)
-        choosing, reporting = open_splits(settings, subject.base.embedded)
+        choosing, reporting = open_splits(settings, subject.base.embedded, progress.warn)
         judge = settings.judge_name(subject.base.embedded)
         limits = limits_of(promise, {s.name: judge_of_suite(judge, s.name, subject.base.embedded) for s in choosing})
         if settings.judge_error:
@@ -182,7 +184,9 @@ def measured(settings: RepairSettings, origins: dict[str, str], promise: Promise
         choice = choose(curves, limits, promise.delta)
         if subject.inputs.direction:
             run.note(direction={"about": subject.inputs.direction.about, "key": subject.inputs.direction.key})
-        run.note(base=subject.base.describe(), tuned=subject.tuned.describe(), judge=judge)
+        splits = {"calibration": choosing, "test": reporting}
+        evidence = {name: {suite.name: suite.evidence for suite in suites} for name, suites in splits.items()}
+        run.note(base=subject.base.describe(), tuned=subject.tuned.describe(), judge=judge, evidence=evidence)
         outcome = report(settings, subject, curves, choice, replace(bench, suites=reporting), progress, run)
     return conclude(run, settings, limits, outcome)
 
@@ -334,6 +338,7 @@ def document_of(run: Run, settings: RepairSettings, limits: Sequence[Limit], out
         method=outcome.repaired.condition.repair if outcome.repaired else None,
         strength=outcome.repaired.condition.strength if outcome.repaired else None,
         limits=[str(limit) for limit in limits],
+        evidence=run.manifest.get("evidence", {}),
         confidence=settings.confidence,
         curves=[
             {

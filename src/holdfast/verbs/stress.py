@@ -298,7 +298,7 @@ def open_stage(settings: StressSettings, origins: dict[str, str], base: LoadedMo
     if settings.matrix or settings.repair or settings.defence:
         suites_wanted = tuple(dict.fromkeys((*suites_wanted, *CHOICE_SUITES)))
     chosen = tuple(name for name in suites_wanted if name not in (settings.skip_suite or ()))
-    suites = open_suites(settings, base.embedded, chosen)
+    suites = open_suites(settings, base.embedded, chosen, tell=progress.warn)
     run = Run.open("stress", settings.model, settings.model_dump(), origins, settings.out)
     bench = open_bench(
         run,
