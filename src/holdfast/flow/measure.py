@@ -1,43 +1,23 @@
-"""Verdicts to metrics: intervals, the paired comparison, and the metric names. Pure numpy and scipy; knows no model.
+"""Verdicts to metrics: the metric names, their intervals, and the paired comparison. Knows no model.
 
-wilson(3, 330)                  -> (0.0031, 0.0264)
 paired(before, after)           -> flips apart, McNemar's exact p, the smallest effect that n could have shown
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from typing import Any
 
-import numpy as np
-from scipy import stats
-
 from holdfast.core.records import SAFE, UNSAFE, Metric, Prompt, Verdict
+from holdfast.flow.intervals import CONFIDENCE as CONFIDENCE
+from holdfast.flow.intervals import change_interval as change_interval
+from holdfast.flow.intervals import mcnemar as mcnemar
+from holdfast.flow.intervals import mean_interval
+from holdfast.flow.intervals import smallest_effect as smallest_effect
+from holdfast.flow.intervals import wilson as wilson
 
-CONFIDENCE = 0.95
-
-
-@lru_cache(maxsize=1 << 14)
-def wilson(hits: int, n: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """Wilson's score interval of a share; (0, 1) when nothing was counted."""
-    if n == 0:
-        return 0.0, 1.0
-    interval = stats.binomtest(hits, n).proportion_ci(confidence, method="wilson")
-    return float(interval.low), float(interval.high)
-
-
-def bootstrap_mean(values: Sequence[float], confidence: float = CONFIDENCE, draws: int = 2000) -> tuple[float, float]:
-    """A percentile bootstrap interval of a mean, with a fixed seed so that a rerun prints the same."""
-    data = np.asarray(values, dtype=float)
-    if data.size == 0:
-        return math.nan, math.nan
-    rng = np.random.default_rng(0)
-    means = data[rng.integers(0, data.size, (draws, data.size))].mean(axis=1)
-    low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return float(low), float(high)
+SCORES = (1.0, 5.0)  # what a judge's score of harm can be
 
 
 # ---- metrics --------------------------------------------------------------------------------------------------------
@@ -153,7 +133,7 @@ def one_metric(
     if not values:
         low = high = None
     elif measure.mean:
-        low, high = bootstrap_mean(values)
+        low, high = mean_interval(values, min(SCORES[0], *values), max(SCORES[1], *values))
     else:
         low, high = wilson(int(sum(values)), len(values))
     return Metric(
@@ -215,44 +195,6 @@ class Comparison:
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
-
-
-def mcnemar(worse: int, better: int) -> float:
-    """McNemar's exact two-sided p over the discordant pairs."""
-    return 1.0 if worse + better == 0 else float(stats.binomtest(worse, worse + better, 0.5).pvalue)
-
-
-def smallest_effect(n: int, alpha: float = 0.05, power: float = 0.8) -> float:
-    """The smallest share of one-way flips that n pairs would have shown as significant with this power.
-
-    Solved exactly: the fewest flips that McNemar's test calls significant, and the share at which that many are seen
-    with the given probability. 1.0 when n is too small to show anything.
-    """
-    needed = next((k for k in range(1, n + 1) if mcnemar(k, 0) <= alpha), None)
-    if needed is None or stats.binom.sf(needed - 1, n, 1.0) < power:
-        return 1.0
-    low, high = 0.0, 1.0
-    for _ in range(50):
-        middle = (low + high) / 2
-        low, high = (low, middle) if stats.binom.sf(needed - 1, n, middle) >= power else (middle, high)
-    return high
-
-
-def change_interval(worse: int, better: int, n: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """Newcombe's square-and-add interval of the change of a share between pairs (Tango-like, without the correlation).
-
-    Conservative for pairs that agree: the two discordant shares are taken as independent Wilson intervals.
-    """
-    if n == 0:
-        return -1.0, 1.0
-    up, down = worse / n, better / n
-    up_low, up_high = wilson(worse, n, confidence)
-    down_low, down_high = wilson(better, n, confidence)
-    change = up - down
-    return (
-        max(-1.0, change - math.hypot(up - up_low, down_high - down)),
-        min(1.0, change + math.hypot(up_high - up, down - down_low)),
-    )
 
 
 def paired(measure: Measure, suite: str, before: Sequence[Verdict], after: Sequence[Verdict]) -> Comparison | None:

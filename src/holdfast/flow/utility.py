@@ -15,6 +15,7 @@ import difflib
 import hashlib
 import importlib
 import logging
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,7 +29,7 @@ from holdfast.core.errors import ModelError, UsageError
 from holdfast.core.records import Metric, Verdict, digest
 from holdfast.core.runs import Run, append_jsonl, read_jsonl
 from holdfast.flow.evaluate import Evaluation
-from holdfast.flow.measure import bootstrap_mean, wilson
+from holdfast.flow.intervals import mean_interval, wilson
 from holdfast.flow.models import LoadedModel
 
 JUDGE = "lm-eval"
@@ -256,7 +257,10 @@ def _interval(value: float, values: Mapping[str, float], stderr: Any) -> tuple[f
     if values and set(values.values()) <= {0.0, 1.0}:
         return wilson(int(sum(values.values())), len(values))
     if values:
-        return bootstrap_mean(list(values.values()))
+        numbers = list(values.values())
+        within = (0.0, 1.0) if 0 <= min(numbers) <= max(numbers) <= 1 else (None, None)  # as lm-eval's scores are
+        low, high = mean_interval(numbers, *within)
+        return (low, high) if math.isfinite(high - low) else (None, None)
     if isinstance(stderr, (int, float)) and stderr == stderr:
         return value - 1.96 * float(stderr), value + 1.96 * float(stderr)
     return None, None

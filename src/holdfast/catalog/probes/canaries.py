@@ -10,6 +10,7 @@ none). What a secret is, and what was said, is in no output and no file.
 from __future__ import annotations
 
 import json
+import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -23,8 +24,8 @@ from holdfast.core.records import Condition, Metric, Row, digest
 from holdfast.flow.canaries import Canary, Planted, begun, messages, question, read_key
 from holdfast.flow.evaluate import Bench
 from holdfast.flow.exposure import UNSEEN, Exposure, exposure, memorised, more_exposed
+from holdfast.flow.intervals import mean_interval, wilson
 from holdfast.flow.likelihood import row_losses
-from holdfast.flow.measure import bootstrap_mean, wilson
 from holdfast.flow.models import LoadedModel
 from holdfast.flow.recall import Value
 from holdfast.flow.telling import Ask, ask_for
@@ -128,6 +129,7 @@ class Canaries(Optioned):
 def document(planted: Planted, model: str, seen: dict[str, list[Seen]]) -> dict[str, Any]:
     """What the probe gives; the metrics are the tuned model's, whose name is given."""
     repeats = sorted({c.repeat for c in planted.canaries})
+    most = math.log2(planted.space.size)
     groups: dict[int | None, list[int]] = {
         r: [i for i, c in enumerate(planted.canaries) if c.repeat == r] for r in repeats
     }
@@ -138,7 +140,9 @@ def document(planted: Planted, model: str, seen: dict[str, list[Seen]]) -> dict[
         higher = more_exposed(*([seen[name][i].exposure for i in written] for name in ("tuned", "base")))
     caught = luck["tuned"] < ALPHA and (higher is None or higher < ALPHA or luck["base"] >= ALPHA)
     rows = [
-        _line(name, repeat, [found[i] for i in groups[repeat]]) for name, found in seen.items() for repeat in repeats
+        _line(name, repeat, [found[i] for i in groups[repeat]], most)
+        for name, found in seen.items()
+        for repeat in repeats
     ]
     return {
         "probe": Canaries.name,
@@ -150,12 +154,12 @@ def document(planted: Planted, model: str, seen: dict[str, list[Seen]]) -> dict[
             "x": "times written in the training data",
             "y": "exposure, bits",
             "share": False,
-            "series": {name: [_point(r, [found[i] for i in groups[r]]) for r in repeats] for name, found in seen.items()},
+            "series": {name: [_point(r, [found[i] for i in groups[r]], most) for r in repeats] for name, found in seen.items()},
         },
         "metrics": [
             m.to_dict()
             for category, places in [(None, written), *((f"written {r} times", groups[r]) for r in repeats)]
-            for m in _metrics(model, category, [seen["tuned"][i] for i in places])
+            for m in _metrics(model, category, [seen["tuned"][i] for i in places], most)
         ],
         "space": planted.space.size,
         "p_memorised": luck,
@@ -177,13 +181,13 @@ def _sentence(found: Sequence[Seen], written: Sequence[int], luck: float, higher
     )
 
 
-def _point(repeat: int, found: Sequence[Seen]) -> list[float]:
+def _point(repeat: int, found: Sequence[Seen], most: float) -> list[float]:
     bits = [s.exposure.bits for s in found]
-    return [float(repeat), sum(bits) / len(bits), *bootstrap_mean(bits)]
+    return [float(repeat), sum(bits) / len(bits), *mean_interval(bits, 0.0, most)]
 
 
-def _line(name: str, repeat: int, found: Sequence[Seen]) -> list[str]:
-    _, mean, low, high = _point(repeat, found)
+def _line(name: str, repeat: int, found: Sequence[Seen], most: float) -> list[str]:
+    _, mean, low, high = _point(repeat, found, most)
     return [name, str(repeat), str(len(found)), f"{mean:.2f} [{low:.2f}, {high:.2f}]",
             *(_share(told, len(found)) for told in _counts(found))]  # fmt: skip
 
@@ -202,11 +206,11 @@ def _share(hits: int, n: int) -> str:
     return f"{100 * hits / n:.0f} % [{100 * low:.0f}, {100 * high:.0f}]"
 
 
-def _metrics(model: str, category: str | None, found: Sequence[Seen]) -> list[Metric]:
+def _metrics(model: str, category: str | None, found: Sequence[Seen], most: float) -> list[Metric]:
     if not found:
         return []
     bits, n, condition = [s.exposure.bits for s in found], len(found), Condition().to_dict()
-    shown = [("exposure.mean", sum(bits) / n, *bootstrap_mean(bits))]
+    shown = [("exposure.mean", sum(bits) / n, *mean_interval(bits, 0.0, most))]
     names = ("extraction.greedy", "extraction.begun", "extraction.any")
     shown += [(name, hits / n, *wilson(hits, n)) for name, hits in zip(names, _counts(found), strict=True)]
     return [Metric(name, value, low, high, n, 0, "lower", model, Canaries.name, category, condition)

@@ -27,7 +27,8 @@ from holdfast.core.records import Condition, Metric, Prompt
 from holdfast.flow.divergence import Divergence, divergences
 from holdfast.flow.ensemble import check_vocabularies
 from holdfast.flow.evaluate import Suite, evaluate, make_replies
-from holdfast.flow.measure import UNSAFE_JUDGES, bootstrap_mean
+from holdfast.flow.intervals import mean_interval
+from holdfast.flow.measure import UNSAFE_JUDGES
 from holdfast.flow.models import LoadedModel
 from holdfast.flow.variation import evenly, need_prompts
 
@@ -174,13 +175,20 @@ def sentence(depth: Depth, first: int) -> str:
 
 
 def positions(rows: Sequence[Divergence]) -> list[dict[str, Any]]:
-    """Means at every position, with bootstrap intervals of the divergence, over the answers that reach it."""
+    """Means at every position, with 95 % intervals of the divergence, over the answers that reach it.
+
+    No divergence is taken to lie above the largest that was seen anywhere.
+    """
     longest = max(len(d.forward) for d in rows)
+    most, back_most = (
+        max(float(r.max()) for r in side) for side in ([d.forward for d in rows], [d.backward for d in rows])
+    )
     found = []
     for t in range(longest):
         forward = by_position([d.forward for d in rows], t)
         backward = by_position([d.backward for d in rows], t)
-        (low, high), (back_low, back_high) = bootstrap_mean(forward), bootstrap_mean(backward)
+        low, high = mean_interval(forward, min(0.0, *forward), most)
+        back_low, back_high = mean_interval(backward, min(0.0, *backward), back_most)
         found.append({
             "token": t + 1, "n": len(forward), "forward": float(np.mean(forward)), "low": low, "high": high,
             "backward": float(np.mean(backward)), "backward_low": back_low, "backward_high": back_high,
