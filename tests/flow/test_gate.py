@@ -6,8 +6,8 @@ from holdfast.core.errors import EXIT_GATE, EXIT_NOTHING_MEASURED, EXIT_OK, EXIT
 from holdfast.flow.evidence import Count
 from holdfast.flow.gate import decide, pairs_needed
 from holdfast.flow.guarantee import upper_bound
-from holdfast.flow.junit import junit
 from holdfast.flow.intervals import change_interval
+from holdfast.flow.junit import junit
 from holdfast.flow.rules import Policy, parse_rule
 from holdfast.flow.runread import open_run
 from holdfast.flow.sequential import Test

@@ -5,7 +5,7 @@ from scipy import stats
 
 from holdfast.core.records import UNSCORED, Prompt, Verdict
 from holdfast.flow import measure
-from holdfast.flow.intervals import mcnemar, mean_interval, smallest_effect, wilson
+from holdfast.flow.intervals import mcnemar, smallest_effect, wilson
 from holdfast.flow.measure import compare, metrics
 
 
@@ -29,14 +29,6 @@ def test_wilson_is_the_textbook_formula(hits, n):
 
 def test_nothing_counted_says_nothing():
     assert wilson(0, 0) == (0.0, 1.0)
-
-
-def test_the_bootstrap_covers_the_mean_and_repeats():
-    values = [1, 1, 1, 5, 5, 2, 3, 1, 1, 4] * 10
-    assert mean_interval(values, 1, 5) == mean_interval(values, 1, 5)
-    low, high = mean_interval(values, 1, 5)
-    half = 1.96 * stats.tstd(values) / math.sqrt(len(values))
-    assert low == pytest.approx(2.4 - half, abs=0.08) and high == pytest.approx(2.4 + half, abs=0.08)
 
 
 def test_harm_is_read_as_rate_any_and_mean():

@@ -300,10 +300,10 @@ def _half_width(data: Array, weights: Array, confidence: float) -> float:
     n = data.size
     floor = 1 - ((1 - confidence) / 2) ** (1 / n)
     if n == 1:
-        return math.inf
+        return math.inf  # one value tells nothing of how far others lie
     shares = weights / weights.sum()
     spread = math.sqrt(float((shares**2 * (data - shares @ data) ** 2).sum()) * n / (n - 1))
-    return max(floor, float(stats.t.ppf((1 + confidence) / 2, n - 1)) * spread)
+    return float(max(floor, float(stats.t.ppf((1 + confidence) / 2, n - 1)) * spread))
 
 
 # ---- at any time ----------------------------------------------------------------------------------------------------

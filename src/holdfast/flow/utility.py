@@ -15,6 +15,7 @@ import difflib
 import hashlib
 import importlib
 import logging
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -258,7 +259,8 @@ def _interval(value: float, values: Mapping[str, float], stderr: Any) -> tuple[f
     if values:
         numbers = list(values.values())
         within = (0.0, 1.0) if 0 <= min(numbers) <= max(numbers) <= 1 else (None, None)  # as lm-eval's scores are
-        return mean_interval(numbers, *within)
+        low, high = mean_interval(numbers, *within)
+        return (low, high) if math.isfinite(high - low) else (None, None)
     if isinstance(stderr, (int, float)) and stderr == stderr:
         return value - 1.96 * float(stderr), value + 1.96 * float(stderr)
     return None, None
