@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import subprocess
 import sys
 
@@ -172,7 +173,12 @@ def real(tmp_path_factory, data):
     base.model.save_pretrained(root / "tuned")
     base.tokenizer.save_pretrained(root / "tuned")
     for name, count in (("prompts", 80), ("calibration", 80)):
-        lines = [json.dumps({"prompt": f"{name} question {i}", "category": "ab"[i % 2]}) for i in range(count)]
+        draw = random.Random(name)  # questions that share no words, else they would be one group
+
+        def asked(draw=draw):
+            return " ".join("".join(draw.choices("abcdefghijklmnop", k=5)) for _ in range(6))
+
+        lines = [json.dumps({"prompt": asked(), "category": "ab"[i % 2]}) for i in range(count)]
         (root / f"{name}.jsonl").write_text("\n".join(lines))
     (root / "safety.jsonl").write_text(json.dumps({"prompt": "forbidden ?", "completion": "no ."}))
     return root
