@@ -230,7 +230,7 @@ def test_prompts_on_both_sides_are_refused(capsys, real):
         capsys, "repair", real / "base", real / "tuned", "--prompts", real / "prompts.jsonl",
         "--calibration-prompts", real / "prompts.jsonl", "--method", "wise-ft",
     )  # fmt: skip
-    assert code == EXIT_ERROR and "80 prompts are both" in err
+    assert code == EXIT_ERROR and "80 prompts of" in err and "are in" in err
 
 
 @pytest.mark.parametrize(
