@@ -27,7 +27,7 @@ from holdfast.flow.measure import change_interval
 from holdfast.flow.rules import PLAIN, Policy, Rule, check_names
 from holdfast.flow.runread import RunRecords, Side
 from holdfast.flow.sequential import Test
-from holdfast.flow.soundness import ASK, RULE, broken, untold
+from holdfast.flow.soundness import RULE, broken, untold
 
 HOLDS, BROKEN, UNMEASURED, TOO_FINE, LEFT_OUT = "holds", "broken", "unmeasured", "too fine", "left out"
 
@@ -187,7 +187,7 @@ def _sound(run: RunRecords, rule: Rule, side: Side) -> Outcome:
     n = max((m.n for m in side.metrics if m.category is None and not m.suite.startswith("policy")), default=0)
     why = broken(side.metrics, before)
     if not why and (open_question := untold(side.metrics, before)):
-        return _absent(rule, side.name, f"{open_question}; {ASK}", n)
+        return _absent(rule, side.name, open_question, n)
     return _settle(rule, side, float(not why), None, n, why=f"broken: {why}" if why else "")
 
 

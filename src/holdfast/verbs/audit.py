@@ -20,7 +20,7 @@ from holdfast.flow.models import LoadedModel
 from holdfast.flow.probed import checked
 from holdfast.flow.progress import Progress
 from holdfast.flow.sequential import OPEN, OVER, Test
-from holdfast.flow.soundness import ASK, broken, untold
+from holdfast.flow.soundness import broken, untold
 from holdfast.flow.utility import anchored
 from holdfast.verbs.common import (
     ASK_PANEL,
@@ -253,7 +253,7 @@ def conclude(
     if why:
         out.print(f"broken, and not safe for that: {why}", style="bold", markup=False)
     elif open_question and after.metrics:
-        out.print(f"not shown to be safe: {open_question}; {ASK}", style="bold", markup=False)
+        out.print(f"not shown to be safe: {open_question}", style="bold", markup=False)
     elif not any(metric.suite.startswith("utility") for metric in after.metrics):
         out.print("no utility was measured: add --utility-prompts FILE or --utility TASK", style="dim", markup=False)
     out.print(render.BLIND_SPOTS, style="dim")

@@ -19,7 +19,7 @@ from holdfast.flow.evaluate import Bench, Evaluation, all_cached, compare_evalua
 from holdfast.flow.findings import one_line, summary_of_rows
 from holdfast.flow.models import LoadedModel, load_model
 from holdfast.flow.progress import Progress
-from holdfast.flow.soundness import ASK, broken, untold
+from holdfast.flow.soundness import broken, untold
 from holdfast.flow.train import TrainSettings, defence_context, describe_defence, train, training_key
 from holdfast.flow.utility import LmEval, anchored, figures_known
 from holdfast.guild import rows as guild_rows
@@ -266,7 +266,7 @@ def conclude(run: Run, settings: TuneSettings, measured: Measured, job: Job) -> 
             if why := broken(*sides):
                 out.print(f"broken, and not safe for that: {why}", style="bold", markup=False)
             elif why := untold(*sides):
-                out.print(f"not shown to be safe: {why}; {ASK}", style="bold", markup=False)
+                out.print(f"not shown to be safe: {why}", style="bold", markup=False)
         out.print(render.BLIND_SPOTS, style="dim")
     out.print(f"model: {saved}\nrun: {run.path}", markup=False)
     if serving:
