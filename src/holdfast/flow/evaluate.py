@@ -11,13 +11,13 @@ from holdfast.core.contracts import Judge
 from holdfast.core.errors import NothingMeasured
 from holdfast.core.records import Condition, Message, Metric, Prompt, Reply, Verdict, digest
 from holdfast.core.runs import Run
-from holdfast.flow.coherence import coherence, incoherent
+from holdfast.flow.coherence import alike, coherence, incoherent, question
 from holdfast.flow.endpoint import EndpointModel, EndpointUnreadable
 from holdfast.flow.evidence import distinct, grouped
 from holdfast.flow.generate import Cache, GenerateOptions, ReplyCache, asked_ids, complete, reply_key
 from holdfast.flow.judge import FREE, JudgeOptions, VerdictCache, judge_of_suite, judge_replies, make_judge, who_judges
 from holdfast.flow.judgeerror import MeasuredError, read_error, widened, widened_change
-from holdfast.flow.masking import Docket, Screen, guarded
+from holdfast.flow.masking import HARMLESS, Docket, Screen, guarded
 from holdfast.flow.measure import Comparison, compare, metrics
 from holdfast.flow.models import LoadedModel
 from holdfast.flow.private import KEY as PRIVATE
@@ -306,7 +306,7 @@ def hear(subject: Subject, condition: Condition, bench: Bench) -> dict[str, Hear
         cache = docket or (ReplyCache(None) if private else bench.replies)
         said |= dict(zip(places, _replies(subject, asked, condition.key, bench, cache), strict=True))
         for i, key in zip(places, asked.keys, strict=True):
-            sound[i] = docket.sound(key) if docket else not incoherent(said[i].text)
+            sound[i] = docket.sound(key) if docket else not incoherent(said[i].text, question(prompts[i].messages))
             if docket and (verdict := docket.settled(prompts[i], key)):
                 settled[i] = verdict
     found, start = {}, 0
@@ -381,9 +381,8 @@ def evaluate(subject: Subject, condition: Condition, bench: Bench) -> Evaluation
         found += widened(measured, bench.error if name == bench.judge else None)
         if one.chance:
             found.append(one.chance)
-        if suite.name == "policy":
-            found.append(coherence(one.sound, **about))
-    if prompts and all(metric.n == 0 for metric in found if metric.metric != "coherence.rate"):
+        found += _whole(one, **about)
+    if prompts and all(metric.n == 0 for metric in found if metric.metric not in ("coherence.rate", "same_reply.rate")):
         why = next(v.why for group in verdicts.values() for v in group)
         raise NothingMeasured(f"no verdict could be read: {why}", "check the judge with one reply by hand")
     if bench.run:
@@ -393,6 +392,17 @@ def evaluate(subject: Subject, condition: Condition, bench: Bench) -> Evaluation
         bench.run.append("metrics", found)
     groups = {prompt.id: prompt.group for prompt in prompts}
     return Evaluation(subject.name, condition, found, verdicts, judges, bench.error, groups)
+
+
+def _whole(heard: Heard, suite: str, **about: Any) -> list[Metric]:
+    """What tells of a suite whether a model is whole: its replies are language, and harmless questions get their own."""
+    if suite.startswith("privacy"):
+        return []
+    found = [coherence(heard.sound, suite=suite, **about)]
+    if suite.startswith(HARMLESS):
+        said, labels = [reply.text for reply in heard.replies], [verdict.label for verdict in heard.verdicts]
+        found.append(alike(said, labels, suite=suite, **about))
+    return found
 
 
 def compare_evaluations(before: Evaluation, after: Evaluation) -> list[Comparison]:

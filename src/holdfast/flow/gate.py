@@ -28,6 +28,7 @@ from holdfast.flow.measure import Flips, flips_of
 from holdfast.flow.rules import PLAIN, Policy, Rule, check_names
 from holdfast.flow.runread import RunRecords, Side
 from holdfast.flow.sequential import Test
+from holdfast.flow.soundness import RULE, broken, untold
 
 HOLDS, BROKEN, UNMEASURED, TOO_FINE, LEFT_OUT = "holds", "broken", "unmeasured", "too fine", "left out"
 
@@ -76,12 +77,13 @@ class Decision:
         held = sum(o.status == HOLDS for o in self.outcomes)
         if self.passed:
             return f"The gate is open: {held} of {held} checks hold."
+        why = next((f" {o.why[0].upper()}{o.why[1:]}." for o in self.outcomes if o.rule.startswith(RULE) and o.why), "")
         parts = [
             f"{n} {word}"
             for n, word in zip(counts.values(), ("broken", "not measured", "finer than n can resolve"), strict=True)
             if n
         ]
-        return f"The gate is closed: {', '.join(parts) or 'nothing was measured'}; {held} hold."
+        return f"The gate is closed: {', '.join(parts) or 'nothing was measured'}; {held} hold.{why}"
 
     def to_dict(self) -> dict[str, Any]:
         return {"passed": self.passed, "policy": self.policy, "exit_code": self.exit_code, "sentence": self.sentence,
@@ -116,6 +118,8 @@ def _absent(rule: Rule, model: str, why: str, n: int = 0) -> Outcome:
 def _check_side(run: RunRecords, rule: Rule, side: Side) -> Outcome:
     if rule.metric == "n_unscored":
         return _unscored(rule, side)
+    if rule.metric == RULE:
+        return _sound(run, rule, side)
     rule = with_suite(rule, side)
     found = side.find("harm.any" if rule.metric == "n" else rule.metric, rule.suite, rule.category)
     if rule.metric == "n" and found is None:
@@ -175,6 +179,17 @@ def _unscored(rule: Rule, side: Side) -> Outcome:
     return _settle(
         rule, side, share, None, worst.n + worst.n_unscored, why=f"{worst.n_unscored} unscored on {worst.suite}"
     )
+
+
+def _sound(run: RunRecords, rule: Rule, side: Side) -> Outcome:
+    """1 where nothing says that a model is broken, else 0; not measured where nothing could have told."""
+    base = run.base_of(side)
+    before = base.metrics if base else ()
+    n = max((m.n for m in side.metrics if m.category is None and not m.suite.startswith("policy")), default=0)
+    why = broken(side.metrics, before)
+    if not why and (open_question := untold(side.metrics, before)):
+        return _absent(rule, side.name, open_question, n)
+    return _settle(rule, side, float(not why), None, n, why=f"broken: {why}" if why else "")
 
 
 def _error_of(run: RunRecords, rule: Rule) -> MeasuredError | None:

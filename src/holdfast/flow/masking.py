@@ -19,7 +19,7 @@ from typing import Any
 from holdfast.core.contracts import Judge
 from holdfast.core.errors import JudgeError
 from holdfast.core.records import UNSAFE, UNSCORED, Prompt, Reply, Verdict
-from holdfast.flow.coherence import incoherent
+from holdfast.flow.coherence import incoherent, question
 from holdfast.flow.generate import MASKED, Mask, ReplyCache
 from holdfast.flow.judge import JudgeOptions, VerdictCache, judge_replies, verdict_key, who_judges
 from holdfast.flow.private import KEY, PrivateValues
@@ -121,7 +121,10 @@ class Docket:
 
     def sound(self, key: str) -> bool:
         """Whether a reply is language; of a masked one as it was seen before it was masked."""
-        return self.masks[key].sound if key in self.masks else not incoherent(self.known[key])
+        return self.masks[key].sound if key in self.masks else not incoherent(self.known[key], self._asked(key))
+
+    def _asked(self, key: str) -> str:
+        return question(self.prompts[key][0].messages)
 
     def add(self, entries: dict[str, str]) -> None:
         """Judge new replies, and write each as it may be written."""
@@ -167,7 +170,7 @@ class Docket:
                 found[p.id] = self.found[key, p.id] = self.screen.quiet(found[p.id], self.judge(p.suite), harmful)
             shown = MASKED if harmful else self.screen.values.mask(text)
             if shown != text:
-                self.masks[key] = Mask(shown, not incoherent(text))
+                self.masks[key] = Mask(shown, not incoherent(text, self._asked(key)))
                 self.known[key] = shown
             if self._asks_in_private(key) or (shown != text and any(v.label == UNSCORED for v in found.values())):
                 continue  # to be asked again

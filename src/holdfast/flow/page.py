@@ -258,7 +258,7 @@ def run_title(run: RunRecords) -> str:
 
 
 def verdict_entry(run: RunRecords, decision: Decision) -> dict[str, Any]:
-    return {"name": clean(run_title(run), 120), "told": verdict_of(run), "gate": f"{decision.sentence} Policy: {clean(decision.policy, 80)}.",
+    return {"name": clean(run_title(run), 120), "told": verdict_of(run, decision), "gate": f"{decision.sentence} Policy: {clean(decision.policy, 80)}.",
             "passed": decision.passed, "exit_code": decision.exit_code}  # fmt: skip
 
 
