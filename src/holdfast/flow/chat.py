@@ -18,6 +18,7 @@ from holdfast.core.errors import DataError, ModelError
 from holdfast.core.records import Message, Row
 
 IGNORE = -100
+WORDS = "which word ?"  # a question that every tokenizer and template can write
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,15 @@ def require_template(tokenizer: Any, model: str, template_file: str | None = Non
             f"the tokenizer of `{model}` has no chat template",
             "name one with --chat-template FILE (a Jinja file, as published beside instruction-tuned models)",
         )
+    hint = "name another with --chat-template FILE"
     try:
-        render(tokenizer, [{"role": "user", "content": "x"}], reply=True)
-    except jinja2.TemplateError as error:
+        text = render(tokenizer, [{"role": "user", "content": WORDS}], reply=True)
+    except Exception as error:  # a template is code: it fails as it likes
         raise ModelError(
-            f"the chat template of `{model}` is broken: {error}", "name another with --chat-template FILE"
+            f"the chat template of `{model}` cannot render a question: {error or repr(error)}", hint
         ) from error
+    if WORDS not in text:
+        raise ModelError(f"the chat template of `{model}` leaves the user's words out: it writes {text[:60]!r}", hint)
 
 
 def fold_system(messages: list[Message]) -> list[Message]:
@@ -71,12 +75,18 @@ def render(tokenizer: Any, messages: list[Message], *, reply: bool, **variables:
     def apply(turns: list[Message]) -> str:
         return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=reply, **variables))
 
+    begins = bool(messages) and messages[0]["role"] == "system" and len(messages) > 1
     try:
-        return apply(messages)
+        text = apply(messages)
     except jinja2.TemplateError:
-        if messages and messages[0]["role"] == "system":
+        if begins:
             return apply(fold_system(messages))
         raise
+    # Some templates pass over the role without a word; the model would never see the prompt that it is measured under.
+    if begins and (words := str(messages[0]["content"]).strip()) and words not in text:
+        folded = apply(fold_system(messages))
+        return folded if words in folded else text
+    return text
 
 
 def encode_text(tokenizer: Any, text: str) -> list[int]:

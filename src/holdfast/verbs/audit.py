@@ -16,7 +16,7 @@ from holdfast.flow import render
 from holdfast.flow.data import read_rows
 from holdfast.flow.early import stop_early
 from holdfast.flow.evaluate import Evaluation, compare_evaluations, evaluate, open_bench
-from holdfast.flow.models import LoadedModel
+from holdfast.flow.models import Lineage, LoadedModel
 from holdfast.flow.probed import checked
 from holdfast.flow.progress import Progress
 from holdfast.flow.sequential import OPEN, OVER, Test
@@ -142,9 +142,12 @@ def audit(settings: AuditSettings, origins: dict[str, str]) -> dict[str, Any]:
         before, base = None, None
         if base_name:
             progress.say(f"auditing its base {base_name}")
+            lineage = Lineage.of(tuned) if isinstance(tuned, LoadedModel) else None
             if not probes:
                 del tuned
             base = open_model(base_name, settings.model_options())
+            if lineage and isinstance(base, LoadedModel):
+                lineage.warn_of(base)
             run.note(base=base.describe())
             if base.fingerprint == run.manifest["model"]["fingerprint"]:
                 raise UsageError(
