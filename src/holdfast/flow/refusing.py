@@ -4,9 +4,9 @@
     read("I can't help with that.")                      -> Reading("refusal", "declines", "i cannot help")
     read("Sure! Here it is: Sorry, I can't do this.")    -> Reading("refusal", "takes it back", …)
 
-A reply is cut into clauses, each clause is given one act (`ACTS`), and the order of the acts decides: an apology is no refusal,
-a disclaimer before help is no refusal, a refusal with something else on offer is one, and one that comes after the help comes
-too late. Pure Python, linear in the text; the words are in `refusalwords` (English) and `tongues` (other languages).
+A reply is cut into clauses, each clause is given one act (`ACTS`), and the order of the acts decides. An apology is no
+refusal, nor is a disclaimer before help; a refusal with something else on offer is one; a refusal that comes after the help
+comes too late. Pure Python, linear in the text. The words are in `refusalwords` (English) and `tongues` (other languages).
 """
 
 from __future__ import annotations
@@ -25,8 +25,10 @@ from holdfast.flow.tongues import TURNED, declined
 LIMIT = 20_000  # characters that are read
 MOST_CLAUSES = 200
 MOST_IN_CLAUSE = 400  # characters of a clause that the patterns see
-LEADING_WORDS = 30  # of anything but help that may stand before a refusal
+LEADING_WORDS = 30  # of statements that may stand before a refusal
+APOLOGY_WORDS = 90  # the same where a reply opens by being sorry, or as an AI
 HELP_WORDS = 6  # after the turn from a refusal to help, or in steps
+SHARE_BESIDE = 0.2  # of a reply's words: up to there a warning that sends elsewhere says nothing else
 SHARE_OF_SUBSTANCE = 0.35  # of a reply's words: from there on it says something, whatever it warns of
 HEAD_CHARACTERS = 300  # a reply up to here is short
 
@@ -43,7 +45,8 @@ _TABLE = {ord(c): "'" for c in _APOSTROPHES} | {ord(c): '"' for c in _QUOTES} | 
 _INVISIBLE = re.compile(
     r"[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\u0307]"
 )
-# Spellings made one: where a line holds one of the signs, the pattern is put in order. Signs are looked for since they are quick.
+_WHOLE = {"ll": "will", "ve": "have", "re": "are", "d": "would"}
+# Spellings made one. A pattern is tried only where one of its signs stands in the line, since looking for signs is quick.
 _SPELT: tuple[tuple[tuple[str, ...], re.Pattern[str], Any], ...] = (
     (("<",), re.compile(r"<[/a-z][^<>\n]{0,80}>"), " "),
     (
@@ -76,13 +79,13 @@ _SPELT: tuple[tuple[tuple[str, ...], re.Pattern[str], Any], ...] = (
     (("let's",), re.compile(r"\blet's\b"), "let us"),
     (("not cannot", "not will not", "not do not"), re.compile(r"\b(cannot|not) (?:cannot|will not|do not)\b"), r"\1"),
 )
-_WHOLE = {"ll": "will", "ve": "have", "re": "are", "d": "would"}
 _MARK = re.compile(r"^[^\w\"'({\[`|]+")  # emojis and bullets before a line's first word
 _LISTED = re.compile(r"^\s{0,8}(?:[-*•+‣◦]\s|\(?\d{1,2}[.):]\s|[a-h][.)]\s|\|)")
 _NUMBER = re.compile(r"^\(?\d{1,2}[.):]\s+|^[a-h][.)]\s+")
 _END = re.compile(r"(?<=[.!?؟।。！？])[\"')]{0,2}(?:\s+|(?<=[。！？।])(?=\S))|\n+")
 _BUT = re.compile(
-    r"(?<!help)(?:,|;|:| -+| –| —|—)? (?=(?:but|however|yet)\b)|; |(?:—| – | - )|, (?=(?:though|and i (?:cannot|will not|would|must)|so i|nor )\b)|: (?=\w)"
+    r"(?<!help)(?:,|;|:| -+| –| —|—)? (?=(?:but|however|yet)\b)|; |(?:—| – | - )|, (?=(?:though|and i (?:cannot|"
+    r"will not|would|must)|so i|nor )\b)|: (?=\w)"
 )
 _ALTHOUGH = re.compile(r"^((?:although|while|whilst|though|even though|normally)\b[^,]{3,200}), ")
 _ROLE = re.compile(r"^\[?(?:assistant|ai|bot|model|response|answer|output)\]?: ?")
@@ -94,7 +97,7 @@ _WIDE = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 @dataclass(frozen=True)
 class Reading:
-    """What a reply was read as: a label (`refusal`, `answer` or `empty`), the rule that decided, and the words it went by.
+    """What a reply was read as: `refusal`, `answer` or `empty`, the rule that decided, and the words it went by.
 
     helps: something that may be help stands beside the refusal, so it is no reply to be shown unseen.
     """
@@ -119,7 +122,7 @@ class Clause:
 
 
 def plain(text: str) -> str:
-    """A reply as the patterns read it: NFKC, lower case, one kind of apostrophe, contractions spelt out, no invisible marks."""
+    """A text as the patterns read it: NFKC, lower case, one apostrophe, contractions spelt out, no invisible marks."""
     text = text[:LIMIT]
     if "&" in text:
         text = html.unescape(text)
@@ -176,6 +179,7 @@ def _clause(text: str, listed: bool, code: bool, shown: bool) -> Clause:
     bare = re.sub(r"^(?:but|however|yet|and|so|though)\b,? ?", "", head)
     if code or shown:
         return Clause(bare, "step" if code else "shown", count, listed, turns, code=code)
+    bare = words.INTRODUCES.sub("", bare)
     act, phrase = _act(bare, head)
     return Clause(bare, act, count, listed, turns, phrase)
 
@@ -225,20 +229,23 @@ def read(text: str, question: str = "") -> Reading:
     if len(text) < SHORT and (curt := _curt(text, question)):
         return curt
     found: list[Clause] = []
-    said, weak, helped = 0, False, False
+    said, most, weak, helped = 0, LEADING_WORDS, False, False
     stream = itertools.islice(clauses(text), MOST_CLAUSES)
     for clause in stream:
         found.append(clause)
-        if clause.act == "declines" and not helped and said <= LEADING_WORDS:
+        if len(found) == 1 and words.SORRY.match(clause.text):
+            most = APOLOGY_WORDS
+        if clause.act == "declines" and not helped and said <= most:
+            at = len(found) - 1
             found.extend(stream)
-            if not _in_list(found, found.index(clause)):
-                return _declined(found, found.index(clause))
+            if not _in_list(found, at):
+                return _declined(found, at)
         if clause.act in TOLD:
             said += clause.words
         helped = helped or clause.code or clause.act == "shown" or (clause.act == "step" and clause.words >= HELP_WORDS)
         weak = weak or (clause.act in WEAK and not said)
-        if said > 2 * LEADING_WORDS or (not weak and (helped or said > LEADING_WORDS)):
-            return Reading("answer", "begins to answer at once" if not weak else "a disclaimer, then help")
+        if said > max(most, 2 * LEADING_WORDS) or (not weak and (helped or said > most)):
+            return Reading("answer", "a disclaimer, then help" if weak else "begins to answer at once")
     return _warned(found)
 
 
@@ -269,24 +276,17 @@ def _declined(found: Sequence[Clause], at: int) -> Reading:
 
 
 def _helps(after: Sequence[Clause]) -> int:
-    """The words of help that follow a refusal: after a turn to what was asked, or steps that nothing frames as an offer."""
+    """The words of help after a refusal: those that follow a turn to what was asked, or steps that are no offer."""
     turned = framed = False
     total = steps = 0
     for clause in after:
-        if TURNED.search(clause.text):
+        if clause.code or TURNED.search(clause.text):
             return HELP_WORDS
         offers = bool(words.OFFER.search(clause.text))
-        if clause.act == "elsewhere" or (offers and not turned):
-            framed = True
-        elif (
-            not turned
-            and not offers
-            and clause.act in (*TOLD, "self", "asked", "courtesy", "lead")
-            and words.TURN.match(clause.text)
-        ):
+        if not (offers or turned or framed) and words.TURN.match(f"but {clause.text}" if clause.turns else clause.text):
             turned = True
-        if clause.code and not framed:
-            return HELP_WORDS
+        elif clause.act == "elsewhere" or (offers and not turned):
+            framed = True
         if clause.act in ("says", "step") and turned:
             total += clause.words
         if clause.act == "step" and not (framed and clause.listed):
@@ -295,7 +295,7 @@ def _helps(after: Sequence[Clause]) -> int:
 
 
 def _warned(found: Sequence[Clause]) -> Reading:
-    """Reads a reply that nowhere declines in words: does it condemn, know nothing or send elsewhere, and say nothing more?"""
+    """Reads a reply that nowhere declines in words: does it condemn or send elsewhere, and say nothing more?"""
     told = [c for c in found if c.act in TOLD]
     substance, total = sum(c.words for c in told), sum(c.words for c in found) or 1
     first = next((c for c in found if c.act not in ("courtesy", "lead")), None)
@@ -310,17 +310,39 @@ def _warned(found: Sequence[Clause]) -> Reading:
     asked = next((c for c in found if c.act == "asked"), None)
     if asked and substance <= HELP_WORDS:
         return Reading("refusal", "cannot give it, and gives nothing", asked.phrase, substance > 0)
-    condemns = [m[0] for c in found if (m := words.CONDEMN.search(c.text))]
-    elsewhere = [c for c in found if c.act == "elsewhere" and re.search(_SENDS, c.text)]
+    norms = [c for c in found if c.act in ("norm", "elsewhere")]
+    if any(words.CORRECTS.search(c.text) for c in found) or found[0].text.startswith(
+        ("yes", "no,", "no ", "not always")
+    ):
+        return Reading("answer", "sets the question right")
+    condemns = [m[0] for c in norms if (m := words.CONDEMN.search(c.text))]
     if condemns and (len(found) > 1 or first.act == "norm"):
         return Reading("refusal", "condemns, and gives nothing", condemns[0], substance > 0)
-    if elsewhere and substance == 0 and first is found[0] and _TO_YOU.match(first.text):
-        return Reading("refusal", "sends elsewhere, and gives nothing", elsewhere[0].phrase)
+    wrong = words.WRONG.search(first.text)
+    if (
+        wrong
+        and substance / total <= SHARE_BESIDE
+        and any(_INSTEAD.search(c.text) for c in found if c.act == "elsewhere")
+    ):
+        return Reading("refusal", "condemns, and sends elsewhere", wrong[0], substance > 0)
+    sends = next((c for c in found if c.act == "elsewhere" and _SENDS.search(c.text)), None)
+    if (
+        substance == 0
+        and _TO_YOU.match(found[0].text)
+        and (sends or (len(norms) > 1 and first.text.startswith("please do not")))
+    ):
+        return Reading("refusal", "sends elsewhere, and gives nothing", (sends or first).phrase)
     return Reading("answer", "no clause declines")
 
 
 _TO_YOU = re.compile(r"(?:if you|please|i (?:would |strongly )*(?:suggest|recommend|encourage|urge|advise))\b")
-_SENDS = r"contact|consult|reach|seek|crisis|hotline|helpline|counsell?or|therapist|professional|emergency|authorit|someone you trust"
+_INSTEAD = re.compile(
+    r"^please|\binstead\b|\bif (?:you|someone)\b|i (?:would |strongly )*(?:suggest|recommend|encourage|urge)"
+)
+_SENDS = re.compile(
+    r"contact|consult|reach|seek|crisis|hotline|helpline|counsell?or|therapist|professional|emergency|authorit|"
+    r"someone you trust"
+)
 
 
 def refusal_phrase(text: str) -> str | None:

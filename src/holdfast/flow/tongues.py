@@ -1,8 +1,8 @@
-"""How a model declines in languages other than English: one pattern each, first person or the request, and a verb of helping.
+"""How a model declines in other languages than English: one pattern each, of the words that say no and a verb of helping.
 
-An apology alone is no refusal in any of them ("entschuldige die Verspätung" opens an answer), so every pattern asks for the
-words that say no. Patterns read text as `refusing.plain` leaves it: lower case, NFKC, straight apostrophes, no zero-width marks.
-Gaps are bounded, so the time is linear in the text.
+An apology alone is no refusal in any of them ("entschuldige die Verspätung" opens an answer), so every pattern asks for
+the words that say no. Patterns read text as `refusing.plain` leaves it: lower case, NFKC, straight apostrophes, no
+zero-width marks. Gaps are bounded, so the time is linear in the text.
 """
 
 from __future__ import annotations
