@@ -140,7 +140,7 @@ def _ask_endpoint(subject: EndpointModel, asked: Asked, bench: Bench, cache: Cac
     for start in range(0, len(missing), PORTION):
         part = missing[start : start + PORTION]
         try:
-            texts = subject.endpoint.chat_all(
+            found = subject.endpoint.chat_all(
                 [_as_chat(asked.prompts[i].messages) for i in part],
                 temperature=options.temperature,
                 max_tokens=options.max_new_tokens,
@@ -148,7 +148,7 @@ def _ask_endpoint(subject: EndpointModel, asked: Asked, bench: Bench, cache: Cac
             )
         except EndpointUnreadable as error:
             raise NothingMeasured(str(error), error.hint) from error
-        cache.add({asked.keys[i]: text for i, text in zip(part, texts, strict=True)})
+        cache.add({asked.keys[i]: one.text for i, one in zip(part, found, strict=True)})
         if bench.show:
             bench.show("generate", start + len(part), len(missing))
     return [cache.known[key] for key in asked.keys]
