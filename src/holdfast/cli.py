@@ -17,6 +17,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from holdfast import __version__
+from holdfast.core import remarks
 from holdfast.core.errors import EXIT_BUG, EXIT_ERROR, HoldfastError
 from holdfast.core.secrets import sealed, without_secrets
 
@@ -142,7 +143,8 @@ def root(
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run a command line; the exit code."""
+    """Run a command line; the exit code. What was remarked on the way is printed at its end."""
+    remarks.forget()
     try:
         result: Any = app(args=list(arguments) if arguments is not None else None, standalone_mode=False)
         return result if isinstance(result, int) else 0
@@ -157,6 +159,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         print("stopped; the same command takes the run up where it was", file=sys.stderr)
         return 130
+    finally:
+        for sentence in remarks.remarks():
+            print(f"note: {without_secrets(sealed(sentence))}", file=sys.stderr)
 
 
 def main() -> None:

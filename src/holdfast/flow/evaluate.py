@@ -12,7 +12,7 @@ from holdfast.core.errors import NothingMeasured
 from holdfast.core.records import Condition, Message, Metric, Prompt, Reply, Verdict, digest
 from holdfast.core.runs import Run
 from holdfast.flow.coherence import coherence, incoherent
-from holdfast.flow.endpoint import EndpointModel, EndpointUnreadable
+from holdfast.flow.endpoint import Completion, EndpointModel, EndpointUnreadable
 from holdfast.flow.generate import FORM, Cache, GenerateOptions, ReplyCache, asked_ids, complete, reply_key, reply_of
 from holdfast.flow.judge import (
     FREE,
@@ -31,7 +31,7 @@ from holdfast.flow.models import LoadedModel
 from holdfast.flow.private import KEY as PRIVATE
 from holdfast.flow.private import PrivateValues
 from holdfast.flow.recall import chance, seen_chance
-from holdfast.flow.thought import TRUNCATED, Parts, Said, as_said, heard, settled, split
+from holdfast.flow.thought import TRUNCATED, Parts, Said, as_said, settled, split
 
 Show = Callable[[str, int, int], None]  # what, done, in all
 Subject = LoadedModel | EndpointModel
@@ -168,19 +168,19 @@ def _ask_endpoint(subject: EndpointModel, asked: Asked, bench: Bench, cache: Cac
     return [as_said(cache.known[key]) for key in asked.keys]
 
 
-def _said(completion: Any, options: GenerateOptions) -> Said:
-    """What an endpoint gave, a text or a completion; a thought that it left in the text is told from the answer.
+def _said(completion: Completion, options: GenerateOptions) -> Said:
+    """What an endpoint gave; a thought that it left in the text is told from the answer.
 
     An answer that the limit cut is judged as far as it goes, as one of a model in memory is.
     """
-    if isinstance(completion, str):
-        return heard(completion)
-    status, cut = completion.status, completion.status == TRUNCATED
+    cut = completion.status == TRUNCATED
     parts = split(completion.text)
     thought = "\n\n".join(part for part in (completion.thought.strip(), parts.thought) if part)
-    if status and not cut:
-        return Said(parts.answer, thought, status, completion.why)
-    return settled(Parts(thought, parts.answer, parts.cut or (cut and not parts.answer)), cut, options.max_new_tokens)
+    if completion.status and not cut:
+        return Said(parts.answer, thought, completion.status, completion.why)
+    if cut and not completion.text.strip():
+        return Said("", thought, TRUNCATED, f"{completion.why}; raise --max-new-tokens", cut=True)
+    return settled(Parts(thought, parts.answer, parts.cut), cut, options.max_new_tokens)
 
 
 def _as_chat(messages: list[Message]) -> list[Message]:

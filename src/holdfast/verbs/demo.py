@@ -255,6 +255,5 @@ def show(run: Run, told: Told, decisions: Sequence[Decision]) -> None:
     for what, decision in zip(("before the repair", "after the repair"), decisions, strict=True):
         out.print(f"gate   {what}: exit {decision.exit_code}. {decision.sentence}", markup=False)
     out.print(render.BLIND_SPOTS, style="dim")
-    render.print_unfinished(out, document)
     out.print(f"run: {run.path}", markup=False)
     out.print(f"page: {run.path / 'report.html'}", style="bold", markup=False)
