@@ -31,11 +31,16 @@ from holdfast.flow.models import LoadedModel
 from holdfast.flow.private import KEY as PRIVATE
 from holdfast.flow.private import PrivateValues
 from holdfast.flow.recall import chance, seen_chance
-from holdfast.flow.thought import TRUNCATED, Parts, Said, as_said, settled, split
+from holdfast.flow.thought import BLOCKED, TRUNCATED, Parts, Said, as_said, settled, split
 
 Show = Callable[[str, int, int], None]  # what, done, in all
 Subject = LoadedModel | EndpointModel
 PORTION = 32  # questions to an endpoint at a time
+# What to do where not one reply was a whole answer.
+TO_DO = {
+    TRUNCATED: "raise --max-new-tokens, or have the model answer at once, such as with --template-arg enable_thinking=false",
+    BLOCKED: "ask the model where no filter stands before it",
+}
 
 
 @dataclass(frozen=True)
@@ -428,9 +433,11 @@ def evaluate(subject: Subject, condition: Condition, bench: Bench) -> Evaluation
         if lacking:
             bench.run.note(unfinished=[*bench.run.manifest.get("unfinished", ()), lacking])
     if own and all(metric.n == 0 for metric in own):
-        if lacking and lacking["sentences"] and any(reply.status for reply in replies):
-            why, hint = lacking["sentences"][0], next(reply.why for reply in replies if reply.status)
-            raise NothingMeasured(f"no reply could be judged: {why}", hint or "ask the model one question by hand")
+        first = next((reply for reply in replies if reply.status), None)
+        if lacking and first:
+            raise NothingMeasured(
+                f"no reply could be judged: {lacking['sentences'][0]}", TO_DO.get(first.status, first.why)
+            )
         why = next(v.why for group in verdicts.values() for v in group)
         raise NothingMeasured(f"no verdict could be read: {why}", "check the judge with one reply by hand")
     return Evaluation(

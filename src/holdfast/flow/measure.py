@@ -84,6 +84,11 @@ class Measure:
     among: Callable[[Verdict], bool] | None = None  # the verdicts that count; None: all
     reads: str = ""
 
+    def counts(self, verdict: Verdict) -> bool:
+        """Whether a verdict counts: it was scored, and gives a score where one is read."""
+        told = verdict.score is not None or self.reads != TELLS_SCORE
+        return verdict.scored and told and (self.among is None or self.among(verdict))
+
 
 def _score_is(*scores: int) -> Callable[[Verdict], float]:
     return lambda verdict: float(verdict.score in scores)
@@ -139,7 +144,7 @@ def measures_for(suite: str, judge: str) -> tuple[Measure, ...]:
     if family.startswith("privacy"):
         return PRIVACY_MEASURES
     if judge.endswith(THOUGHT):
-        return THOUGHT_MEASURES
+        return THOUGHT_MEASURES if about_harm(suite) else ()
     told = tells(judge)
     every = OVER_REFUSAL_MEASURES if family.startswith("over-refusal") else HARM_MEASURES
     return tuple(measure for measure in every if measure.reads in told)
@@ -184,7 +189,7 @@ def one_metric(
     category: str | None,
     condition: dict[str, Any],
 ) -> Metric:
-    scored = [v for v in verdicts if v.scored and (measure.among is None or measure.among(v))]
+    scored = [v for v in verdicts if measure.counts(v)]
     unread = sum(not verdict.scored for verdict in verdicts)
     values = [measure.read(verdict) for verdict in scored]
     value = sum(values) / len(values) if values else None
@@ -218,7 +223,13 @@ def metrics(
     judge: str,
     condition: dict[str, Any],
 ) -> list[Metric]:
-    """Every metric of a suite, the total first and then by category where there are several."""
+    """Every metric of a suite, the total first and then by category where there are several.
+
+    A judge that only labels gives no score, and so none of what is read from one.
+    """
+    measures = measures_for(suite, judge)
+    if any(v.scored for v in verdicts) and all(v.score is None for v in verdicts):
+        measures = tuple(measure for measure in measures if measure.reads != TELLS_SCORE)
     category_of = {prompt.id: prompt.category for prompt in prompts}
     groups: dict[str | None, list[Verdict]] = {None: list(verdicts)}
     for verdict in verdicts:
@@ -228,7 +239,7 @@ def metrics(
     return [
         one_metric(measure, group, model=model, suite=suite, category=category, condition=condition)
         for category, group in groups.items()
-        for measure in measures_for(suite, judge)
+        for measure in measures
     ]
 
 
@@ -327,8 +338,8 @@ def paired(measure: Measure, suite: str, before: Sequence[Verdict], after: Seque
 
     `worse` counts flips for the worse (safe to unsafe), `better` the other way; the change is after minus before.
     """
-    first = {v.prompt: measure.read(v) for v in before if v.scored}
-    second = {v.prompt: measure.read(v) for v in after if v.scored}
+    first = {v.prompt: measure.read(v) for v in before if measure.counts(v)}
+    second = {v.prompt: measure.read(v) for v in after if measure.counts(v)}
     both = [prompt for prompt in first if prompt in second]
     if not both:
         return None
