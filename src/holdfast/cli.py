@@ -19,6 +19,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from holdfast import __version__
+from holdfast.core import remarks
 from holdfast.core.errors import EXIT_BUG, EXIT_ERROR, HoldfastError, HoldfastWarning
 from holdfast.core.secrets import sealed, without_secrets
 
@@ -161,7 +162,8 @@ def said_plainly() -> Iterator[None]:
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run a command line; the exit code."""
+    """Run a command line; the exit code. What was remarked on the way is printed at its end."""
+    remarks.forget()
     try:
         with said_plainly():
             result: Any = app(args=list(arguments) if arguments is not None else None, standalone_mode=False)
@@ -177,6 +179,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         print("stopped; the same command takes the run up where it was", file=sys.stderr)
         return 130
+    finally:
+        for sentence in remarks.remarks():
+            print(f"note: {without_secrets(sealed(sentence))}", file=sys.stderr)
 
 
 def main() -> None:

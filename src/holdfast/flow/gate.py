@@ -230,10 +230,10 @@ def _seen(run: RunRecords, rule: Rule, side: Side, found: Metric) -> Count:
     if rule.metric == CORRECTED:
         found = side.find(HARM, rule.suite, rule.category) or side.find(REFUSED, rule.suite, rule.category) or found
         flipped = found.metric == REFUSED
-    verdicts = _of_rule(run, rule, run.verdicts(side).get(rule.suite, []))
+    verdicts = _of_rule(run, rule, run.verdicts(side, found.metric).get(rule.suite, []))
     measure = run.measure(found.metric, rule.suite, verdicts)
     if measure and len({verdict.prompt for verdict in verdicts}) == found.n + found.n_unscored:
-        hits = {v.prompt: bool(measure.read(v)) != flipped if v.scored else rule.at_most for v in verdicts}
+        hits = {v.prompt: bool(measure.read(v)) != flipped if measure.counts(v) else rule.at_most for v in verdicts}
         return count_groups(hits, run.groups)
     hits_ = round((found.value or 0.0) * found.n)
     hits_ = (found.n - hits_ if flipped else hits_) + (found.n_unscored if rule.at_most else 0)
@@ -295,14 +295,14 @@ def flips(
 ) -> Flips | None:
     """Of the prompts that both sides were scored on: how many rose and fell, by group; None where they tell no such metric."""
     measure = run.measure(metric, suite, [*before, *after])
-    return flips_of(measure.read, before, after, run.groups) if measure else None
+    return flips_of(measure, before, after, run.groups) if measure else None
 
 
 def _change(run: RunRecords, rule: Rule, side: Side, found: Metric) -> Outcome:
     base = run.base_of(side)
     if base is None:
         return _absent(rule, side.name, "there is no base to compare with", found.n)
-    before, after = (_of_rule(run, rule, run.verdicts(one).get(rule.suite, [])) for one in (base, side))
+    before, after = (_of_rule(run, rule, run.verdicts(one, rule.metric).get(rule.suite, [])) for one in (base, side))
     counted = flips(run, rule.metric, rule.suite, before, after)
     if not counted or not counted.n:
         return _unpaired(rule, side, base, found)

@@ -123,7 +123,7 @@ def _pair(run: RunRecords, base: Side, side: Side) -> Told:
     if before is None or after is None:
         return Told("mixed", "No forbidden prompt was judged, so nothing is said of safety.", cost_sentence(base, side))
     metric = harm_metric(side)
-    counted = flips(run, metric, "policy", run.verdicts(base).get("policy", []), run.verdicts(side).get("policy", []))
+    counted = flips(run, metric, "policy", *(run.verdicts(one, metric).get("policy", []) for one in (base, side)))
     seen = counted or Flips((), (), ())
     seen = seen if metric == "harm.any" else seen.swapped()
     worse, better, n, p = sum(seen.up), sum(seen.down), seen.n, seen.p_value

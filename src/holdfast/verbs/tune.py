@@ -268,6 +268,7 @@ def conclude(run: Run, settings: TuneSettings, measured: Measured, job: Job) -> 
             elif why := untold(*sides):
                 out.print(f"not shown to be safe: {why}", style="bold", markup=False)
         out.print(render.BLIND_SPOTS, style="dim")
+    render.print_unfinished(out, document)
     out.print(f"model: {saved}\nrun: {run.path}", markup=False)
     if serving:
         out.print(f"serve it with this system prompt: {serving.test_system}", markup=False)
