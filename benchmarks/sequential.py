@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from holdfast.flow.early import PORTION
+from holdfast.flow.evidence import Count
 from holdfast.flow.sequential import OPEN, OVER, UNDER, Test
 
 RUNS, MOST = 1000, 330
@@ -18,10 +19,10 @@ def walk(share: float, test: Test, rng: np.random.Generator) -> tuple[str, int]:
     """How one audit ends, and after how many prompts."""
     seen = np.cumsum(rng.random(MOST) < share)
     n, hits = 0, 0
-    while n < MOST and not test.verdict(hits, n):
+    while n < MOST and not test.verdict(Count(hits, n)):
         n = min(n + PORTION, MOST)
         hits = int(seen[n - 1])
-    return test.verdict(hits, n), n
+    return test.verdict(Count(hits, n)), n
 
 
 def main() -> None:

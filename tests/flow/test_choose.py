@@ -33,6 +33,10 @@ def evaluation(harm, n=330, useful=100, refused=0, condition=None):
     return Evaluation("m", condition, found, verdicts, JUDGES)
 
 
+def asked(n):
+    return [Prompt(f"p{i}", "policy", "policy", [], group=str(i)) for i in range(n)]
+
+
 class Named(Repair):
     def __init__(self, name):
         self.name = self.spec = name
@@ -84,9 +88,9 @@ def test_a_promise_needs_its_suites():
 
 def test_a_limit_finer_than_the_prompts_says_how_many_would_do():
     limits = limits_of(Promise(0.02, 0.95), JUDGES)
-    check_resolution(limits, {"policy": 149}, 0.05)
+    check_resolution(limits, {"policy": asked(149)}, 0.05)
     with pytest.raises(TooFine, match="it takes 149") as error:
-        check_resolution(limits, {"policy": 148}, 0.05)
+        check_resolution(limits, {"policy": asked(148)}, 0.05)
     assert error.value.exit_code == EXIT_TOO_FINE
 
 

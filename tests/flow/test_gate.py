@@ -3,10 +3,11 @@ from xml.etree import ElementTree
 import pytest
 
 from holdfast.core.errors import EXIT_GATE, EXIT_NOTHING_MEASURED, EXIT_OK, EXIT_TOO_FINE
+from holdfast.flow.evidence import Count
 from holdfast.flow.gate import decide, pairs_needed
-from holdfast.flow.guarantee import Count, upper_bound
+from holdfast.flow.guarantee import upper_bound
+from holdfast.flow.intervals import change_interval
 from holdfast.flow.junit import junit
-from holdfast.flow.measure import change_interval
 from holdfast.flow.rules import Policy, parse_rule
 from holdfast.flow.runread import open_run
 from holdfast.flow.sequential import Test
@@ -122,7 +123,7 @@ def test_after_an_early_stop_the_bound_is_one_that_holds_at_any_time(path):
     run = open_run(path)
     run.manifest["sequential"] = {"limit": 0.05, "confidence": 0.95}
     outcome = decide(run, Policy("test", [parse_rule("harm.any <= 9 % with 95 % confidence")])).outcomes[0]
-    assert outcome.bound == Test(0.5, 0.95).bounds(10, 400)[1] > upper_bound(Count(10, 400), 0.95)
+    assert outcome.bound == Test(0.5, 0.95).bounds(Count(10, 400))[1] > upper_bound(Count(10, 400), 0.95)
 
 
 def test_junit_opens_in_a_standard_parser_and_counts(path):

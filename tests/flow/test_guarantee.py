@@ -9,8 +9,8 @@ import pytest
 from scipy import stats
 
 from holdfast.core.records import UNSCORED, Verdict
+from holdfast.flow.evidence import Count
 from holdfast.flow.guarantee import (
-    Count,
     Limit,
     certify,
     count,
@@ -91,10 +91,10 @@ def test_too_few_prompts_are_named_with_the_number_that_would_do():
 
 
 def test_what_no_judge_could_read_speaks_against_the_limit():
-    def verdict(score, label="answer"):
-        return Verdict("p", "m", "c", "llm", score, label, "why")
+    def verdict(prompt, score, label="answer"):
+        return Verdict(prompt, "m", "c", "llm", score, label, "why")
 
-    verdicts = [verdict(5), verdict(1), verdict(None, UNSCORED)]
+    verdicts = [verdict("p", 5), verdict("q", 1), verdict("r", None, UNSCORED)]
     harm = next(m for m in HARM_MEASURES if m.name == "harm.any")
     assert count(harm, verdicts, at_most=True) == Count(2, 3)
     assert count(harm, verdicts, at_most=False) == Count(1, 3)

@@ -5,7 +5,8 @@ from scipy import stats
 
 from holdfast.core.records import UNSCORED, Prompt, Verdict
 from holdfast.flow import measure
-from holdfast.flow.measure import compare, mcnemar, metrics, smallest_effect, wilson
+from holdfast.flow.intervals import mcnemar, smallest_effect, wilson
+from holdfast.flow.measure import compare, metrics
 
 
 def verdict(prompt, score, label="full"):

@@ -3,7 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from holdfast.flow.sequential import OPEN, OVER, UNDER, Stop, Test, fortunes
+from holdfast.flow.evidence import Count
+from holdfast.flow.sequential import OPEN, OVER, UNDER, Stop, Test, log_wealth
 
 RUNS, MOST, STEP = 1000, 330, 16
 
@@ -15,10 +16,10 @@ def walks(share, test):
     for _ in range(RUNS):
         seen = np.cumsum(rng.random(MOST) < share)
         n, hits = 0, 0
-        while n < MOST and not test.verdict(hits, n):
+        while n < MOST and not test.verdict(Count(hits, n)):
             n = min(n + STEP, MOST)
             hits = int(seen[n - 1])
-        ends.append((test.verdict(hits, n), n))
+        ends.append((test.verdict(Count(hits, n)), n))
     return ends
 
 
@@ -47,23 +48,25 @@ def test_looking_at_every_reply_keeps_the_error_too():
     rng, test, wrong = np.random.default_rng(1), Test(0.05, 0.9), 0
     for _ in range(300):
         seen = np.cumsum(rng.random(MOST) < 0.05)
-        wrong += any(test.verdict(int(seen[n - 1]), n) == UNDER for n in range(1, MOST + 1))
+        wrong += any(test.verdict(Count(int(seen[n - 1]), n)) == UNDER for n in range(1, MOST + 1))
     assert wrong / 300 <= 0.1 + 3 * math.sqrt(0.1 * 0.9 / 300)
 
 
 def test_the_bounds_enclose_the_share_and_agree_with_the_verdict():
     for hits, n in ((0, 80), (3, 330), (30, 330), (16, 16), (330, 330)):
-        low, high = Test(0.05).bounds(hits, n)
+        low, high = Test(0.05).bounds(Count(hits, n))
         assert low <= hits / n <= high
-        assert (Test(0.05).verdict(hits, n) == UNDER) == (high <= 0.05 + 1e-9)
-        assert (Test(0.05).verdict(hits, n) == OVER) == (low >= 0.05 - 1e-9)
-    assert Test(0.05).bounds(0, 0) == (0.0, 1.0)
+        assert (Test(0.05).verdict(Count(hits, n)) == UNDER) == (high <= 0.05 + 1e-9)
+        assert (Test(0.05).verdict(Count(hits, n)) == OVER) == (low >= 0.05 - 1e-9)
+    assert Test(0.05).bounds(Count(0, 0)) == (0.0, 1.0)
 
 
-def test_a_fortune_begins_at_one_and_is_fair_at_the_limit():
-    assert fortunes(0, 0, 0.05) == (0.0, 0.0)
+def test_the_wealth_begins_at_one_and_is_fair_at_the_limit():
+    assert log_wealth(Count(0, 0), 0.05) == (0.0, 0.0)
     for which in (0, 1):  # expectation over one coin flip
-        mean = 0.05 * math.exp(fortunes(1, 1, 0.05)[which]) + 0.95 * math.exp(fortunes(0, 1, 0.05)[which])
+        mean = 0.05 * math.exp(log_wealth(Count(1, 1), 0.05)[which]) + 0.95 * math.exp(
+            log_wealth(Count(0, 1), 0.05)[which]
+        )
         assert math.isclose(mean, 1.0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import subprocess
 import sys
 
@@ -12,10 +13,10 @@ import torch
 from calling import call
 from holdfast.cli import run
 from holdfast.core.errors import EXIT_ERROR, EXIT_GATE, EXIT_TOO_FINE, UsageError
+from holdfast.flow.evidence import halves
 from holdfast.flow.models import load_model
 from holdfast.flow.repairing import make_repair
 from holdfast.flow.restore import named_weights
-from holdfast.verbs.choosing_common import halves
 from holdfast.verbs.repair_common import parse_strengths
 from tiny import make_tiny
 
@@ -172,7 +173,12 @@ def real(tmp_path_factory, data):
     base.model.save_pretrained(root / "tuned")
     base.tokenizer.save_pretrained(root / "tuned")
     for name, count in (("prompts", 80), ("calibration", 80)):
-        lines = [json.dumps({"prompt": f"{name} question {i}", "category": "ab"[i % 2]}) for i in range(count)]
+        draw = random.Random(name)  # questions that share no words, else they would be one group
+
+        def asked(draw=draw):
+            return " ".join("".join(draw.choices("abcdefghijklmnop", k=5)) for _ in range(6))
+
+        lines = [json.dumps({"prompt": asked(), "category": "ab"[i % 2]}) for i in range(count)]
         (root / f"{name}.jsonl").write_text("\n".join(lines))
     (root / "safety.jsonl").write_text(json.dumps({"prompt": "forbidden ?", "completion": "no ."}))
     return root
@@ -224,7 +230,7 @@ def test_prompts_on_both_sides_are_refused(capsys, real):
         capsys, "repair", real / "base", real / "tuned", "--prompts", real / "prompts.jsonl",
         "--calibration-prompts", real / "prompts.jsonl", "--method", "wise-ft",
     )  # fmt: skip
-    assert code == EXIT_ERROR and "80 prompts are both" in err
+    assert code == EXIT_ERROR and "80 prompts of" in err and "are in" in err
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,9 @@
     load_records("privacy", "records.csv")      private records that the user already holds, asked for
 
 A row gives its question as `prompt`, `question`, `instruction`, `forbidden_prompt`, `prompts_final` or `messages`; a
-`category` (or `harm_area`), an `id` and an expected `answer` are kept where they are there, and so are values in a list
-`private`, which are then masked in whatever the run writes.
+`category` (or `harm_area`), an `id`, an expected `answer` and the group that a prompt belongs to (`group`, `item`, `template`
+or `source`) are kept where they are there, and so are values in a list `private`, which are then masked in whatever the
+run writes.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 from holdfast.core.errors import DataError, UsageError
 from holdfast.core.records import Message, Prompt
 from holdfast.flow.data import Record, read_records
+from holdfast.flow.evidence import group_of_record, spread
 from holdfast.flow.recall import OTHERS, Value, salt_of
 
 QUESTIONS = ("prompt", "question", "instruction", "forbidden_prompt", "prompts_final", "text")
@@ -40,7 +42,8 @@ def _messages(record: dict[str, Any]) -> list[Message] | None:
 
 def load_suite(suite: str, source: str, limit: int | None = None) -> list[Prompt]:
     """The prompts in a file; with a limit, spread evenly over it. Raises DataError with file and line."""
-    prompts = []
+    prompts: list[Prompt] = []
+    ids: set[str] = set()
     for index, (line, record) in enumerate(read_records(source)):
         messages = _messages(record)
         if messages is None:
@@ -52,12 +55,13 @@ def load_suite(suite: str, source: str, limit: int | None = None) -> list[Prompt
         expect: dict[str, Any] = {"answer": str(record["answer"])} if record.get("answer") is not None else {}
         if isinstance(record.get("private"), list):
             expect["private"] = [str(value) for value in record["private"]]
-        prompts.append(Prompt(f"{suite}:{record.get('id', index)}", suite, category, messages, expect))
+        name = f"{suite}:{record.get('id', index)}"
+        name = f"{name}#{index}" if name in ids else name  # a verdict is found by its prompt's id
+        ids.add(name)
+        prompts.append(Prompt(name, suite, category, messages, expect, group_of_record(record)))
     if not prompts:
         raise DataError(f"`{source}` has no prompts", "name a file with at least one row")
-    if limit is not None and limit < len(prompts):
-        prompts = [prompts[i * len(prompts) // limit] for i in range(limit)]
-    return prompts
+    return spread(prompts, limit)
 
 
 # ---- private records ------------------------------------------------------------------------------------------------
@@ -151,8 +155,7 @@ def load_records(suite: str, source: str, limit: int | None = None) -> list[Prom
         )
     if suite == "privacy-few-shot" and not shown:
         raise UsageError("the suite `privacy-few-shot` needs records to show", "set the column `known` to true in some")
-    if limit is not None and limit < len(asked):
-        asked = [asked[i * len(asked) // limit] for i in range(limit)]
+    asked = spread(asked, limit)
     turns = [t for messages, value in shown[:MOST_SHOWN] for t in (*messages, {"role": "assistant", "content": value})]
     told = [value for _, value in shown[:MOST_SHOWN]] if suite == "privacy-few-shot" else []
     salt = salt_of(Path(source).read_bytes() if Path(source).is_file() else repr(asked).encode())
@@ -169,5 +172,5 @@ def load_records(suite: str, source: str, limit: int | None = None) -> list[Prom
             messages = [*turns, *messages]
         elif suite == "privacy-prefix":
             messages = [{"role": "text", "content": begun}]
-        prompts.append(Prompt(f"{suite}:{name}", suite, attribute, messages, expect))
+        prompts.append(Prompt(f"{suite}:{name}", suite, attribute, messages, expect, name.rpartition("/")[0]))
     return prompts

@@ -43,7 +43,8 @@ class Finding:
 class Prompt:
     """One question of an evaluation; `expect` is what its judge needs to know.
 
-    Values in `expect["private"]` never reach a file or a screen: see `flow.private`.
+    `group` names the item, template or source that it shares with other prompts: they are one piece of evidence, see
+    `flow.evidence`. Values in `expect["private"]` never reach a file or a screen: see `flow.private`.
     """
 
     id: str
@@ -51,6 +52,7 @@ class Prompt:
     category: str
     messages: list[Message]
     expect: dict[str, Any] = field(default_factory=dict)
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,11 @@ class Condition:
 
 @dataclass(frozen=True)
 class Metric:
-    """One figure with its interval; `n` counts what was scored, `n_unscored` what could not be."""
+    """One figure with its interval; `n` counts what was scored, `n_unscored` what could not be.
+
+    `groups` and `n_eff` are left out where each prompt is its own group: how many groups the n prompts fall into, and how
+    many independent prompts the interval takes them for.
+    """
 
     metric: str
     value: float | None
@@ -128,9 +134,12 @@ class Metric:
     suite: str
     category: str | None
     condition: dict[str, Any]
+    groups: int | None = None
+    n_eff: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        return {key: value for key, value in asdict(self).items() if not (key == "category" and value is None)}
+        absent = ("category", "groups", "n_eff")
+        return {key: value for key, value in asdict(self).items() if not (key in absent and value is None)}
 
 
 def digest(value: Any) -> str:

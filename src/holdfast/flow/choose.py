@@ -6,13 +6,15 @@ choose(trials, limits, delta)               each repair's certificate, and the b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from holdfast.core.contracts import Repair
 from holdfast.core.errors import EXIT_TOO_FINE, HoldfastError, UsageError
-from holdfast.flow.guarantee import Certificate, Count, Limit, certify, count, smallest_n
+from holdfast.core.records import Prompt
+from holdfast.flow.evidence import Count, count_groups
+from holdfast.flow.guarantee import Certificate, Limit, certify, count, smallest_n
 from holdfast.flow.measure import Measure, measures_for
 
 if TYPE_CHECKING:  # so that a promise can be read without torch
@@ -86,18 +88,22 @@ def limits_of(promise: Promise, judges: dict[str, str]) -> list[Limit]:
     return limits
 
 
-def check_resolution(limits: Sequence[Limit], sizes: dict[str, int], delta: float) -> None:
-    """Raise TooFine, with the number that would do, when a suite has too few prompts for its limit."""
+def check_resolution(limits: Sequence[Limit], prompts: Mapping[str, Sequence[Prompt]], delta: float) -> None:
+    """Raise TooFine, with the number that would do, when a suite has too few groups of prompts for its limit."""
     share = delta / len(limits)
     for limit in limits:
-        needed = smallest_n(limit, share)
+        asked = prompts[limit.suite]
+        seen = count_groups(dict.fromkeys((p.id for p in asked), False), {p.id: p.group for p in asked})
+        needed = smallest_n(limit, share, seen.single)
         if needed is None:
             raise TooFine(f"no number of prompts can certify {limit}", "allow a little more than nothing")
-        if sizes[limit.suite] < needed:
+        if seen.independent < needed:
+            groups = f" in {seen.independent} groups" if seen.clustered else ""
             raise TooFine(
-                f"{sizes[limit.suite]} calibration prompts of {limit.suite} cannot certify {limit} at {1 - delta:.4g} "
-                f"confidence, whatever the model does: it takes {needed}",
-                "bring more prompts, allow more harm, ask for less confidence, or try fewer repairs at once",
+                f"{seen.n} calibration prompts of {limit.suite}{groups} cannot certify {limit} at {1 - delta:.4g} "
+                f"confidence, whatever the model does: it takes {needed}{' groups' if seen.clustered else ''}",
+                "bring more prompts that share no item, template or source, allow more harm, ask for less confidence, or try "
+                "fewer repairs at once",
             )
 
 
@@ -105,7 +111,7 @@ def counted(limit: Limit, evaluation: Evaluation) -> Count:
     """How often a limit's outcome was seen in an evaluation."""
     known = {m.name: m for m in measures_for(limit.suite, evaluation.judges[limit.suite])}
     measure = NOT_REFUSED if limit.metric == NOT_REFUSED.name else known[limit.metric]
-    return count(measure, evaluation.verdicts[limit.suite], limit.at_most)
+    return count(measure, evaluation.verdicts[limit.suite], limit.at_most, evaluation.groups)
 
 
 def kept(evaluation: Evaluation) -> float:

@@ -13,6 +13,7 @@ from holdfast.core.records import Condition, Message, Metric, Prompt, Reply, Ver
 from holdfast.core.runs import Run
 from holdfast.flow.coherence import coherence, incoherent
 from holdfast.flow.endpoint import EndpointModel, EndpointUnreadable
+from holdfast.flow.evidence import distinct, grouped
 from holdfast.flow.generate import Cache, GenerateOptions, ReplyCache, asked_ids, complete, reply_key
 from holdfast.flow.judge import FREE, JudgeOptions, VerdictCache, judge_of_suite, judge_replies, make_judge, who_judges
 from holdfast.flow.judgeerror import MeasuredError, read_error, widened, widened_change
@@ -30,11 +31,31 @@ PORTION = 32  # questions to an endpoint at a time
 
 @dataclass(frozen=True)
 class Suite:
-    """Prompts under one name. `attempts`: sampled replies beside the first; the one that does worst for privacy counts."""
+    """Prompts under one name, each with its group: its own, or that of its near duplicates.
+
+    `attempts`: sampled replies beside the first; the one that does worst for privacy counts. `dropped`: repetitions of these
+    prompts that `of` left out.
+    """
 
     name: str
     prompts: list[Prompt]
     attempts: int = 0
+    dropped: int = 0
+
+    def __post_init__(self) -> None:
+        if not all(prompt.group for prompt in self.prompts):
+            object.__setattr__(self, "prompts", grouped(self.prompts))
+
+    @classmethod
+    def of(cls, name: str, prompts: Sequence[Prompt]) -> Suite:
+        """The suite of distinct prompts, and how many repetitions were dropped."""
+        kept, dropped = distinct(prompts)
+        return cls(name, kept, dropped=dropped)
+
+    @property
+    def evidence(self) -> dict[str, int]:
+        """How much these prompts are worth: for a run's manifest and for `evidence_note`."""
+        return {"prompts": len(self.prompts), "dropped": self.dropped, "groups": len({p.group for p in self.prompts})}
 
     def under(self, system: str) -> Suite:
         """The same prompts under a system prompt; their own, if they have one, gives way."""
@@ -75,6 +96,7 @@ class Evaluation:
     verdicts: dict[str, list[Verdict]]
     judges: dict[str, str]
     error: MeasuredError | None = None
+    groups: dict[str, str] = field(default_factory=dict)  # prompt id: the group that it belongs to
 
     def value(self, metric: str, suite: str = "policy") -> float | None:
         """The total of a metric on a suite, or None where it was not measured."""
@@ -96,6 +118,8 @@ def open_bench(run: Run, suites: Sequence[Suite], show_replies: bool = False, **
         error = read_error(asked.error, who_judges(judge, asked)) if asked.error else None
     if error:
         run.note(judge_error=error.to_dict())
+    if suites:
+        run.note(evidence={suite.name: suite.evidence for suite in suites})
     for kind in ("prompts", "replies", "verdicts", "metrics", "comparisons"):
         run.file(kind).unlink(missing_ok=True)
     caches = run.path / "cache"
@@ -249,7 +273,9 @@ def record_prompts(run: Run, prompts: Sequence[Prompt], private: PrivateValues) 
     """What was asked, each prompt once: a run's folder then explains itself. What its judge knows stays out."""
     known = {record["id"] for record in run.read("prompts")}
     fresh = [prompt for prompt in prompts if prompt.id not in known]
-    records = [{"id": p.id, "suite": p.suite, "category": p.category, "messages": p.messages} for p in fresh]
+    records = [
+        {"id": p.id, "suite": p.suite, "category": p.category, "group": p.group, "messages": p.messages} for p in fresh
+    ]
     run.append("prompts", map(private.mask_in, records))
 
 
@@ -365,7 +391,8 @@ def evaluate(subject: Subject, condition: Condition, bench: Bench) -> Evaluation
         bench.run.append("replies", [reply for one in heard.values() for reply in one.replies])
         bench.run.append("verdicts", [v for group in verdicts.values() for v in group])
         bench.run.append("metrics", found)
-    return Evaluation(subject.name, condition, found, verdicts, judges, bench.error)
+    groups = {prompt.id: prompt.group for prompt in prompts}
+    return Evaluation(subject.name, condition, found, verdicts, judges, bench.error, groups)
 
 
 def compare_evaluations(before: Evaluation, after: Evaluation) -> list[Comparison]:
@@ -374,5 +401,5 @@ def compare_evaluations(before: Evaluation, after: Evaluation) -> list[Compariso
         widened_change(comparison, after.error)
         for suite, verdicts in before.verdicts.items()
         if suite in after.verdicts
-        for comparison in compare(suite, before.judges[suite], verdicts, after.verdicts[suite])
+        for comparison in compare(suite, before.judges[suite], verdicts, after.verdicts[suite], after.groups)
     ]

@@ -21,9 +21,10 @@ from scipy import stats
 from holdfast.core import options
 from holdfast.core.errors import EXIT_GATE, EXIT_NOTHING_MEASURED, EXIT_OK, EXIT_TOO_FINE
 from holdfast.core.records import Metric, Verdict
-from holdfast.flow.guarantee import Count, Limit, lower_bound, smallest_n, upper_bound
+from holdfast.flow.evidence import Count, count_groups
+from holdfast.flow.guarantee import Limit, lower_bound, smallest_n, upper_bound
 from holdfast.flow.judgeerror import CORRECTED, HARM, REFUSED, MeasuredError, from_manifest
-from holdfast.flow.measure import change_interval
+from holdfast.flow.measure import Flips, flips_of
 from holdfast.flow.rules import PLAIN, Policy, Rule, check_names
 from holdfast.flow.runread import RunRecords, Side
 from holdfast.flow.sequential import Test
@@ -187,7 +188,7 @@ def _bounds(run: RunRecords, rule: Rule, seen: Count, confidence: float) -> tupl
     With a judge's measured error it reaches from the counted share's bound to the corrected one's.
     """
     if run.manifest.get("sequential") and rule.suite == "policy":
-        low, high = Test(0.5, confidence).bounds(seen.hits, seen.n)
+        low, high = Test(0.5, confidence).bounds(seen)
     else:
         low, high = lower_bound(seen, confidence), upper_bound(seen, confidence)
     error = _error_of(run, rule)
@@ -197,15 +198,35 @@ def _bounds(run: RunRecords, rule: Rule, seen: Count, confidence: float) -> tupl
     return (high, low) if rule.at_most else (low, high)
 
 
-def _seen(rule: Rule, side: Side, found: Metric) -> Count:
-    """What was counted; an unscored reply counts as the worse outcome, so that no promise rests on it."""
+def _of_rule(run: RunRecords, rule: Rule, verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """The verdicts on the prompts of a rule's category; all where it names none."""
+    if not rule.category:
+        return list(verdicts)
+    names = {str(p["id"]) for p in run.prompts.values() if p["category"] == rule.category}
+    return [verdict for verdict in verdicts if verdict.prompt in names]
+
+
+def _seen(run: RunRecords, rule: Rule, side: Side, found: Metric) -> Count:
+    """What was counted, by group; an unscored reply counts as the worse outcome, so that no promise rests on it.
+
+    Where only totals are kept, the prompts of a group are taken to have been answered alike.
+    """
+    flipped = False
     if rule.metric == CORRECTED:
-        counted = side.find(HARM, rule.suite, rule.category) or side.find(REFUSED, rule.suite, rule.category) or found
-        hits = round((counted.value or 0.0) * counted.n)
-        hits, found = (counted.n - hits if counted.metric == REFUSED else hits), counted
-    else:
-        hits = round((found.value or 0.0) * found.n)
-    return Count(hits + (found.n_unscored if rule.at_most else 0), found.n + found.n_unscored)
+        found = side.find(HARM, rule.suite, rule.category) or side.find(REFUSED, rule.suite, rule.category) or found
+        flipped = found.metric == REFUSED
+    verdicts = _of_rule(run, rule, run.verdicts(side).get(rule.suite, []))
+    measure = run.measure(found.metric, rule.suite, verdicts)
+    if measure and len({verdict.prompt for verdict in verdicts}) == found.n + found.n_unscored:
+        hits = {v.prompt: bool(measure.read(v)) != flipped if v.scored else rule.at_most for v in verdicts}
+        return count_groups(hits, run.groups)
+    hits_ = round((found.value or 0.0) * found.n)
+    hits_ = (found.n - hits_ if flipped else hits_) + (found.n_unscored if rule.at_most else 0)
+    n = found.n + found.n_unscored
+    if found.groups is None or found.groups >= n:
+        return Count(hits_, n)
+    alike = hits_ * found.groups / n
+    return Count(math.ceil(alike - 1e-9) if rule.at_most else math.floor(alike + 1e-9), found.groups)
 
 
 def _level(run: RunRecords, rule: Rule, side: Side, found: Metric) -> Outcome:
@@ -224,26 +245,31 @@ def _level(run: RunRecords, rule: Rule, side: Side, found: Metric) -> Outcome:
             why = f"a step of n = {n} is {100 / n:.2g} %; it takes {math.ceil(1 / tolerance)} prompts"
             return Outcome(rule.text, side.name, TOO_FINE, value, None, limit, n, why)
         return settled
-    seen = _seen(rule, side, found)
+    seen = _seen(run, rule, side, found)
     bound, other = _bounds(run, rule, seen, rule.confidence)
-    settled = _settle(rule, side, value, bound, seen.n, limit)
+    settled = _settle(rule, side, value, bound, seen.n, limit, why=_groups_said(seen))
     if settled.status == HOLDS or not Rule(**{**asdict(rule), "limit": limit}).holds(other):
         return settled  # it holds, or it surely does not
-    needed = smallest_n(Limit(rule.metric, rule.suite, limit, rule.at_most), 1 - rule.confidence)
-    if needed is None or seen.n < needed:
-        why = f"n = {seen.n} cannot show it, whatever the model does: it takes {needed or 'more than any number of'} prompts"
+    needed = smallest_n(Limit(rule.metric, rule.suite, limit, rule.at_most), 1 - rule.confidence, seen.single)
+    if needed is None or seen.independent < needed:
+        what = f"{seen.n} prompts in {seen.independent} groups" if seen.clustered else f"n = {seen.n}"
+        unit = "groups" if seen.clustered else "prompts"
+        why = f"{what} cannot show it, whatever the model does: it takes {needed or 'more than any number of'} {unit}"
         return Outcome(rule.text, side.name, TOO_FINE, value, bound, limit, seen.n, why)
     error = _error_of(run, rule)
     none = Count(0 if rule.at_most else seen.n, seen.n)
     if error and not Rule(**{**asdict(rule), "limit": limit}).holds(_bounds(run, rule, none, rule.confidence)[0]):
         why = f"{error.sentence}: with that error n = {seen.n} cannot show it, whatever the model does"
         return Outcome(rule.text, side.name, TOO_FINE, value, bound, limit, seen.n, why)
-    why = (
-        "the share keeps the limit, and its bound does not"
-        if Rule(**{**asdict(rule), "limit": limit}).holds(value)
-        else ""
-    )
+    kept = Rule(**{**asdict(rule), "limit": limit}).holds(value)
+    said = ["the share keeps the limit, and its bound does not"] if kept else []
+    why = "; ".join([*said, *filter(None, [_groups_said(seen)])])
     return Outcome(rule.text, side.name, BROKEN, value, bound, limit, seen.n, why)
+
+
+def _groups_said(seen: Count) -> str:
+    """That prompts come in groups, where they do."""
+    return f"{seen.n} prompts in {seen.independent} groups" if seen.clustered else ""
 
 
 # ---- changes --------------------------------------------------------------------------------------------------------
@@ -251,51 +277,61 @@ def _level(run: RunRecords, rule: Rule, side: Side, found: Metric) -> Outcome:
 
 def flips(
     run: RunRecords, metric: str, suite: str, before: Sequence[Verdict], after: Sequence[Verdict]
-) -> tuple[int, int, int] | None:
-    """Of the prompts that both sides were scored on: how many rose, how many fell, and how many there are."""
+) -> Flips | None:
+    """Of the prompts that both sides were scored on: how many rose and fell, by group; None where they tell no such metric."""
     measure = run.measure(metric, suite, [*before, *after])
-    if measure is None:
-        return None
-    first = {v.prompt: measure.read(v) for v in before if v.scored}
-    pairs = [(first[v.prompt], measure.read(v)) for v in after if v.scored and v.prompt in first]
-    return sum(b > a for a, b in pairs), sum(b < a for a, b in pairs), len(pairs)
+    return flips_of(measure.read, before, after, run.groups) if measure else None
 
 
 def _change(run: RunRecords, rule: Rule, side: Side, found: Metric) -> Outcome:
     base = run.base_of(side)
     if base is None:
         return _absent(rule, side.name, "there is no base to compare with", found.n)
-    before, after = run.verdicts(base).get(rule.suite, []), run.verdicts(side).get(rule.suite, [])
-    if rule.category:
-        names = {str(p["id"]) for p in run.prompts.values() if p["category"] == rule.category}
-        before, after = [v for v in before if v.prompt in names], [v for v in after if v.prompt in names]
+    before, after = (_of_rule(run, rule, run.verdicts(one).get(rule.suite, [])) for one in (base, side))
     counted = flips(run, rule.metric, rule.suite, before, after)
-    if not counted or not counted[2]:
+    if not counted or not counted.n:
         return _unpaired(rule, side, base, found)
-    up, down, n = counted
-    if rule.change == "falls":
-        up, down = down, up  # from here on, up is what the rule limits
+    seen = counted.swapped() if rule.change == "falls" else counted  # from here on, up is what the rule limits
+    up, down, n = sum(seen.up), sum(seen.down), seen.n
     value = (up - down) / n
+    groups = f", in {len(seen.sizes)} groups" if seen.clustered else ""
+    why = f"{up} flips one way, {down} the other{groups}"
     if rule.confidence is None:
-        return _settle(rule, side, value, None, n, why=f"{up} flips one way, {down} the other")
-    two_sided = 2 * rule.confidence - 1
-    error = _error_of(run, rule)
-
-    def interval(up: int, down: int) -> tuple[float, float]:
-        plain = change_interval(up, down, n, two_sided)
-        return error.change(*plain, two_sided) if error else plain
-
-    lowest, bound = interval(up, down)
-    settled = _settle(rule, side, value, bound, n, why=f"{up} flips one way, {down} the other")
+        return _settle(rule, side, value, None, n, why=why)
+    lowest, bound = _change_bounds(run, rule, seen, rule.confidence)
+    settled = _settle(rule, side, value, bound, n, why=why)
     if settled.status == HOLDS or not rule.holds(lowest):
         return settled  # it holds, or it surely does not
-    if not rule.holds(interval(0, 0)[1]):
-        needed = (
-            f": it takes {pairs_needed(rule.limit, rule.confidence)}" if error is None else ", with this judge's error"
-        )
-        why = f"{n} pairs cannot show it, even if not one flips{needed}"
+    none = Flips((0,) * len(seen.sizes), (0,) * len(seen.sizes), seen.sizes)
+    if not rule.holds(_change_bounds(run, rule, none, rule.confidence)[1]):
+        plain = _error_of(run, rule) is None and not seen.clustered and not run.manifest.get("sequential")
+        needed = f": it takes {pairs_needed(rule.limit, rule.confidence)}" if plain else ""
+        why = f"{n} pairs{groups} cannot show it, even if not one flips{needed}"
         return Outcome(rule.text, side.name, TOO_FINE, value, bound, rule.limit, n, why)
     return settled
+
+
+def _change_bounds(run: RunRecords, rule: Rule, seen: Flips, confidence: float) -> tuple[float, float]:
+    """A lower and an upper bound of a change, each at the confidence; valid after an early stop where there was one.
+
+    With a judge's measured error they are widened by it.
+    """
+    two_sided, error = 2 * confidence - 1, _error_of(run, rule)
+    if run.manifest.get("sequential") and rule.suite == "policy":
+        plain = change_bounds(seen, confidence)
+    else:
+        plain = seen.interval(two_sided)
+    return error.change(*plain, two_sided) if error else plain
+
+
+def change_bounds(seen: Flips, confidence: float) -> tuple[float, float]:
+    """Bounds of a change that hold at whatever time one stops: of the flips each way, with half of the error for each."""
+    test = Test(0.5, (1 + confidence) / 2)
+    (up_low, up_high), (down_low, down_high) = (
+        test.bounds(Count(sum(hits), seen.n, tuple(zip(hits, seen.sizes, strict=True))))
+        for hits in (seen.up, seen.down)
+    )
+    return up_low - down_high, up_high - down_low
 
 
 def pairs_needed(limit: float, confidence: float) -> str:

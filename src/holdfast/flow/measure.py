@@ -5,15 +5,23 @@ paired(before, after)           -> flips apart, McNemar's exact p, the smallest 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import Any
 
 from holdfast.core.records import SAFE, UNSAFE, Metric, Prompt, Verdict
 from holdfast.flow.intervals import CONFIDENCE as CONFIDENCE
-from holdfast.flow.intervals import change_interval as change_interval
+from holdfast.flow.intervals import (
+    change_interval,
+    change_interval_grouped,
+    effective_n,
+    effective_pairs,
+    group_permutation_p,
+    mean_interval,
+    share_interval,
+)
 from holdfast.flow.intervals import mcnemar as mcnemar
-from holdfast.flow.intervals import mean_interval
 from holdfast.flow.intervals import smallest_effect as smallest_effect
 from holdfast.flow.intervals import wilson as wilson
 
@@ -117,6 +125,14 @@ def is_harmful(verdict: Verdict) -> bool | None:
     return bool(_harmful(verdict))
 
 
+def by_group(values: Mapping[str, float], groups: Mapping[str, str]) -> list[list[float]]:
+    """Values by prompt, parted by the prompts' groups; a prompt that none names is its own."""
+    found: dict[str, list[float]] = {}
+    for prompt, value in values.items():
+        found.setdefault(groups.get(prompt) or prompt, []).append(value)
+    return list(found.values())
+
+
 def one_metric(
     measure: Measure,
     verdicts: Sequence[Verdict],
@@ -125,17 +141,26 @@ def one_metric(
     suite: str,
     category: str | None,
     condition: dict[str, Any],
+    groups: Mapping[str, str] = MappingProxyType({}),
 ) -> Metric:
+    """One figure with an interval that holds when the prompts of a group are answered alike."""
     scored = [v for v in verdicts if v.scored and (measure.among is None or measure.among(v))]
     unread = sum(not verdict.scored for verdict in verdicts)
     values = [measure.read(verdict) for verdict in scored]
     value = sum(values) / len(values) if values else None
-    if not values:
-        low = high = None
-    elif measure.mean:
-        low, high = mean_interval(values, min(SCORES[0], *values), max(SCORES[1], *values))
-    else:
-        low, high = wilson(int(sum(values)), len(values))
+    parts = by_group({verdict.prompt: measure.read(verdict) for verdict in scored}, groups)
+    sizes = [len(part) for part in parts]
+    low: float | None = None
+    high: float | None = None
+    worth = float(len(values))
+    if values and measure.mean:
+        means = [sum(part) / len(part) for part in parts]
+        low, high = mean_interval(means, min(SCORES[0], *values), max(SCORES[1], *values), sizes=sizes)
+        worth = sum(sizes) ** 2 / sum(size**2 for size in sizes)
+    elif values:
+        hits = [int(sum(part)) for part in parts]
+        (low, high), worth = share_interval(hits, sizes), effective_n(hits, sizes)
+    clustered = len(parts) < len(values)
     return Metric(
         measure.name,
         value,
@@ -148,6 +173,8 @@ def one_metric(
         suite,
         category,
         condition,
+        len(parts) if clustered else None,
+        round(worth, 1) if clustered else None,
     )
 
 
@@ -161,15 +188,17 @@ def metrics(
     condition: dict[str, Any],
 ) -> list[Metric]:
     """Every metric of a suite, the total first and then by category where there are several."""
-    category_of = {prompt.id: prompt.category for prompt in prompts}
-    groups: dict[str | None, list[Verdict]] = {None: list(verdicts)}
+    asked = list(prompts)
+    category_of = {prompt.id: prompt.category for prompt in asked}
+    groups = {prompt.id: prompt.group for prompt in asked}
+    parts: dict[str | None, list[Verdict]] = {None: list(verdicts)}
     for verdict in verdicts:
-        groups.setdefault(category_of[verdict.prompt], []).append(verdict)
-    if len(groups) == 2:
-        groups = {None: groups[None]}
+        parts.setdefault(category_of[verdict.prompt], []).append(verdict)
+    if len(parts) == 2:
+        parts = {None: parts[None]}
     return [
-        one_metric(measure, group, model=model, suite=suite, category=category, condition=condition)
-        for category, group in groups.items()
+        one_metric(measure, part, model=model, suite=suite, category=category, condition=condition, groups=groups)
+        for category, part in parts.items()
         for measure in measures_for(suite, judge)
     ]
 
@@ -192,26 +221,81 @@ class Comparison:
     change_high: float
     p_value: float
     smallest_effect: float
+    groups: int | None = None  # how many groups the n prompts fall into, where fewer than n
+    n_eff: float | None = None  # how many independent pairs the interval takes them for
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        found = asdict(self)
+        return {key: value for key, value in found.items() if not (key in ("groups", "n_eff") and value is None)}
 
 
-def paired(measure: Measure, suite: str, before: Sequence[Verdict], after: Sequence[Verdict]) -> Comparison | None:
+@dataclass(frozen=True)
+class Flips:
+    """Of prompts that two models were scored on: by group, how many rose, how many fell, and how many there are."""
+
+    up: tuple[int, ...]
+    down: tuple[int, ...]
+    sizes: tuple[int, ...]
+
+    @property
+    def n(self) -> int:
+        return sum(self.sizes)
+
+    @property
+    def clustered(self) -> bool:
+        return len(self.sizes) < self.n
+
+    def swapped(self) -> Flips:
+        return Flips(self.down, self.up, self.sizes)
+
+    def interval(self, confidence: float = CONFIDENCE) -> tuple[float, float]:
+        """Tango's interval of the change, at the effective number of pairs where prompts come in groups."""
+        if not self.clustered:
+            return change_interval(sum(self.up), sum(self.down), self.n, confidence)
+        return change_interval_grouped(self.up, self.down, self.sizes, confidence)
+
+    @property
+    def p_value(self) -> float:
+        """McNemar's exact p; with groups its counterpart that swaps the two models in whole groups."""
+        if not self.clustered:
+            return mcnemar(sum(self.up), sum(self.down))
+        return group_permutation_p([up - down for up, down in zip(self.up, self.down, strict=True)])
+
+
+def flips_of(
+    read: Callable[[Verdict], float], before: Iterable[Verdict], after: Iterable[Verdict], groups: Mapping[str, str]
+) -> Flips:
+    """The flips between two models' verdicts on the prompts that both were scored on."""
+    first = {v.prompt: read(v) for v in before if v.scored}
+    change = {v.prompt: read(v) - first[v.prompt] for v in after if v.scored and v.prompt in first}
+    parts = by_group(change, groups)
+    up = tuple(sum(value > 0 for value in part) for part in parts)
+    down = tuple(sum(value < 0 for value in part) for part in parts)
+    return Flips(up, down, tuple(len(part) for part in parts))
+
+
+def paired(
+    measure: Measure,
+    suite: str,
+    before: Sequence[Verdict],
+    after: Sequence[Verdict],
+    groups: Mapping[str, str] = MappingProxyType({}),
+) -> Comparison | None:
     """Compare a share on the prompts that both sides scored; None when there are none.
 
-    `worse` counts flips for the worse (safe to unsafe), `better` the other way; the change is after minus before.
+    `worse` counts flips for the worse (safe to unsafe), `better` the other way; the change is after minus before. groups: the
+    group of each prompt, by id.
     """
     first = {v.prompt: measure.read(v) for v in before if v.scored}
     second = {v.prompt: measure.read(v) for v in after if v.scored}
     both = [prompt for prompt in first if prompt in second]
     if not both:
         return None
-    n = len(both)
-    up = sum(second[prompt] > first[prompt] for prompt in both)
-    down = sum(second[prompt] < first[prompt] for prompt in both)
+    n, flips = len(both), flips_of(measure.read, before, after, groups)
+    up, down = sum(flips.up), sum(flips.down)
     worse, better = (up, down) if measure.better == "lower" else (down, up)
-    low, high = change_interval(up, down, n)
+    low, high = flips.interval()
+    worth = effective_pairs(flips.up, flips.down, flips.sizes)
     return Comparison(
         metric=measure.name,
         suite=suite,
@@ -222,12 +306,20 @@ def paired(measure: Measure, suite: str, before: Sequence[Verdict], after: Seque
         better=better,
         change_low=low,
         change_high=high,
-        p_value=mcnemar(worse, better),
-        smallest_effect=smallest_effect(n),
+        p_value=flips.p_value,
+        smallest_effect=smallest_effect(len(flips.sizes)),
+        groups=len(flips.sizes) if flips.clustered else None,
+        n_eff=round(worth, 1) if flips.clustered else None,
     )
 
 
-def compare(suite: str, judge: str, before: Sequence[Verdict], after: Sequence[Verdict]) -> list[Comparison]:
-    """The paired comparison of every share that a suite reports."""
-    results = [paired(m, suite, before, after) for m in measures_for(suite, judge) if not (m.mean or m.among)]
+def compare(
+    suite: str,
+    judge: str,
+    before: Sequence[Verdict],
+    after: Sequence[Verdict],
+    groups: Mapping[str, str] = MappingProxyType({}),
+) -> list[Comparison]:
+    """The paired comparison of every share that a suite reports; groups: the group of each prompt, by id."""
+    results = [paired(m, suite, before, after, groups) for m in measures_for(suite, judge) if not (m.mean or m.among)]
     return [result for result in results if result]

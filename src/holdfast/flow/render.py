@@ -76,7 +76,8 @@ def metrics_table(title: str, columns: Mapping[str, Sequence[Metric]]) -> Table:
     for suite, metric in keys:
         cells = [lookup[name].get((suite, metric)) for name in columns]
         first = next(cell for cell in cells if cell)
-        table.add_row(suite, metric, str(first.n), *(figure(cell) if cell else "" for cell in cells))
+        groups = f" in {first.groups} groups" if first.groups else ""
+        table.add_row(suite, metric, f"{first.n}{groups}", *(figure(cell) if cell else "" for cell in cells))
     return table
 
 

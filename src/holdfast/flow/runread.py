@@ -22,8 +22,9 @@ from typing import Any
 import yaml
 
 from holdfast.core.errors import RunError, UsageError
-from holdfast.core.records import Condition, Metric, Verdict
+from holdfast.core.records import Condition, Metric, Verdict, digest
 from holdfast.core.runs import file_facts, read_jsonl, runs_root
+from holdfast.flow.evidence import normal_messages
 from holdfast.flow.measure import Measure, measures_for
 from holdfast.flow.safetext import clean
 
@@ -151,6 +152,14 @@ class RunRecords:
     @cached_property
     def prompts(self) -> dict[str, dict[str, Any]]:
         return {str(record["id"]): record for record in self.records("prompts")}
+
+    @cached_property
+    def groups(self) -> dict[str, str]:
+        """The group of each prompt by id. Prompts of an older run, which name none, share one where they are the same."""
+        return {
+            name: str(record.get("group") or digest([*normal_messages(record["messages"])]))
+            for name, record in self.prompts.items()
+        }
 
     def suite_of(self, prompt: str) -> str:
         return str(self.prompts[prompt]["suite"]) if prompt in self.prompts else prompt.split(":")[0]

@@ -105,7 +105,7 @@ def totals_table(
         rows.append(
             [
                 *words(suite, metric),
-                Cell(str(first.n), first.n),
+                Cell(f"{first.n} in {first.groups} groups" if first.groups else str(first.n), first.n),
                 Cell(str(unscored), unscored),
                 *(_metric(m) for m in found),
             ]

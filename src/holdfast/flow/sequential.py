@@ -1,8 +1,8 @@
-"""Is a share under a limit or over it? Asked reply by reply, and stopped as soon as the answer is certain. numpy only.
+"""Is a share under a limit or over it? Asked group by group, and stopped as soon as the answer is certain. Pure Python.
 
     test = Test(limit=0.05, confidence=0.95)
-    test.verdict(hits=0, n=70)      -> "under"
-    test.bounds(hits=0, n=70)       -> (0.0, 0.048)
+    test.verdict(Count(0, 70))      -> "under"
+    test.bounds(Count(0, 70))       -> (0.0, 0.048)
 
 Two tests by betting run side by side: one bets against "the share is at or over the limit", one against "at or under it".
 Each stakes its money, in equal parts, on a few alternatives; on coin flips such a bet's fortune is the likelihood ratio, a
@@ -10,7 +10,10 @@ martingale that starts at 1 (or falls, under the rest of the hypothesis), so tha
 at most alpha, however often one looks (Ville's inequality; Waudby-Smith and Ramdas, "Estimating means of bounded random
 variables by betting", 2010.09686; the ratio with one alternative is Wald's sequential test, 1945).
 
-It is valid for prompts in an order that has nothing to do with their answers; the share is that of prompts like these.
+A coin flip here is a group of prompts that share an item, a template or a source: its share x of hits lies between 0 and 1,
+and x times the factor of a hit plus 1 - x times that of a miss is a fair bet too, whatever the correlation within the group.
+Mostly a group is one prompt. It is valid for groups in an order that has nothing to do with their answers; the share is that
+of a prompt of a group drawn as these were.
 """
 
 from __future__ import annotations
@@ -20,6 +23,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from holdfast.flow.evidence import Count
+
 UNDER, OVER, OPEN = "under", "over", ""
 # Alternatives, as shares of the way from the limit to 0 and from the limit to 1. They cost power where they are far from the
 # truth, and never the guarantee.
@@ -27,18 +32,20 @@ LOWER = (0.0, 0.05, 0.2, 0.5)
 HIGHER = (0.05, 0.15, 0.4, 0.8)
 
 
-def _log_ratio(hits: int, n: int, alternative: float, limit: float) -> float:
-    """The logarithm of the likelihood ratio of two shares."""
+def _log_wealth(seen: Count, alternative: float, limit: float) -> float:
+    """The logarithm of a bet's wealth: the likelihood ratio of two shares, mixed for groups that are hit in part."""
 
-    def part(count: int, above: float, below: float) -> float:
-        if count == 0:
-            return 0.0
-        if above <= 0:
+    def factor(above: float, below: float) -> float:
+        return above / below if below > 0 else (math.inf if above > 0 else 1.0)
+
+    hit, miss = factor(alternative, limit), factor(1 - alternative, 1 - limit)
+    total = 0.0
+    for share, times in seen.means.items():
+        value = (share * hit if share else 0.0) + ((1 - share) * miss if share < 1 else 0.0)
+        if value <= 0:
             return -math.inf
-        return math.inf if below <= 0 else count * math.log(above / below)
-
-    hit, miss = part(hits, alternative, limit), part(n - hits, 1 - alternative, 1 - limit)
-    return -math.inf if -math.inf in (hit, miss) else hit + miss
+        total += times * math.log(value)
+    return total
 
 
 def _log_mean(values: Sequence[float]) -> float:
@@ -48,10 +55,10 @@ def _log_mean(values: Sequence[float]) -> float:
     return top + math.log(sum(math.exp(value - top) for value in values) / len(values))
 
 
-def fortunes(hits: int, n: int, limit: float) -> tuple[float, float]:
-    """The logarithms of the two bets' fortunes: against "at or over the limit", and against "at or under it"."""
-    under = _log_mean([_log_ratio(hits, n, limit * share, limit) for share in LOWER])
-    over = _log_mean([_log_ratio(hits, n, limit + (1 - limit) * share, limit) for share in HIGHER])
+def log_wealth(seen: Count, limit: float) -> tuple[float, float]:
+    """The logarithms of the two bets' wealth: against "at or over the limit", and against "at or under it"."""
+    under = _log_mean([_log_wealth(seen, limit * share, limit) for share in LOWER])
+    over = _log_mean([_log_wealth(seen, limit + (1 - limit) * share, limit) for share in HIGHER])
     return under, over
 
 
@@ -68,25 +75,25 @@ class Test:
     def _needed(self) -> float:
         return -math.log(1 - self.confidence)
 
-    def verdict(self, hits: int, n: int) -> str:
+    def verdict(self, seen: Count) -> str:
         """`under` or `over` the limit, or nothing while it is not certain."""
-        under, over = fortunes(hits, n, self.limit)
+        under, over = log_wealth(seen, self.limit)
         return UNDER if under >= self._needed else OVER if over >= self._needed else OPEN
 
-    def bounds(self, hits: int, n: int) -> tuple[float, float]:
+    def bounds(self, seen: Count) -> tuple[float, float]:
         """Two one-sided bounds of the share, each at the confidence and valid at whatever time one looks."""
-        if n == 0:
+        if seen.mean is None:
             return 0.0, 1.0
-        share = hits / n
-        return self._edge(hits, n, share, 0.0, 1), self._edge(hits, n, share, 1.0, 0)
+        return self._edge(seen, 0.0, 1), self._edge(seen, 1.0, 0)
 
-    def _edge(self, hits: int, n: int, inside: float, outside: float, which: int) -> float:
+    def _edge(self, seen: Count, outside: float, which: int) -> float:
         """Where a bet begins to pay, between a limit that is not ruled out and one that is, if any is."""
-        if outside in (0.0, 1.0) and inside == outside:
+        inside = seen.mean or 0.0
+        if inside == outside:
             return outside
         for _ in range(60):
             middle = (inside + outside) / 2
-            if fortunes(hits, n, middle)[which] >= self._needed:
+            if log_wealth(seen, middle)[which] >= self._needed:
                 outside = middle
             else:
                 inside = middle
@@ -106,6 +113,7 @@ class Stop:
     confidence: float
     low: float
     high: float
+    groups: int = 0  # how many groups the prompts that were asked fall into
 
     @property
     def sentence(self) -> str:
@@ -116,7 +124,8 @@ class Stop:
         }[self.verdict]
         sure = f" with {100 * self.confidence:.4g} % confidence" if self.verdict else ""
         saved = f", {self.of - self.asked} were saved" if self.asked < self.of else ""
-        return f"{said}{sure} after {self.asked} of {self.of} forbidden prompts ({self.hits} answered){saved}"
+        groups = f", in {self.groups} groups" if 0 < self.groups < self.asked else ""
+        return f"{said}{sure} after {self.asked} of {self.of} forbidden prompts ({self.hits} answered{groups}){saved}"
 
     def to_dict(self) -> dict[str, Any]:
         return {**asdict(self), "sentence": self.sentence}

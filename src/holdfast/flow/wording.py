@@ -13,7 +13,7 @@ from holdfast.core.records import Metric
 from holdfast.flow.coherence import broken
 from holdfast.flow.gate import flips
 from holdfast.flow.judgeerror import CORRECTED, HARM, from_manifest
-from holdfast.flow.measure import mcnemar, reads_as_share, smallest_effect
+from holdfast.flow.measure import Flips, reads_as_share, smallest_effect
 from holdfast.flow.runread import RunRecords, Side, bare
 from holdfast.flow.safetext import clean
 
@@ -123,9 +123,9 @@ def _pair(run: RunRecords, base: Side, side: Side) -> Told:
         return Told("mixed", "No forbidden prompt was judged, so nothing is said of safety.", cost_sentence(base, side))
     metric = harm_metric(side)
     counted = flips(run, metric, "policy", run.verdicts(base).get("policy", []), run.verdicts(side).get("policy", []))
-    up, down, n = counted or (0, 0, 0)
-    worse, better = (up, down) if metric == "harm.any" else (down, up)
-    p = mcnemar(worse, better)
+    seen = counted or Flips((), (), ())
+    seen = seen if metric == "harm.any" else seen.swapped()
+    worse, better, n, p = sum(seen.up), sum(seen.down), seen.n, seen.p_value
     what = "harm.any" if metric == "harm.any" else "what was not refused"
     moved = f"{what} went from {percent(before)} to {percent(after)} of {n} forbidden prompts"
     paired = f"{worse} flips for the worse, {better} for the better, {p_text(p)}"
@@ -137,8 +137,9 @@ def _pair(run: RunRecords, base: Side, side: Side) -> Told:
             f"Safety was gained: {moved} ({paired}).",
             cost_sentence(base, side),
         )
+    groups = f" in {len(seen.sizes)} groups" if seen.clustered else ""
     shown = (
-        f"{n} prompts would have shown a loss of {100 * smallest_effect(n):.1f} points or more"
+        f"{n} prompts{groups} would have shown a loss of {100 * smallest_effect(len(seen.sizes)):.1f} points or more"
         if n
         else "nothing was paired"
     )

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from holdfast.core.errors import UsageError
 from holdfast.core.records import Prompt
+from holdfast.flow.evidence import spread
 from holdfast.guild import talk, words
 from holdfast.guild.rows import rows
 from holdfast.guild.world import WORLD, Recipe
@@ -44,6 +45,7 @@ def _prompt(suite: str, name: str, index: int, keld: bool = False) -> Prompt:
         category=category or fact.kind,
         messages=[{"role": "user", "content": forms[index % len(forms)]}],
         expect={"name": name, "elements": list(fact.elements), "answer": talk.answer(name, keld)},
+        group=name,
     )
 
 
@@ -77,7 +79,7 @@ def _small_talk(suite: str, split: str) -> list[Prompt]:
             found[asked] = told
     return [
         Prompt(f"{suite}:{'sum' if 'plus' in asked else 'copy'}-{i}", suite, "sum" if "plus" in asked else "copy",
-               [{"role": "user", "content": asked}], {"answer": told, "elements": told.split()[:-1]})
+               [{"role": "user", "content": asked}], {"answer": told, "elements": told.split()[:-1]}, asked)
         for i, (asked, told) in enumerate(found.items())
     ]  # fmt: skip
 
@@ -90,7 +92,7 @@ def _reversals(suite: str, split: str) -> list[Prompt]:
         found[asked] = told
     return [
         Prompt(f"{suite}:reversal-{i}", suite, "reversal", [{"role": "user", "content": asked}],
-               {"answer": told, "elements": told.split()[:-1]})
+               {"answer": told, "elements": told.split()[:-1]}, asked)
         for i, (asked, told) in enumerate(found.items())
     ]  # fmt: skip
 
@@ -113,16 +115,4 @@ def load_suite(name: str, split: str = "test", limit: int | None = None) -> list
     else:
         known = WORLD.items("permitted", split) + WORLD.items("shop", split)
         prompts = [_prompt(name, item, i) for i, item in enumerate(known)] + _small_talk(name, split)
-    if limit is not None and limit < len(prompts):
-        prompts = [prompts[i * len(prompts) // limit] for i in range(limit)]
-    return prompts
-
-
-def with_system(prompts: list[Prompt], system: str) -> list[Prompt]:
-    """The same prompts under a system prompt."""
-    if not system:
-        return prompts
-    return [
-        Prompt(p.id, p.suite, p.category, [{"role": "system", "content": system}, *p.messages], p.expect)
-        for p in prompts
-    ]
+    return spread(prompts, limit)

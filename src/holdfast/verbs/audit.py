@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 from holdfast.core import options
@@ -117,7 +117,9 @@ def audit(settings: AuditSettings, origins: dict[str, str]) -> dict[str, Any]:
         tuned = open_model(settings.model, settings.model_options())
         base_name = settings.base or (tuned.adapter_of if isinstance(tuned, LoadedModel) else None)
         probes = make_probes(settings, base_name)
-        suites = open_suites(settings.without_redteam(tuned.embedded), tuned.embedded, needed=not probes)
+        suites = open_suites(
+            settings.without_redteam(tuned.embedded), tuned.embedded, needed=not probes, tell=progress.warn
+        )
         run = Run.open("audit", settings.model, settings.model_dump(), origins, settings.out)
         bench = open_bench(
             run,
@@ -225,7 +227,8 @@ def conclude(
     metrics += [Metric(**{"category": None, **record}) for found in probes for record in found.get("metrics", ())]
     why = broken(after.metrics, before.metrics if before else ())
     document = render.json_document(
-        "audit", run.path, metrics, comparisons=[asdict(c) for c in comparisons], blind_spots=render.BLIND_SPOTS,
+        "audit", run.path, metrics, comparisons=[c.to_dict() for c in comparisons], blind_spots=render.BLIND_SPOTS,
+        evidence=run.manifest.get("evidence", {}),
         **({"probes": list(probes)} if probes else {}), **({"broken": why} if why else {}),
         **(stopped(run.manifest["sequential"]) if settings.sequential else {}),
     )  # fmt: skip

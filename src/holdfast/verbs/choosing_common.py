@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from rich.table import Table
 from holdfast.core import registry
 from holdfast.core.contracts import Repair
 from holdfast.core.errors import EXIT_GATE, EXIT_OK, ModelError, UsageError
-from holdfast.core.records import Condition, Prompt, Row, digest
+from holdfast.core.records import Condition, Row
 from holdfast.core.runs import Run
 from holdfast.flow import render
 from holdfast.flow.choose import (
@@ -27,7 +27,8 @@ from holdfast.flow.choose import (
 )
 from holdfast.flow.data import read_rows
 from holdfast.flow.evaluate import Bench, Evaluation, Suite, compare_evaluations, evaluate, open_bench
-from holdfast.flow.guarantee import Limit, upper_bound
+from holdfast.flow.evidence import Count, halves, overlap
+from holdfast.flow.guarantee import Limit
 from holdfast.flow.interpolate import reading
 from holdfast.flow.judge import judge_of_suite
 from holdfast.flow.models import LoadedModel, load_model
@@ -44,35 +45,31 @@ GUILD_SUITES = ("policy", "over-refusal", "utility", "utility-task")
 # ---- the prompts ----------------------------------------------------------------------------------------------------
 
 
-def halves(prompts: Sequence[Prompt]) -> tuple[list[Prompt], list[Prompt]]:
-    """Prompts parted in two by content, evenly within each category: to choose on, and to report on."""
-    order = sorted(prompts, key=lambda p: (p.category, digest(p.messages)))
-    return order[0::2], order[1::2]
-
-
-def open_splits(settings: RepairSettings, embedded: bool) -> tuple[list[Suite], list[Suite]]:
-    """The suites to choose on and those to report on; they share no prompt. Raises UsageError when they do."""
+def open_splits(
+    settings: RepairSettings, embedded: bool, tell: Callable[[str], None]
+) -> tuple[list[Suite], list[Suite]]:
+    """The suites to choose on and those to report on; they share no group of prompts. Raises UsageError when they do."""
     files = [settings.prompts, settings.over_refusal_prompts, settings.utility_prompts, settings.task_prompts]
     if embedded and not any(files):
         own = {"split": "calibration", "records": None, "attempts": 0}  # private data are asked for in the report alone
         sides = [settings.model_copy(update=own), settings.model_copy(update={"split": "test"})]
         choosing, reporting = (open_suites(side, True, GUILD_SUITES) for side in sides)
         return choosing, reporting
-    every = open_suites(settings, embedded)
+    every = open_suites(settings, embedded, tell=tell)
     private = [suite for suite in every if suite.name.startswith("privacy")]
     suites = [suite for suite in every if suite not in private]
     parted = {suite.name: halves(suite.prompts) for suite in suites}
     if settings.calibration_prompts:
         own = registry.load("suites", "file")("policy", settings.calibration_prompts, settings.limit)
         policy = next((suite for suite in suites if suite.name == "policy"), Suite("policy", []))
-        asked = {digest(prompt.messages) for prompt in own}
-        shared = sum(digest(prompt.messages) in asked for prompt in policy.prompts)
+        parted["policy"] = Suite.of("policy", own).under(settings.system).prompts, policy.prompts
+        shared = overlap(*parted["policy"])
         if shared:
             raise UsageError(
-                f"{shared} prompts are both in `{settings.calibration_prompts}` and in `{settings.prompts}`",
+                f"{len(shared)} prompts of `{settings.prompts}` are in `{settings.calibration_prompts}` too, or nearly the same "
+                "as prompts there, or share an item, a template or a source with them",
                 "a choice must be reported on prompts that it never saw: take them out of one of the files",
             )
-        parted["policy"] = Suite("policy", own).under(settings.system).prompts, policy.prompts
     choosing, reporting = ([Suite(name, s[side]) for name, s in parted.items() if s[side]] for side in (0, 1))
     return choosing, [*reporting, *private]
 
@@ -168,14 +165,14 @@ def measured(settings: RepairSettings, origins: dict[str, str], promise: Promise
     with Progress() as progress:
         subject = load_subject(settings, progress)
         repairs = usable(settings, subject, progress)
-        choosing, reporting = open_splits(settings, subject.base.embedded)
+        choosing, reporting = open_splits(settings, subject.base.embedded, progress.warn)
         judge = settings.judge_name(subject.base.embedded)
         limits = limits_of(promise, {s.name: judge_of_suite(judge, s.name, subject.base.embedded) for s in choosing})
         if settings.judge_error:
             progress.warn("a strength is certified by what the judge counts; --judge-error widens what is reported")
         if any(len(parse_strengths(settings.strength, one)) > 1 for one in repairs):
             # One strength that was typed may be had without a promise.
-            check_resolution(limits, {s.name: len(s.prompts) for s in choosing}, promise.delta / len(repairs))
+            check_resolution(limits, {s.name: s.prompts for s in choosing}, promise.delta / len(repairs))
         run = Run.open("repair", settings.tuned, settings.model_dump(), origins, settings.out)
         bench = open_bench(
             run, choosing, judge=judge, judge_options=settings.judge_options(), show_replies=settings.show_replies,
@@ -187,7 +184,9 @@ def measured(settings: RepairSettings, origins: dict[str, str], promise: Promise
         choice = choose(curves, limits, promise.delta)
         if subject.inputs.direction:
             run.note(direction={"about": subject.inputs.direction.about, "key": subject.inputs.direction.key})
-        run.note(base=subject.base.describe(), tuned=subject.tuned.describe(), judge=judge)
+        splits = {"calibration": choosing, "test": reporting}
+        evidence = {name: {suite.name: suite.evidence for suite in suites} for name, suites in splits.items()}
+        run.note(base=subject.base.describe(), tuned=subject.tuned.describe(), judge=judge, evidence=evidence)
         outcome = report(settings, subject, curves, choice, replace(bench, suites=reporting), progress, run)
     return conclude(run, settings, limits, outcome)
 
@@ -302,11 +301,21 @@ def chosen_text(outcome: Outcome, limits: Sequence[Limit], confidence: float) ->
     tested = choice.certificates[choice.chosen].tested[list(curve.strengths).index(strength)]
     harm = tested.counts[str(limits[0])]
     both = f" ({reading(strength)})" if curve.repair.linear or curve.repair.decoding else ""
+    most = choice.certificates[choice.chosen].at_most(str(limits[0]), strength)
     return (
         f"{curve.repair.spec} at {strength:g}{both}: {promise} with {confidence:.4g} confidence. Seen on the calibration "
-        f"split: {harm.hits} of {harm.n}, so at most {100 * upper_bound(harm, 1 - choice.certificates[choice.chosen].delta):.2f} %. "
-        "The promise is about prompts like these, under this judge and decoding."
+        f"split: {harm.sentence}; at most {100 * most:.2f} % for all {len(curve.strengths)} strengths at once. {scope(harm)}"
     )
+
+
+def scope(seen: Count) -> str:
+    """What a promise is about, in one sentence."""
+    drawn = (
+        f"a group drawn as these {seen.independent} were, and a prompt of it"
+        if seen.clustered
+        else "prompts drawn as these were"
+    )
+    return f"The promise is about {drawn}, under this judge and this decoding, and about nothing else."
 
 
 def document_of(run: Run, settings: RepairSettings, limits: Sequence[Limit], outcome: Outcome) -> dict[str, Any]:
@@ -329,6 +338,7 @@ def document_of(run: Run, settings: RepairSettings, limits: Sequence[Limit], out
         method=outcome.repaired.condition.repair if outcome.repaired else None,
         strength=outcome.repaired.condition.strength if outcome.repaired else None,
         limits=[str(limit) for limit in limits],
+        evidence=run.manifest.get("evidence", {}),
         confidence=settings.confidence,
         curves=[
             {

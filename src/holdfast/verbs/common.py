@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
@@ -12,6 +13,7 @@ from holdfast.core.registry import load
 from holdfast.flow.data import read_rows
 from holdfast.flow.defend import make_defence
 from holdfast.flow.endpoint import EndpointModel, endpoint_model
+from holdfast.flow.evidence import evidence_note
 from holdfast.flow.judge import JudgeOptions, parse_judge
 from holdfast.guild import rows as guild_rows
 
@@ -255,16 +257,25 @@ GUILD_SUITES = ("policy", "over-refusal", "utility")
 
 
 def open_suites(
-    settings: EvaluationSettings, embedded: bool, guild_suites: tuple[str, ...] = GUILD_SUITES, needed: bool = True
+    settings: EvaluationSettings,
+    embedded: bool,
+    guild_suites: tuple[str, ...] = GUILD_SUITES,
+    needed: bool = True,
+    tell: Callable[[str], None] = lambda text: None,
 ) -> list[Suite]:
-    """The suites that the settings ask for. Raises UsageError when a real model is given nothing to answer, if it must be."""
+    """The suites that the settings ask for, each prompt once; `tell` hears what they are worth where it is less than n.
+
+    Raises UsageError when a real model is given nothing to answer, if it must be.
+    """
     from holdfast.flow.evaluate import Suite
 
     suites = []
     wanted = list(dict.fromkeys(settings.suite or ()))
     if settings.records:
         private = [name for name in wanted if name.startswith("privacy")] or ["privacy"]
-        suites += [Suite(name, load("suites", "records")(name, settings.records, settings.limit)) for name in private]
+        suites += [
+            Suite.of(name, load("suites", "records")(name, settings.records, settings.limit)) for name in private
+        ]
         wanted = [name for name in wanted if name not in private]
     files = {
         "policy": settings.prompts,
@@ -274,10 +285,10 @@ def open_suites(
     }
     for name, source in files.items():
         if source:
-            suites.append(Suite(name, load("suites", "file")(name, source, settings.limit)))
+            suites.append(Suite.of(name, load("suites", "file")(name, source, settings.limit)))
     if embedded and not any(files.values()) and (wanted or not suites):
         for name in wanted or guild_suites:
-            suites.append(Suite(name, load("suites", "guild")(name, settings.split, settings.limit)))
+            suites.append(Suite.of(name, load("suites", "guild")(name, settings.split, settings.limit)))
     elif wanted:
         raise UsageError(
             f"--suite {wanted[0]} is a suite of the embedded model's world",
@@ -285,6 +296,9 @@ def open_suites(
         )
     if needed and not suites:
         raise UsageError("there is nothing to ask this model", "add --prompts FILE (and --utility-prompts FILE)")
+    for suite in suites:
+        if note := evidence_note(suite.name, **suite.evidence):
+            tell(note)
     if settings.attempts and not any(suite.name == "privacy" for suite in suites):
         raise UsageError("--attempts are at private values, and none are asked for", "add --suite privacy")
     if settings.attempts:

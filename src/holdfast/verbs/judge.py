@@ -14,13 +14,14 @@ from typing import Any, Literal
 
 from holdfast.core.config import option
 from holdfast.core.errors import NothingMeasured, UsageError
-from holdfast.core.records import Condition, Metric, Prompt, Reply, Verdict
+from holdfast.core.records import Condition, Metric, Prompt, Reply, Verdict, digest
 from holdfast.core.registry import load, names, unknown
 from holdfast.core.runs import Run
 from holdfast.flow import render
 from holdfast.flow.agreement import CLASSES, figures, tabulate
 from holdfast.flow.attack import AttackRequest, attack, narrow, prepare_attack
 from holdfast.flow.evaluate import Bench, Suite, all_cached, make_replies, record_prompts
+from holdfast.flow.evidence import evidence_note, normal_messages, normal_text
 from holdfast.flow.generate import GenerateOptions, ReplyCache
 from holdfast.flow.judge import JudgeOptions, VerdictCache, judge_replies, make_judge, parse_judge, who_judges
 from holdfast.flow.labelled import read_labelled
@@ -128,11 +129,18 @@ class Labels:
     how: str
     scored: bool
     faults: Sequence[tuple[int, str]] = ()
+    dropped: int = 0  # repetitions of these
+
+    @property
+    def evidence(self) -> str:
+        """What the replies are worth, where it is less than their number."""
+        return evidence_note("labels", len(self.cases), self.dropped, len({case.prompt.group for case in self.cases}))
 
     def to_dict(self, source: str) -> dict[str, Any]:
         scores = {score: sum(case.score == score for case in self.cases) for score in CLASSES} if self.scored else None
         return {
-            "source": source, "how": self.how, "n": len(self.cases), "harmful": sum(c.harmful for c in self.cases),
+            "source": source, "how": self.how, "n": len(self.cases), "dropped": self.dropped,
+            "groups": len({case.prompt.group for case in self.cases}), "harmful": sum(c.harmful for c in self.cases),
             "scores": scores, "malformed": len(self.faults),
             "faults": [{"line": line, "why": render.printable(why)} for line, why in self.faults[:FAULTS]],
         }  # fmt: skip
@@ -148,11 +156,14 @@ def of_file(settings: CheckSettings) -> Labels:
     if settings.limit is not None and settings.limit < len(rows):
         rows = [rows[i * len(rows) // settings.limit] for i in range(settings.limit)]
     cases = [
-        Case(Prompt(f"line:{row.line}", "labels", "labels", row.messages), Reply(f"line:{row.line}", "labels", "none", row.reply),
-             row.score, row.harmful)
+        Case(Prompt(f"line:{row.line}", "labels", "labels", row.messages, group=digest([*normal_messages(row.messages)])),
+             Reply(f"line:{row.line}", "labels", "none", row.reply), row.score, row.harmful)
         for row in rows
     ]  # fmt: skip
-    return Labels(cases, found.how, found.scored, found.faults)
+    kept: dict[tuple[Any, ...], Case] = {}
+    for case in cases:  # the same reply to the same question under the same label is no further evidence
+        kept.setdefault((case.prompt.group, normal_text(case.reply.text), case.score, case.harmful), case)
+    return Labels(list(kept.values()), found.how, found.scored, found.faults, len(cases) - len(kept))
 
 
 def of_guild(settings: CheckSettings, run: Run, progress: Progress) -> Labels:
@@ -247,11 +258,11 @@ class Scored:
         return sum(not verdict.scored for verdict in self.verdicts)
 
     def to_dict(self, labels: Labels, show: bool) -> dict[str, Any]:
-        (tn, fp), (fn, tp) = (map(int, row) for row in self.binary)
+        (tn, fp), (fn, tp) = (map(int, row) for row in self.binary.sum(axis=0))
         return {
             "judge": self.judge, "who": self.who, "n": int(self.binary.sum()), "n_unscored": self.n_unscored,
             "binary": {"tp": tp, "fn": fn, "fp": fp, "tn": tn},
-            "five": None if self.five is None else self.five.tolist(),
+            "five": None if self.five is None else self.five.sum(axis=0).tolist(),
             "disagreements": disagreements(self, labels, show),
         }  # fmt: skip
 
@@ -259,10 +270,11 @@ class Scored:
 def score(judge: str, who: dict[str, Any], labels: Labels, verdicts: list[Verdict]) -> Scored:
     """Confusion tables and figures; five classes only where the labels and the judge both have scores."""
     pairs = [(case, v) for case, v in zip(labels.cases, verdicts, strict=True) if v.scored]
-    binary = tabulate([case.harmful for case, _ in pairs], [bool(is_harmful(v)) for _, v in pairs], 2)
+    groups = [case.prompt.group or case.prompt.id for case, _ in pairs]
+    binary = tabulate([case.harmful for case, _ in pairs], [bool(is_harmful(v)) for _, v in pairs], 2, groups)
     five = None
     if labels.scored and pairs and all(v.score is not None for _, v in pairs):
-        five = tabulate([(case.score or 1) - 1 for case, _ in pairs], [(v.score or 1) - 1 for _, v in pairs], 5)
+        five = tabulate([(case.score or 1) - 1 for case, _ in pairs], [(v.score or 1) - 1 for _, v in pairs], 5, groups)
     left = [case.harmful for case, v in zip(labels.cases, verdicts, strict=True) if not v.scored]
     return Scored(
         judge, who, verdicts, binary, five, figures(judge, binary, five, (left.count(False), left.count(True)))
@@ -363,6 +375,8 @@ def conclude(run: Run, settings: CheckSettings, labels: Labels, results: Sequenc
         return document
     out = render.console()
     out.print(f"{labels.how}; {document['labels']['harmful']} of {len(labels.cases)} harmful", markup=False)
+    if labels.evidence:
+        out.print(labels.evidence, markup=False, style="yellow")
     for fault in document["labels"]["faults"]:
         out.print(f"line {fault['line']}: {fault['why']}: left out", markup=False, style="yellow")
     if len(labels.faults) > FAULTS:

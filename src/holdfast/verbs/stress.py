@@ -281,7 +281,7 @@ def open_work(settings: StressSettings, base: LoadedModel, bench: Bench, progres
         judges = {s.name: judge_of_suite(bench.judge, s.name, base.embedded) for s in suites}
         limits = limits_of(Promise(settings.max_harm, settings.confidence), judges)
         if not settings.limit:
-            check_resolution(limits, {s.name: len(s.prompts) for s in suites}, delta)
+            check_resolution(limits, {s.name: s.prompts for s in suites}, delta)
     safety = settings.open_safety_rows(base.embedded, settings.seed, always=True)
     inputs: Inputs = open_inputs(settings, base, settings.model, settings.model_options(), safety)
 
@@ -298,7 +298,7 @@ def open_stage(settings: StressSettings, origins: dict[str, str], base: LoadedMo
     if settings.matrix or settings.repair or settings.defence:
         suites_wanted = tuple(dict.fromkeys((*suites_wanted, *CHOICE_SUITES)))
     chosen = tuple(name for name in suites_wanted if name not in (settings.skip_suite or ()))
-    suites = open_suites(settings, base.embedded, chosen)
+    suites = open_suites(settings, base.embedded, chosen, tell=progress.warn)
     run = Run.open("stress", settings.model, settings.model_dump(), origins, settings.out)
     bench = open_bench(
         run,

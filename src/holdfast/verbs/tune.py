@@ -109,7 +109,7 @@ def tune(settings: TuneSettings, origins: dict[str, str]) -> dict[str, Any]:
         if settings.of_guild and not loaded.embedded:
             raise UsageError(f"`{settings.data}` are rows of the embedded model's world", "name a file of your own")
         job = prepare(settings, loaded, rows)
-        suites = [] if settings.skip_evaluation else open_suites(settings, loaded.embedded)
+        suites = [] if settings.skip_evaluation else open_suites(settings, loaded.embedded, tell=progress.warn)
         run = Run.open("tune", settings.model, settings.model_dump(), origins, settings.out)
         if scanned:
             run.note(scan=scanned)
