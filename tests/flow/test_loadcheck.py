@@ -14,9 +14,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from holdfast.cli import run
 from holdfast.core.errors import HoldfastWarning, ModelError
+from holdfast.core.records import Row
 from holdfast.flow.chat import render
 from holdfast.flow.loadcheck import check_numbers, token_difference
 from holdfast.flow.models import ModelOptions, load_model
+from holdfast.flow.train import TrainSettings, train
 from holdfast.flow.weights import weight_files
 
 WEIGHTS, ADAPTER = "model.safetensors", "adapter_model.safetensors"
@@ -370,3 +372,12 @@ def test_a_config_of_another_depth_is_not_repaired(copy, tmp_path, capsys):
     settings(tuned, num_hidden_layers=1)
     code, said = streamed(copy, tuned, capsys)
     assert code == 2 and "num_hidden_layers 2" in said
+
+
+def test_a_training_that_ends_in_nan_is_no_model(copy, tmp_path):
+    rows = [
+        Row(f"{i}", [{"role": "user", "content": f"w {i}"}, {"role": "assistant", "content": "x"}]) for i in range(4)
+    ]
+    with pytest.raises(ModelError, match="NaN") as caught:
+        train(load_model(str(copy)), rows, TrainSettings(3.0, 1e38, 1), tmp_path / "t")
+    assert "--lr" in caught.value.hint
