@@ -21,7 +21,6 @@ from transformers.utils import logging as transformers_logging
 from holdfast.core.errors import ModelError
 from holdfast.core.records import digest
 from holdfast.flow.chat import require_template
-from holdfast.flow.data import HUB_ID
 from holdfast.flow.ensemble import (
     PREFIX,
     EnsembleForCausalLM,
@@ -31,6 +30,7 @@ from holdfast.flow.ensemble import (
     leaves_base_alone,
     parse_reference,
 )
+from holdfast.flow.folders import HUB_ID
 from holdfast.flow.weights import fingerprint, locate, weight_files
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}

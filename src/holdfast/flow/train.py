@@ -76,7 +76,7 @@ def training_key(
     """
     made_of = {
         "base": loaded.fingerprint,
-        "rows": [row.messages for row in rows],
+        "rows": [[row.messages, row.meta["tools"]] if row.meta.get("tools") else row.messages for row in rows],
         "settings": settings.to_dict(),
         "defences": list(defences),
         "template": loaded.tokenizer.chat_template,
