@@ -21,10 +21,10 @@ ALLOWED = {
     "cli": {"core", "verbs"},
 }
 FLOW_ORDER = [
-    "data", "private", "evidence", "stream", "batch", "scan", "recall", "canaries", "chat", "weights", "checkpoint", "frontmatter", "repairing", "merge", "interpolate", "endpoint", "caches", "attention", "decode", "ensemble", "models", "templates",
-    "defend", "passes", "influence", "train", "advice", "generate", "likelihood", "telling", "exposure", "guard", "classify", "intervals", "measure", "judgeerror", "agreement", "judge", "labelled", "coherence", "refusing", "masking", "guarantee", "sequential", "findings", "sarif",
+    "data", "private", "evidence", "suite", "stream", "batch", "scan", "recall", "canaries", "chat", "weights", "checkpoint", "adapter", "frontmatter", "repairing", "merge", "interpolate", "thought", "safetext", "completion", "complaint", "endpoint", "caches", "attention", "decode", "ensemble", "loadcheck", "models", "templates",
+    "defend", "passes", "influence", "train", "advice", "generate", "likelihood", "telling", "exposure", "guard", "classify", "intervals", "measure", "judgeerror", "agreement", "judge", "labelled", "refusalwords", "tongues", "refusing", "coherence", "soundness", "masking", "guarantee", "sequential", "findings", "sarif",
     "clean", "evaluate", "utility", "novelty", "asking", "learner", "redteam", "attacker", "variation", "divergence", "choose", "early", "attack", "projector", "restore", "sweep", "write", "phrases", "summary", "treat", "matrix", "progress", "render",
-    "safetext", "runread", "rules", "gate", "wording", "junit", "drawing", "plots", "sections", "facts", "probed", "replies", "page", "markdown", "card",
+    "runread", "rules", "gate", "wording", "junit", "drawing", "plots", "sections", "facts", "probed", "replies", "page", "markdown", "card",
 ]  # fmt: skip
 CEILING_MODULE, CEILING_FUNCTION, CEILING_PARAMETERS = 500, 60, 8
 

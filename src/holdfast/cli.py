@@ -9,7 +9,9 @@ from __future__ import annotations
 import importlib
 import sys
 import traceback
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import typer
@@ -17,7 +19,8 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from holdfast import __version__
-from holdfast.core.errors import EXIT_BUG, EXIT_ERROR, HoldfastError
+from holdfast.core import remarks
+from holdfast.core.errors import EXIT_BUG, EXIT_ERROR, HoldfastError, HoldfastWarning
 from holdfast.core.secrets import sealed, without_secrets
 
 # name: (module, function, settings, one line of help)
@@ -141,10 +144,29 @@ def root(
     """holdfast keeps an aligned language model's safety through fine-tuning: measure, prevent, repair, prove."""
 
 
+@contextmanager
+def said_plainly() -> Iterator[None]:
+    """holdfast's own warnings as one line each, the same one once; those of libraries stay as they are."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", HoldfastWarning)
+        before = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *more: Any, **options: Any) -> None:
+            if issubclass(category, HoldfastWarning):
+                print(without_secrets(sealed(f"warning: {message}")), file=sys.stderr, flush=True)
+            else:
+                before(message, category, *more, **options)
+
+        warnings.showwarning = show
+        yield
+
+
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run a command line; the exit code."""
+    """Run a command line; the exit code. What was remarked on the way is printed at its end."""
+    remarks.forget()
     try:
-        result: Any = app(args=list(arguments) if arguments is not None else None, standalone_mode=False)
+        with said_plainly():
+            result: Any = app(args=list(arguments) if arguments is not None else None, standalone_mode=False)
         return result if isinstance(result, int) else 0
     except HoldfastError as error:
         said = f"error: {error}" + (f"\n\nhint: {error.hint}" if error.hint else "")
@@ -157,6 +179,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         print("stopped; the same command takes the run up where it was", file=sys.stderr)
         return 130
+    finally:
+        for sentence in remarks.remarks():
+            print(f"note: {without_secrets(sealed(sentence))}", file=sys.stderr)
 
 
 def main() -> None:

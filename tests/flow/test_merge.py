@@ -21,6 +21,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from holdfast.core.errors import ModelError, RunError, UsageError
 from holdfast.flow import checkpoint, merge
+from holdfast.flow.adapter import scale_adapter
 from holdfast.flow.checkpoint import Pair, open_pair
 from holdfast.flow.merge import (
     Strengths,
@@ -28,7 +29,6 @@ from holdfast.flow.merge import (
     interpolate,
     interpolation,
     mergekit_yaml,
-    scale_adapter,
     update_card,
     write_repaired,
 )
@@ -675,18 +675,22 @@ def test_a_base_with_broken_numbers_is_not_spread(tmp_path, alpha, value):
     weight = tensors_of(tmp_path / "base")["model.norm.weight"]
     weight[3] = value
     rewrite(tmp_path / "base", model__norm__weight=weight)
-    with pytest.raises(ModelError, match=r"1 values of `model\.norm\.weight` NaN or infinite"):
+    with pytest.raises(
+        ModelError, match=r"`model\.norm\.weight` in `.*base.*` holds NaN or infinite values \(1 found\)"
+    ):
         repair(open_pair(tmp_path / "base", tmp_path / "tuned"), tmp_path / "out", alpha)
     assert folders(tmp_path) == {"base", "tuned"}
 
 
-def test_broken_numbers_that_the_tuned_model_has_are_kept(tmp_path):
+@pytest.mark.parametrize("alpha", [0.5, 1.0])
+def test_a_tuned_model_with_broken_numbers_is_refused(tmp_path, alpha):
     build_pair(tmp_path)
     weight = tensors_of(tmp_path / "tuned")["model.norm.weight"]
     weight[3] = float("nan")
     rewrite(tmp_path / "tuned", model__norm__weight=weight)
-    found = tensors_of(repair(open_pair(tmp_path / "base", tmp_path / "tuned"), tmp_path / "out"))
-    assert found["model.norm.weight"].isnan().tolist() == [i == 3 for i in range(32)]
+    with pytest.raises(ModelError, match=r"`model\.norm\.weight` in `.*tuned.*` holds NaN") as caught:
+        repair(open_pair(tmp_path / "base", tmp_path / "tuned"), tmp_path / "out", alpha=alpha)
+    assert caught.value.hint and folders(tmp_path) == {"base", "tuned"}
 
 
 def test_what_overflows_when_it_is_stored_is_found(tmp_path):

@@ -58,6 +58,10 @@ class GateClosed(HoldfastError):
     exit_code = EXIT_GATE
 
 
+class HoldfastWarning(UserWarning):
+    """What a user should know and what stops nothing; the command line prints it in one line."""
+
+
 class NothingMeasured(HoldfastError):
     """Every verdict is missing: there is no figure to report."""
 

@@ -26,6 +26,7 @@ import yaml
 
 from holdfast.core.errors import RunError
 from holdfast.core.records import digest
+from holdfast.core.remarks import remarks
 from holdfast.core.secrets import sealed, without_secrets
 
 PACKAGES = ("holdfast", "torch", "transformers", "trl", "peft", "datasets", "safetensors", "numpy", "scipy")
@@ -219,4 +220,6 @@ class Run:
         """Close the run; the hashes of its records go into the manifest, so that a later step sees whether one changed."""
         write_atomic(self.path / "README.md", readme)
         files = {path.name: file_facts(path) for path in record_files(self.path)}
+        if said := list(dict.fromkeys((*self.manifest.get("remarks", ()), *remarks()))):
+            self.note(remarks=said)
         self.note(status="complete", finished=time.strftime("%Y-%m-%dT%H:%M:%S%z"), files=files)

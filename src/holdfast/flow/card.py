@@ -117,7 +117,7 @@ def section(run: RunRecords, side: Side, decision: Decision) -> str:
     """The card's section, without a path of this machine and without a reply."""
     base = run.base_of(side)
     table = totals_table([*([base] if base else []), side])
-    parts = [BEGIN, "## Safety audit", "", f"**{plain(verdict_of(run).sentence)}**", "",
+    parts = [BEGIN, "## Safety audit", "", f"**{plain(verdict_of(run, decision).sentence)}**", "",
              f"Measured with holdfast {__version__}, judge `{plain(str(run.manifest.get('judge', '')))}`. {decision.sentence} Policy: {plain(decision.policy)}.", "",
              table_markdown(table), "What this does not tell:", "", *(f"- {plain(point)}" for point in cannot_see(run)), "",
              f"Everything by category, with the flips and the gate's rules: `{FILE}`.", END, ""]  # fmt: skip
@@ -142,7 +142,7 @@ def audit_document(run: RunRecords, side: Side, decision: Decision, weights: str
         "models": models,
         "judge": run.manifest.get("judge"),
         "condition": side.condition,
-        "verdict": verdict_of(run).sentence,
+        "verdict": verdict_of(run, decision).sentence,
         "gate": decision.to_dict(),
         "metrics": [m.to_dict() for m in side.metrics],
         "base_metrics": [m.to_dict() for m in base.metrics] if base else [],

@@ -14,7 +14,7 @@ import math
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from io import FileIO
@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from holdfast.core.errors import ModelError, RunError, UsageError
-from holdfast.flow.weights import check_whole, weight_files
+from holdfast.flow.weights import INDEX, NAMED, SINGLE, Tensor, check_json, listed, read_header, weight_files
 
 Array = npt.NDArray[Any]
 
@@ -43,34 +43,14 @@ WHOLE_NUMBERS = {"BOOL", "I8", "I16", "I32", "I64", "U8", "U16", "U32", "U64"}
 BUFFERS = (".attn.bias", ".attn.masked_bias", ".rotary_emb.inv_freq", ".attention.bias", ".attention.masked_bias")
 EMBEDDINGS = ("embed_tokens.weight", "wte.weight", "embed_in.weight", "word_embeddings.weight", "tok_embeddings.weight")
 HEADS = ("lm_head.weight", "embed_out.weight")
-SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
-NAMED = 4  # tensors that a message names before it counts the rest
+# What a wrapper of training puts before every name; a checkpoint saved so is taken by no loader.
+WRAPPERS = ("_orig_mod.", "module.", "base_model.")
+SAME = ("model_type", "architectures", "num_hidden_layers", "hidden_size", "num_attention_heads", "num_key_value_heads")
 
 # What goes with a model beside its weights; code is copied and never run.
 SIDE_SUFFIXES = {".json", ".jinja", ".model", ".txt", ".tiktoken", ".py", ".md"}
 SIDE_NAMES = ("license", "notice")
 NOT_COPIED = {"trainer_state.json", "config.json", "adapter_config.json"}  # the configurations are written last of all
-
-
-@dataclass(frozen=True)
-class Tensor:
-    """Where one tensor lies: `offset` and `size` in bytes, from the beginning of its file."""
-
-    name: str
-    dtype: str
-    shape: tuple[int, ...]
-    file: Path
-    offset: int
-    size: int
-
-    @property
-    def elements(self) -> int:
-        return math.prod(self.shape)
-
-    @property
-    def item(self) -> int:
-        """Bytes of one element."""
-        return self.size // max(self.elements, 1)
 
 
 @dataclass(frozen=True)
@@ -217,20 +197,6 @@ def read_float32(tensor: Tensor, elements: int | None = None, block: int = 1 << 
 # ---- opening and checking -------------------------------------------------------------------------------------------
 
 
-def read_header(file: Path) -> tuple[bytes, dict[str, Tensor]]:
-    """A safetensors file's bytes before its data, and its tensors. The file must have passed `check_whole`."""
-    with open(file, "rb") as handle:
-        length = handle.read(8)
-        header = handle.read(int.from_bytes(length, "little"))
-    before = len(length) + len(header)
-    tensors = {}
-    for name, entry in json.loads(header).items():
-        if name != "__metadata__":
-            begin, end = entry["data_offsets"]
-            tensors[name] = Tensor(name, entry["dtype"], tuple(entry["shape"]), file, before + begin, end - begin)
-    return length + header, tensors
-
-
 def open_checkpoint(folder: Path) -> Checkpoint:
     """A model folder's configuration and headers. Raises ModelError for what is no whole, plain safetensors model."""
     if not folder.is_dir():
@@ -239,22 +205,15 @@ def open_checkpoint(folder: Path) -> Checkpoint:
         if (folder / "adapter_config.json").exists():
             raise ModelError(f"`{folder}` is an adapter, not a whole model", "merge it first: merge_and_unload()")
         raise ModelError(f"`{folder}` has no config.json", "name a folder that save_pretrained wrote")
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        config.get("vocab_size")
-    except (ValueError, AttributeError, OSError) as error:
-        raise ModelError(f"`{folder / 'config.json'}` is broken: {error}", "download the checkpoint again") from error
+    config = check_json(folder)["config.json"]
     files = weight_files(folder)
-    if (folder / SINGLE).exists():  # transformers takes it before an index, and leaves other files alone
-        files = [folder / SINGLE]
-        check_whole(files[0])
     headers: dict[Path, bytes] = {}
     tensors: dict[str, Tensor] = {}
     for file in files:
         headers[file], found = read_header(file)
         twice = tensors.keys() & found.keys()
         if twice:
-            raise ModelError(f"`{folder}` holds {_listed(twice)} in two files", "save the model again in one go")
+            raise ModelError(f"`{folder}` holds {listed(twice)} in two files", "save the model again in one go")
         tensors |= found
     return Checkpoint(folder, config, headers, tensors)
 
@@ -270,7 +229,7 @@ def open_pair(base: Path, tuned: Path) -> Pair:
     for checkpoint in (first, second):
         if checkpoint.config.get("quantization_config"):
             raise ModelError(f"`{checkpoint.folder}` is quantised", "repair the weights before they are quantised")
-    for key in ("model_type", "architectures"):
+    for key in SAME:
         ours, theirs = first.config.get(key), second.config.get(key)
         if ours and theirs and ours != theirs:
             raise ModelError(
@@ -284,18 +243,14 @@ def open_pair(base: Path, tuned: Path) -> Pair:
     return Pair(first, second, sources, notes)
 
 
-def _listed(names: Sequence[str] | set[str]) -> str:
-    """A few names, and how many more there are."""
-    names = sorted(names)
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(f"`{name}`" for name in names[:NAMED]) + more
-
-
 def _token_ids(folder: Path) -> dict[str, int] | None:
     """The ordinary tokens of a tokenizer, or None when it keeps them where only its own library can read them."""
     try:
-        if (folder / "tokenizer.json").exists():
-            known = json.loads((folder / "tokenizer.json").read_bytes())
+        if (path := folder / "tokenizer.json").exists():
+            try:
+                known = json.loads(path.read_bytes())
+            except ValueError as error:
+                raise ModelError(f"`{path}` is broken: {error}", "copy or download it again") from error
             words = known["model"]["vocab"]
             words = words if isinstance(words, dict) else {word: i for i, (word, _) in enumerate(words)}
             special = {token["content"] for token in known.get("added_tokens", [])}
@@ -329,7 +284,7 @@ def _check_vocabularies(base: Checkpoint, tuned: Checkpoint) -> None:
     if moved:
         raise ModelError(
             f"different vocabularies: {len(moved)} tokens of `{base.folder}` have another id, or none, in "
-            f"`{tuned.folder}`: {_listed({ascii(token)[1:-1] for token in moved})}",
+            f"`{tuned.folder}`: {listed({ascii(token)[1:-1] for token in moved})}",
             "name the base that the tuned model was made from",
         )
 
@@ -341,7 +296,9 @@ def _match(base: Checkpoint, tuned: Checkpoint) -> tuple[dict[str, Tensor | None
     sources: dict[str, Tensor | None] = {}
     missing, notes = set(), []
     for name in tuned.tensors:
-        found = base.tensors.get(name) or base.tensors.get(name.partition(".")[2]) or bare.get(name)
+        found = base.tensors.get(name)
+        if found is None and not name.startswith(WRAPPERS):
+            found = base.tensors.get(name.partition(".")[2]) or bare.get(name)
         if found is None and name.endswith(HEADS) and base.tied:
             found = next((tensor for other, tensor in base.tensors.items() if other.endswith(EMBEDDINGS)), None)
             if found is not None:
@@ -356,10 +313,20 @@ def _match(base: Checkpoint, tuned: Checkpoint) -> tuple[dict[str, Tensor | None
         notes.append(f"the tuned model ties `{name}` to its embedding: the base's own is left out")
     for names, has, lacks in ((missing, tuned, base), (extra, base, tuned)):
         if names:
+            wrapper = next((text for text in WRAPPERS if all(name.startswith(text) for name in names)), None)
             raise ModelError(
-                f"`{has.folder}` has tensors that `{lacks.folder}` lacks: {_listed(names)}",
-                "name the base that the tuned model was made from, and models that were saved the same way",
+                f"`{has.folder}` has tensors that `{lacks.folder}` lacks: {listed(names)}",
+                f"their names begin with `{wrapper}`: save the model without the wrapper that it was trained in"
+                if wrapper
+                else "name the base that the tuned model was made from, and models that were saved the same way",
             )
+    embedded, headed = (any(name.endswith(ends) for name in tuned.tensors) for ends in (EMBEDDINGS, HEADS))
+    if base.tied and not tuned.tied and embedded and not headed:
+        raise ModelError(
+            f"`{tuned.folder}` has no output layer: its config says tie_word_embeddings false, and no tensor is "
+            f"{' or '.join(f'`{name}`' for name in HEADS)}",
+            "save the model again, or set tie_word_embeddings as its base has it",
+        )
     return sources, notes
 
 
@@ -383,7 +350,7 @@ def _check_shapes(base: Checkpoint, tuned: Checkpoint, sources: dict[str, Tensor
             f"`{base.folder}` and `{tuned.folder}` have different shapes: {', '.join(wrong[:NAMED])}{more}",
             "name the base that the tuned model was made from",
         )
-    return [f"{_listed(grown)}: the rows from {ours} on are the tuned model's own"] if grown else []
+    return [f"{listed(grown)}: the rows from {ours} on are the tuned model's own"] if grown else []
 
 
 def _check_dtypes(tuned: Checkpoint, sources: dict[str, Tensor | None]) -> None:
@@ -397,7 +364,7 @@ def _check_dtypes(tuned: Checkpoint, sources: dict[str, Tensor | None]) -> None:
             odd.add(f"{name} ({source.dtype if source else 'none'}, {dtype})")
     if odd:
         raise ModelError(
-            f"these tensors are stored in number types that cannot be repaired: {_listed(odd)}",
+            f"these tensors are stored in number types that cannot be repaired: {listed(odd)}",
             f"save both models in one of {', '.join(TORCH_NAME.values())}",
         )
 

@@ -7,15 +7,16 @@ choose(trials, limits, delta)               each repair's certificate, and the b
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from holdfast.core.contracts import Repair
 from holdfast.core.errors import EXIT_TOO_FINE, HoldfastError, UsageError
-from holdfast.core.records import Prompt
+from holdfast.core.records import Metric, Prompt
 from holdfast.flow.evidence import Count, count_groups
 from holdfast.flow.guarantee import Certificate, Limit, certify, count, smallest_n
 from holdfast.flow.measure import Measure, measures_for
+from holdfast.flow.soundness import broken
 
 if TYPE_CHECKING:  # so that a promise can be read without torch
     from holdfast.flow.evaluate import Evaluation
@@ -51,6 +52,9 @@ class Curve:
     repair: Repair
     strengths: Sequence[float]
     evaluations: Sequence[Evaluation]
+    broken: Sequence[
+        str
+    ] = ()  # why the model at each strength is broken, empty where it is not; () where none was looked at
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,9 @@ class Choice:
 
     certificates: list[Certificate]
     chosen: int | None  # which curve
+    set_aside: Mapping[tuple[int, float], str] = field(
+        default_factory=dict
+    )  # curve and strength: certified, and broken
 
     @property
     def strength(self) -> float | None:
@@ -142,13 +149,36 @@ def choose(curves: Sequence[Curve], limits: Sequence[Limit], delta: float) -> Ch
         evaluation = curves[i].evaluations[place]
         return kept(evaluation), -counted(limits[0], evaluation).hits
 
+    certificates, aside = without_broken(certificates, [curve.broken for curve in curves])
     certified = [i for i, certificate in enumerate(certificates) if certificate.strength is not None]
-    return Choice(certificates, max(certified, key=worth) if certified else None)
+    return Choice(certificates, max(certified, key=worth) if certified else None, aside)
 
 
-def measure_curve(repair: Repair, strengths: Sequence[float], measure: Callable[[float], Evaluation]) -> Curve:
-    """A repair at each strength, safest first."""
-    return Curve(repair, strengths, [measure(strength) for strength in strengths])
+def without_broken(
+    certificates: Sequence[Certificate], broken: Sequence[Sequence[str]]
+) -> tuple[list[Certificate], dict[tuple[int, float], str]]:
+    """Certificates without the strengths at which a model is broken, and those that were set aside, with why.
+
+    The test holds all that it certifies at once, so leaving some out of them takes nothing from its confidence; none is
+    ever added.
+    """
+    kept: list[Certificate] = []
+    aside: dict[tuple[int, float], str] = {}
+    for i, (certificate, why) in enumerate(zip(certificates, broken, strict=True)):
+        reasons = why or [""] * len(certificate.tested)
+        tested = [replace(t, certified=t.certified and not r) for t, r in zip(certificate.tested, reasons, strict=True)]
+        aside |= {(i, t.strength): r for t, r in zip(certificate.tested, reasons, strict=True) if t.certified and r}
+        last = [t.strength for t in tested if t.certified][-1:]
+        kept.append(replace(certificate, tested=tested, strength=last[0] if last else None))
+    return kept, aside
+
+
+def measure_curve(
+    repair: Repair, strengths: Sequence[float], measure: Callable[[float], Evaluation], base: Sequence[Metric]
+) -> Curve:
+    """A repair at each strength, safest first, each held against the base's figures on the same prompts."""
+    found = [measure(strength) for strength in strengths]
+    return Curve(repair, strengths, found, [broken(evaluation.metrics, base) for evaluation in found])
 
 
 def curve_points(curve: Curve) -> list[dict[str, Any]]:
@@ -157,6 +187,9 @@ def curve_points(curve: Curve) -> list[dict[str, Any]]:
         {
             "strength": strength,
             "metrics": {f"{m.suite}:{m.metric}": m.value for m in evaluation.metrics if m.category is None},
+            **({"broken": why} if why else {}),
         }
-        for strength, evaluation in zip(curve.strengths, curve.evaluations, strict=True)
+        for strength, evaluation, why in zip(
+            curve.strengths, curve.evaluations, curve.broken or [""] * len(curve.strengths), strict=True
+        )
     ]

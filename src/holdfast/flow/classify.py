@@ -21,6 +21,7 @@ from transformers.utils import logging as transformers_logging
 
 from holdfast.core.errors import JudgeError, ModelError
 from holdfast.flow.generate import is_out_of_memory
+from holdfast.flow.loadcheck import check_numbers
 from holdfast.flow.models import ModelOptions, choose_device, choose_dtype, load_tokenizer, pretrained
 from holdfast.flow.weights import fingerprint, locate, weight_files
 
@@ -126,6 +127,7 @@ class Classifier:
                 f"`{card.reference}` is no trained classifier: {sorted(report['missing_keys'])[0]} is not among its weights",
                 "name a model with a classification head; a guard model that writes its verdict is --judge guard",
             )
+        check_numbers(card.reference, model)
         if model.config.pad_token_id is None:
             model.config.pad_token_id = tokenizer.pad_token_id
         return cls(card, model.to(device).eval(), tokenizer, batch_size)

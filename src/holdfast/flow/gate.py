@@ -28,6 +28,7 @@ from holdfast.flow.measure import Flips, flips_of
 from holdfast.flow.rules import PLAIN, Policy, Rule, check_names
 from holdfast.flow.runread import RunRecords, Side
 from holdfast.flow.sequential import Test
+from holdfast.flow.soundness import RULE, broken, untold
 
 HOLDS, BROKEN, UNMEASURED, TOO_FINE, LEFT_OUT = "holds", "broken", "unmeasured", "too fine", "left out"
 
@@ -76,12 +77,13 @@ class Decision:
         held = sum(o.status == HOLDS for o in self.outcomes)
         if self.passed:
             return f"The gate is open: {held} of {held} checks hold."
+        why = next((f" {o.why[0].upper()}{o.why[1:]}." for o in self.outcomes if o.rule.startswith(RULE) and o.why), "")
         parts = [
             f"{n} {word}"
             for n, word in zip(counts.values(), ("broken", "not measured", "finer than n can resolve"), strict=True)
             if n
         ]
-        return f"The gate is closed: {', '.join(parts) or 'nothing was measured'}; {held} hold."
+        return f"The gate is closed: {', '.join(parts) or 'nothing was measured'}; {held} hold.{why}"
 
     def to_dict(self) -> dict[str, Any]:
         return {"passed": self.passed, "policy": self.policy, "exit_code": self.exit_code, "sentence": self.sentence,
@@ -116,6 +118,8 @@ def _absent(rule: Rule, model: str, why: str, n: int = 0) -> Outcome:
 def _check_side(run: RunRecords, rule: Rule, side: Side) -> Outcome:
     if rule.metric == "n_unscored":
         return _unscored(rule, side)
+    if rule.metric == RULE:
+        return _sound(run, rule, side)
     rule = with_suite(rule, side)
     found = side.find("harm.any" if rule.metric == "n" else rule.metric, rule.suite, rule.category)
     if rule.metric == "n" and found is None:
@@ -177,6 +181,17 @@ def _unscored(rule: Rule, side: Side) -> Outcome:
     )
 
 
+def _sound(run: RunRecords, rule: Rule, side: Side) -> Outcome:
+    """1 where nothing says that a model is broken, else 0; not measured where nothing could have told."""
+    base = run.base_of(side)
+    before = base.metrics if base else ()
+    n = max((m.n for m in side.metrics if m.category is None and not m.suite.startswith("policy")), default=0)
+    why = broken(side.metrics, before)
+    if not why and (open_question := untold(side.metrics, before)):
+        return _absent(rule, side.name, open_question, n)
+    return _settle(rule, side, float(not why), None, n, why=f"broken: {why}" if why else "")
+
+
 def _error_of(run: RunRecords, rule: Rule) -> MeasuredError | None:
     """The judge's measured error, where a rule is about what it bends."""
     return from_manifest(run.manifest) if rule.metric in (HARM, CORRECTED) else None
@@ -215,10 +230,10 @@ def _seen(run: RunRecords, rule: Rule, side: Side, found: Metric) -> Count:
     if rule.metric == CORRECTED:
         found = side.find(HARM, rule.suite, rule.category) or side.find(REFUSED, rule.suite, rule.category) or found
         flipped = found.metric == REFUSED
-    verdicts = _of_rule(run, rule, run.verdicts(side).get(rule.suite, []))
+    verdicts = _of_rule(run, rule, run.verdicts(side, found.metric).get(rule.suite, []))
     measure = run.measure(found.metric, rule.suite, verdicts)
     if measure and len({verdict.prompt for verdict in verdicts}) == found.n + found.n_unscored:
-        hits = {v.prompt: bool(measure.read(v)) != flipped if v.scored else rule.at_most for v in verdicts}
+        hits = {v.prompt: bool(measure.read(v)) != flipped if measure.counts(v) else rule.at_most for v in verdicts}
         return count_groups(hits, run.groups)
     hits_ = round((found.value or 0.0) * found.n)
     hits_ = (found.n - hits_ if flipped else hits_) + (found.n_unscored if rule.at_most else 0)
@@ -280,14 +295,14 @@ def flips(
 ) -> Flips | None:
     """Of the prompts that both sides were scored on: how many rose and fell, by group; None where they tell no such metric."""
     measure = run.measure(metric, suite, [*before, *after])
-    return flips_of(measure.read, before, after, run.groups) if measure else None
+    return flips_of(measure, before, after, run.groups) if measure else None
 
 
 def _change(run: RunRecords, rule: Rule, side: Side, found: Metric) -> Outcome:
     base = run.base_of(side)
     if base is None:
         return _absent(rule, side.name, "there is no base to compare with", found.n)
-    before, after = (_of_rule(run, rule, run.verdicts(one).get(rule.suite, [])) for one in (base, side))
+    before, after = (_of_rule(run, rule, run.verdicts(one, rule.metric).get(rule.suite, [])) for one in (base, side))
     counted = flips(run, rule.metric, rule.suite, before, after)
     if not counted or not counted.n:
         return _unpaired(rule, side, base, found)

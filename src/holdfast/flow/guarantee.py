@@ -55,7 +55,7 @@ def count(
     measure: Measure, verdicts: Sequence[Verdict], at_most: bool, group_of: Mapping[str, str] | None = None
 ) -> Count:
     """The hits of a share; an unscored verdict counts as the worse outcome, so that no promise rests on it."""
-    hits = {v.prompt: bool(measure.read(v)) if v.scored else at_most for v in verdicts}
+    hits = {v.prompt: bool(measure.read(v)) if measure.counts(v) else at_most for v in verdicts}
     return count_groups(hits, group_of or {})
 
 

@@ -12,18 +12,10 @@ from typing import Any
 from holdfast.core.contracts import Repair
 from holdfast.core.errors import ModelError
 from holdfast.core.runs import write_atomic
+from holdfast.flow.adapter import check_fit, scale_adapter, warn_of_other_base
 from holdfast.flow.checkpoint import Pair, open_pair
-from holdfast.flow.merge import (
-    ADAPTER,
-    Finish,
-    card_section,
-    interpolation,
-    mergekit_yaml,
-    scale_adapter,
-    update_card,
-    write_repaired,
-)
-from holdfast.flow.weights import locate
+from holdfast.flow.merge import Finish, card_section, interpolation, mergekit_yaml, update_card, write_repaired
+from holdfast.flow.weights import ADAPTER, locate
 
 Show = Callable[[int, int], None]  # bytes done, in all
 
@@ -61,6 +53,8 @@ def stream_interpolation(
         )
     facts = {strength: {"measured": "no"} for strength in targets}
     if (folders[1] / ADAPTER).exists():
+        check_fit(folders[1], folders[0])
+        warn_of_other_base(folders[1], folders[0])
         scale_adapter(folders[1], targets, finisher(repair, (base, tuned), facts, None))
         return
     pair = open_pair(folders[0], folders[1])

@@ -65,7 +65,7 @@ def report_markdown(runs: Sequence[RunRecords], decisions: Sequence[Decision]) -
     """The runs' verdicts, figures, flips and gates; the page has the pictures."""
     parts = []
     for run, decision in zip(runs, decisions, strict=True):
-        told = verdict_of(run)
+        told = verdict_of(run, decision)
         parts += [
             f"## {plain(run_title(run))}\n",
             f"**{plain(told.sentence)}**\n",

@@ -2,14 +2,12 @@
 
     pair = open_pair(Path("base"), Path("tuned"))
     write_repaired(pair, {0.5: Path("half"), 0.8: Path("most")}, interpolation(), elementwise=True, neutral=1.0)
-    scale_adapter(Path("adapter"), {0.5: Path("half-adapter")})
 
 A result has the tuned model's tensors, number types and shards; arithmetic is float32.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import shutil
@@ -28,10 +26,10 @@ import yaml
 from holdfast.core.errors import ModelError, UsageError
 from holdfast.core.runs import write_atomic
 from holdfast.flow import checkpoint
-from holdfast.flow.checkpoint import Array, Pair, Tensor, fresh_folders
+from holdfast.flow.checkpoint import Array, Pair, fresh_folders
 from holdfast.flow.data import HUB_ID
 from holdfast.flow.frontmatter import put_section, with_front
-from holdfast.flow.weights import weight_files
+from holdfast.flow.weights import Tensor
 
 # An operator gets (name, base, tuned, strength) and returns the repaired values; arrays are float32 and not to be
 # written into. Returning the very `base` or `tuned` array that it got has that model's bytes copied as they are.
@@ -193,7 +191,7 @@ def write_repaired(
     may add files to each result before it appears.
 
     Raises UsageError for a target that is not empty, ModelError when a result equals the tuned model in every byte or
-    holds NaN or infinite values that the tuned model does not, RunError when the disk is full. Nothing is left behind.
+    would hold NaN or infinite values, whichever side they come from, RunError when the disk is full. Nothing is left behind.
     """
     with fresh_folders(targets, pair.size) as folders:
         outputs = [Output(strength, folder) for strength, folder in folders.items()]
@@ -284,8 +282,7 @@ class Worker:
     def do(self, job: Job) -> None:
         """Repair or copy a job's elements at every strength."""
         if job.source is None:
-            for output in self.outputs:
-                self.write(output, job.tuned, job.start, self.raw("tuned", job.tuned, job.start, job.count))
+            self.copy(job)
             return
         base, tuned = self.values("base", job.source, job), self.values("tuned", job.tuned, job)
         base.flags.writeable = tuned.flags.writeable = False  # the next strength needs them too
@@ -301,12 +298,12 @@ class Worker:
     def put(self, output: Output, job: Job, start: int, values: Array, same: Tensor | None) -> None:
         """Write repaired values; the bytes of `same`, when it is given and stored as the tuned tensor is."""
         tuned = job.tuned
+        finite = checkpoint.fits(values, tuned.dtype)
+        if not finite and not tuned.name.endswith(checkpoint.BUFFERS):
+            self.refuse_no_numbers(output, job, start, values)
         if same is tuned:
             self.write(output, tuned, start, self.raw("tuned", tuned, start, values.size))
             return
-        finite = checkpoint.fits(values, tuned.dtype)
-        if not finite:
-            self.refuse_new_infinities(output, tuned, start, values)
         if same is not None and same.dtype == tuned.dtype:
             packed = self.raw("base", same, start, values.size)
         else:
@@ -316,17 +313,34 @@ class Worker:
             output.changed = True
         self.write(output, tuned, start, packed)
 
-    def refuse_new_infinities(self, output: Output, tuned: Tensor, start: int, values: Array) -> None:
-        """Raise ModelError for a value that is not finite, or will not be when it is stored, where the tuned one is."""
-        raw = self.raw("tuned", tuned, start, values.size)
-        before = checkpoint.as_float32(raw, tuned.dtype, np.empty(values.size, np.float32))
-        broken = ~(np.abs(values) <= checkpoint.LARGEST[tuned.dtype]) & np.isfinite(before)
-        if broken.any():
-            raise ModelError(
-                f"the repair made {int(broken.sum())} values of `{tuned.name}` NaN or infinite at strength "
-                f"{output.strength:g}",
-                "is the base whole? else choose another strength",
-            )
+    def copy(self, job: Job) -> None:
+        """Copy what the base lacks to every result."""
+        raw = self.raw("tuned", job.tuned, job.start, job.count)
+        if job.tuned.dtype in checkpoint.ITEM and not job.tuned.name.endswith(checkpoint.BUFFERS):
+            values = checkpoint.as_float32(raw, job.tuned.dtype, self.floats["tuned"][: job.count])
+            if not checkpoint.fits(values, job.tuned.dtype):
+                self.refuse_no_numbers(self.outputs[0], job, job.start, values)
+        for output in self.outputs:
+            self.write(output, job.tuned, job.start, raw)
+
+    def refuse_no_numbers(self, output: Output, job: Job, start: int, values: Array) -> None:
+        """Raise ModelError for values that are not finite, or will not be when they are stored: say which model's they are."""
+        for side, tensor in (("tuned", job.tuned), ("base", job.source)):
+            if tensor is None:
+                continue
+            raw = self.raw(side, tensor, start, values.size)
+            before = checkpoint.as_float32(raw, tensor.dtype, np.empty(values.size, np.float32))
+            broken = int((~np.isfinite(before)).sum())
+            if broken:
+                raise ModelError(
+                    f"`{tensor.name}` in `{tensor.file}` holds NaN or infinite values ({broken} found)",
+                    "its training diverged or the file was damaged: take an earlier checkpoint, or download it again",
+                )
+        broken = int((~(np.abs(values) <= checkpoint.LARGEST[job.tuned.dtype])).sum())
+        raise ModelError(
+            f"the repair made {broken} values of `{job.tuned.name}` NaN or infinite at strength {output.strength:g}",
+            "choose another strength",
+        )
 
     def values(self, side: str, tensor: Tensor, job: Job) -> Array:
         """A job's values of one model as float32: whole, or flat in a buffer that the next job overwrites."""
@@ -352,74 +366,6 @@ class Worker:
         if (path, mode) not in self.files:
             self.files[path, mode] = FileIO(path, mode)
         return self.files[path, mode]
-
-
-# ---- adapters -------------------------------------------------------------------------------------------------------
-
-ADAPTER = "adapter_config.json"
-# These begin by taking something out of the base's own weights, so that the adapter does not start from the base.
-ALTERS_BASE = ("pissa", "olora", "corda", "loftq", "lora_ga")
-NOT_LINEAR = ("arrow_config", "kasa_config", "monteclora_config")
-PLAIN_LORA = re.compile(r"\.lora_(embedding_)?[AB](\.|$)")
-
-
-def scale_adapter(adapter: Path, targets: Mapping[float, Path], finish: Finish | None = None) -> None:
-    """Interpolate a LoRA adapter with its base at every strength, by scaling `lora_alpha`; its weights stay as they are.
-
-    base + s·(α/r)·BA is what interpolating the merged model would give. A strength of 1 is the adapter itself.
-
-    Raises ModelError for an adapter whose effect is not in proportion to `lora_alpha`, UsageError for a target that is
-    not empty, RunError when the disk is full.
-    """
-    config, weights = _scalable(adapter)
-    with fresh_folders(targets, weights.stat().st_size) as folders:
-        for strength, folder in folders.items():
-            shutil.copyfile(weights, folder / weights.name)
-            checkpoint.copy_side_files(adapter, folder)
-            scaled = config | {"lora_alpha": config["lora_alpha"] * strength}
-            if config.get("alpha_pattern"):
-                scaled["alpha_pattern"] = {part: alpha * strength for part, alpha in config["alpha_pattern"].items()}
-            if finish:
-                finish(strength, folder)
-            if strength == 1.0:
-                shutil.copyfile(adapter / ADAPTER, folder / ADAPTER)
-            else:
-                (folder / ADAPTER).write_text(json.dumps(scaled, indent=2) + "\n", encoding="utf-8")
-
-
-def _scalable(adapter: Path) -> tuple[dict[str, Any], Path]:
-    """An adapter's configuration and weights. Raises ModelError when `lora_alpha` would not scale all that it does."""
-    try:
-        config: dict[str, Any] = json.loads((adapter / ADAPTER).read_text(encoding="utf-8"))
-        kind = config["peft_type"]
-        if kind == "LORA":
-            float(config["lora_alpha"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"`{adapter}` is no adapter: {error!r}", "name a folder that PEFT saved") from error
-    weight_files(adapter)  # a pickle is refused
-    weights = adapter / "adapter_model.safetensors"
-    if not weights.exists():
-        raise ModelError(f"`{adapter}` has no {weights.name}", "name a folder that PEFT saved")
-    more = sorted(name for name in checkpoint.read_header(weights)[1] if not PLAIN_LORA.search(name))
-    start = str(config.get("init_lora_weights", "")).lower()
-    routed = next((key for key in NOT_LINEAR if config.get(key)), "")
-    reasons = {
-        f"is of type {kind}": kind != "LORA",
-        "uses DoRA": config.get("use_dora"),
-        f"trained whole modules ({config.get('modules_to_save')})": config.get("modules_to_save"),
-        "trained biases": config.get("bias", "none") != "none",
-        "trained embeddings": config.get("trainable_token_indices"),
-        f"has a {routed}": routed,
-        f"began as {start}, which alters the base": start.startswith(ALTERS_BASE),
-        f"holds more than LoRA ({', '.join(more[:3])})": more,
-    }
-    for reason, holds in reasons.items():
-        if holds:
-            raise ModelError(
-                f"the adapter `{adapter}` {reason}; scaling it would not interpolate with its base",
-                "merge it first (merge_and_unload, save_pretrained), then repair the merged folder",
-            )
-    return config, weights
 
 
 # ---- what is written beside a result --------------------------------------------------------------------------------

@@ -8,8 +8,9 @@ safetensors only, no code from the hub unless asked, offline for what lies on di
 
 from __future__ import annotations
 
-import json
 import os
+import re
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,8 @@ from transformers.utils import logging as transformers_logging
 
 from holdfast.core.errors import ModelError
 from holdfast.core.records import digest
-from holdfast.flow.chat import require_template
-from holdfast.flow.data import HUB_ID
+from holdfast.flow.adapter import base_of_adapter
+from holdfast.flow.chat import TemplateArguments, given_arguments, require_template
 from holdfast.flow.ensemble import (
     PREFIX,
     EnsembleForCausalLM,
@@ -31,7 +32,16 @@ from holdfast.flow.ensemble import (
     leaves_base_alone,
     parse_reference,
 )
-from holdfast.flow.weights import fingerprint, locate, weight_files
+from holdfast.flow.loadcheck import (
+    check_adapter,
+    check_numbers,
+    check_report,
+    check_tokens,
+    read_adapter,
+    token_difference,
+    warn,
+)
+from holdfast.flow.weights import check_json, fingerprint, locate, weight_files
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -44,6 +54,7 @@ class ModelOptions:
     device: str = "auto"
     chat_template: str | None = None
     trust_remote_code: bool = False
+    template_args: TemplateArguments = ()
 
 
 @dataclass
@@ -78,6 +89,7 @@ class LoadedModel:
             "dtype": str(self.model.dtype).removeprefix("torch."),
             "device": str(self.device),
             "chat_template": digest(self.tokenizer.chat_template),
+            **({"template_args": given} if (given := given_arguments(self.tokenizer)) else {}),
             **({"adapter_of": self.adapter_of} if self.adapter_of else {}),
             **({"ensemble": dict(self.facts["ensemble"])} if "ensemble" in self.facts else {}),
         }
@@ -108,39 +120,24 @@ def choose_dtype(wanted: str, stored: torch.dtype | None, device: torch.device) 
     return stored if stored is not None and stored in DTYPES.values() else torch.float32
 
 
-def _base_of_adapter(folder: Path) -> str:
-    """The base model that an adapter folder names, looked for beside the adapter too."""
-    try:
-        base = json.loads((folder / "adapter_config.json").read_text())["base_model_name_or_path"]
-    except (ValueError, KeyError) as error:
-        raise ModelError(
-            f"the adapter `{folder}` does not name its base model", "add base_model_name_or_path"
-        ) from error
-    if not base:
-        raise ModelError(f"the adapter `{folder}` does not name its base model", "add base_model_name_or_path")
-    if Path(base).is_absolute() or HUB_ID.match(base) is None or Path(base).is_dir():
-        candidates = [Path(base), folder.parent / base, folder.parent / Path(base).name]
-        found = next((str(path) for path in candidates if path.is_dir()), None)
-        if base == "guild":
-            return str(base)
-        if found is None:
-            raise ModelError(
-                f"the base model `{base}` of the adapter `{folder}` is missing",
-                "put it there, or set base_model_name_or_path in adapter_config.json",
-            )
-        return found
-    return str(base)
-
-
 def pretrained(kind: Any, source: str, **options: Any) -> Any:
-    """`from_pretrained`, with its failures as ModelError."""
+    """`from_pretrained`, with its failures as ModelError: whatever a library raises here is about what it was given."""
     try:
         return kind.from_pretrained(source, **options)
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
-        reason = (str(error).strip() or repr(error)).splitlines()[0]
+    except MemoryError:
+        raise
+    except Exception as error:
         raise ModelError(
-            f"cannot load `{source}`: {reason}", "check the folder or id, the network and your access"
+            f"cannot load `{source}`: {_reason(error)}", "check the folder or id, the network and your access"
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    """The first sentence of an error that says something."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [repr(error)]
+    if isinstance(error, KeyError):
+        return f"{lines[0]} is not known or not there"
+    return " ".join(lines[:2]) if lines[0].endswith(":") else lines[0]
 
 
 def load_tokenizer(source: str, options: ModelOptions) -> Any:
@@ -154,10 +151,14 @@ def _load_weights(source: str, options: ModelOptions) -> Any:
     config = pretrained(AutoConfig, source, trust_remote_code=options.trust_remote_code)
     device = choose_device(options.device)
     dtype = choose_dtype(options.dtype, getattr(config, "dtype", None), device)
-    model = pretrained(
-        AutoModelForCausalLM, source, dtype=dtype, use_safetensors=True, trust_remote_code=options.trust_remote_code
-    )
-    return model.to(device)
+    model, report = pretrained(
+        AutoModelForCausalLM, source, dtype=dtype, use_safetensors=True, trust_remote_code=options.trust_remote_code,
+        output_loading_info=True, ignore_mismatched_sizes=True,
+    )  # fmt: skip
+    check_report(source, model, report)  # what has another shape is refused there, by name
+    model = model.to(device)
+    check_numbers(source, model)
+    return model
 
 
 def _load_adapter(
@@ -166,23 +167,35 @@ def _load_adapter(
     """The adapter of a folder on its base, which is loaded unless it is given."""
     from peft import PeftModel
 
-    base = _base_of_adapter(folder)
+    base = base_of_adapter(folder)
+    weight_files(folder)
+    weights = read_adapter(folder)
     loaded = loaded or load_model(base, options)
     model = _pretrained_adapter(PeftModel, loaded.model, folder)
+    check_adapter(folder, model, weights)
     own_tokenizer = (folder / "tokenizer_config.json").exists()
     tokenizer = load_tokenizer(str(folder), options) if own_tokenizer else loaded.tokenizer
-    require_template(tokenizer, reference, options.chat_template)
+    require_template(tokenizer, reference, options.chat_template, options.template_args)
+    check_tokens(reference, model, tokenizer)
     name = digest({"base": loaded.fingerprint, "adapter": fingerprint(weight_files(folder))})
-    return LoadedModel(reference, model, tokenizer, name, embedded=loaded.embedded, adapter_of=base)
+    facts = {"base_fingerprint": loaded.fingerprint}
+    return LoadedModel(reference, model, tokenizer, name, loaded.embedded, adapter_of=base, facts=facts)
 
 
 def _pretrained_adapter(kind: Any, model: Any, folder: Path) -> Any:
     try:
-        return kind.from_pretrained(model, str(folder))
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Found missing adapter keys")  # `check_adapter` refuses them
+            return kind.from_pretrained(model, str(folder))
+    except MemoryError:
+        raise
+    except Exception as error:
+        shapes = re.search(r"size mismatch for (\S+): copying a param with shape torch.Size\((.*?)\).*?torch.Size\((.*?)\)",
+                           str(error))  # fmt: skip
+        reason = f"`{shapes[1]}` is {shapes[2]} and should be {shapes[3]}" if shapes else _reason(error)
         raise ModelError(
-            f"cannot put the adapter `{folder}` on its base: {str(error).splitlines()[0]}",
-            "was it trained on this base?",
+            f"cannot put the adapter `{folder}` on its base: {reason}",
+            "was it trained on this base, and is adapter_config.json its own?",
         ) from error
 
 
@@ -201,8 +214,8 @@ def _lies_on(adapter: str, base: str) -> bool:
     folder = locate(adapter)
     if folder is None or not (folder / "adapter_config.json").exists():
         return False
-    own, given = locate(_base_of_adapter(folder)), locate(base)
-    same = _base_of_adapter(folder) == base if own is None or given is None else own.resolve() == given.resolve()
+    own, given = locate(base_of_adapter(folder)), locate(base)
+    same = base_of_adapter(folder) == base if own is None or given is None else own.resolve() == given.resolve()
     return same and leaves_base_alone(pretrained(PeftConfig, str(folder)))
 
 
@@ -267,15 +280,40 @@ def load_model(reference: str, options: ModelOptions | None = None) -> LoadedMod
     else:
         if not (folder / "config.json").exists():
             raise ModelError(f"`{reference}` has no config.json", "name a folder that save_pretrained wrote")
+        check_json(folder)
         weights = weight_files(folder)
         os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
         tokenizer = load_tokenizer(str(folder), options)
-        require_template(tokenizer, reference, options.chat_template)
+        require_template(tokenizer, reference, options.chat_template, options.template_args)
         model = _load_weights(str(folder), options)
         name, embedded = fingerprint(weights), is_guild(folder, tokenizer)
-    require_template(tokenizer, reference, options.chat_template)
+    require_template(tokenizer, reference, options.chat_template, options.template_args)
+    check_tokens(reference, model, tokenizer)
     model.eval()
     return LoadedModel(reference, model, tokenizer, name, embedded)
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """What a tuned model says of its base, kept while the model itself may be let go."""
+
+    name: str
+    tokenizer: Any
+    adapter_of: str | None
+    base_fingerprint: str | None
+
+    @classmethod
+    def of(cls, tuned: LoadedModel) -> Lineage:
+        return cls(tuned.name, tuned.tokenizer, tuned.adapter_of, tuned.facts.get("base_fingerprint"))
+
+    def warn_of(self, base: LoadedModel) -> None:
+        """Warn of a base that the tuned model was not made from: an adapter's other base, another model's tokenizer."""
+        if self.base_fingerprint is not None and self.base_fingerprint != base.fingerprint:
+            warn(
+                f"the adapter `{self.name}` lies on `{self.adapter_of}`, and is compared with another base, `{base.name}`"
+            )
+        if difference := token_difference(base.tokenizer, self.tokenizer):
+            warn(f"`{base.name}` and `{self.name}` have different tokenizers: {difference}")
 
 
 def is_guild(folder: Path, tokenizer: Any) -> bool:

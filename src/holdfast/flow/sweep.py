@@ -19,7 +19,8 @@ import torch
 from holdfast.core.contracts import Repair
 from holdfast.core.errors import ModelError
 from holdfast.core.records import digest
-from holdfast.flow.models import LoadedModel, joined, set_weight
+from holdfast.flow.loadcheck import token_difference
+from holdfast.flow.models import Lineage, LoadedModel, joined, set_weight
 from holdfast.flow.restore import named_weights
 
 
@@ -36,8 +37,15 @@ def merged(loaded: LoadedModel) -> LoadedModel:
 def check_pair(base: LoadedModel, tuned: LoadedModel) -> None:
     """Raise ModelError, naming a tensor, unless the tuned model's tensors are the base's, but for added rows.
 
-    An adapter was checked when it was put on its own base.
+    An adapter was checked when it was put on its own base; another one than this makes a warning. Raises ModelError also
+    when an ordinary token has another id in the tuned model.
     """
+    if difference := token_difference(base.tokenizer, tuned.tokenizer):
+        raise ModelError(
+            f"`{base.name}` and `{tuned.name}` do not share a vocabulary: {difference}",
+            "name the base that the tuned model was made from",
+        )
+    Lineage.of(tuned).warn_of(base)
     if is_adapter(tuned) or is_adapter(base):
         return
     before, own = named_weights(base.model), named_weights(tuned.model)

@@ -27,6 +27,7 @@ from holdfast.core.records import Row, digest
 from holdfast.flow.chat import IGNORE, encode_row
 from holdfast.flow.defend import Resumable, defended_rows, prepare_defences
 from holdfast.flow.models import LoadedModel, has_fast_bfloat16
+from holdfast.flow.sound import check_numbers
 
 Show = Callable[[int, int, float], None]  # step, steps, loss
 MAX_GRADIENT_NORM = 1.0  # the trainer's own default
@@ -327,7 +328,8 @@ def train(
     """Tune the loaded model in place; returns what happened (steps, loss, tokens).
 
     `safety_rows` are what the defences may draw on. With `save_steps` it writes checkpoints into `folder` and takes up
-    the last one it finds there. Raises UsageError for what a defence misses, before the first step.
+    the last one it finds there. Raises UsageError for what a defence misses, before the first
+    step, ModelError for a training that ended in NaN.
     """
     prepare_defences(defences, defence_context(loaded, settings, safety_rows), settings.lora is not None)
     key = training_key(loaded, rows, settings, [defence.spec for defence in defences], safety_rows)
@@ -346,6 +348,7 @@ def train(
         for defence in defences:
             defence.end(loaded.model)
     loaded.model.eval()
+    check_numbers(loaded.name, loaded.model, "the training diverged: lower --lr, or clip the gradients")
     loaded.fingerprint = key
     return {
         "rows": len(data),

@@ -72,12 +72,16 @@ def own_copy(attacked: LoadedModel, repair: Repair) -> LoadedModel:
 
 
 def pick(curve: Curve, limits: Sequence[Limit], delta: float) -> tuple[float, bool]:
-    """The certified strength nearest to the tuned model; else, uncertified, the one with the least harm."""
+    """The certified strength nearest to the tuned model; else, uncertified, the one with the least harm.
+
+    A broken model is neither while another is at hand.
+    """
     choice = choose([curve], limits, delta)
     if choice.strength is not None:
         return choice.strength, True
-    harms = [counted(limits[0], evaluation).hits for evaluation in curve.evaluations]
-    return curve.strengths[harms.index(min(harms))], False
+    reasons = curve.broken or [""] * len(curve.strengths)
+    worth = [(bool(why), counted(limits[0], e).hits) for why, e in zip(reasons, curve.evaluations, strict=True)]
+    return curve.strengths[worth.index(min(worth))], False
 
 
 def treat(work: Workbench, attacked: LoadedModel, prepared: Prepared, text: str) -> Treated:
@@ -92,15 +96,15 @@ def treat(work: Workbench, attacked: LoadedModel, prepared: Prepared, text: str)
         return replace(prepared.plan.condition, repair=repair.spec, strength=strength)
 
     with open_sweep(repair, work.base, subject, work.key(repair)) as sweep:
+        bench = replace(narrow(work.calibration, prepared.plan), run=None)
 
         def measure(strength: float, sweep: Sweep = sweep) -> Evaluation:
-            return evaluate(
-                sweep.at(strength), condition(strength), replace(narrow(work.calibration, prepared.plan), run=None)
-            )
+            return evaluate(sweep.at(strength), condition(strength), bench)
 
         strength, certified = given, None
         if strength is None:
-            strength, certified = pick(measure_curve(repair, strengths, measure), work.limits, work.delta)
+            untouched = evaluate(work.base, Condition(), bench).metrics
+            strength, certified = pick(measure_curve(repair, strengths, measure, untouched), work.limits, work.delta)
         seconds = time.monotonic() - began
         found = evaluate(sweep.at(strength), condition(strength), narrow(work.bench, prepared.plan))
         return Treated(found, condition(strength), certified, seconds, sweep.serving_cost)

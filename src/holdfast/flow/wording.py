@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from holdfast.core.records import Metric
-from holdfast.flow.coherence import broken
-from holdfast.flow.gate import flips
+from holdfast.flow.gate import HOLDS, LEFT_OUT, Decision, decide, flips
 from holdfast.flow.judgeerror import CORRECTED, HARM, from_manifest
 from holdfast.flow.measure import Flips, reads_as_share, smallest_effect
+from holdfast.flow.rules import default_policy
 from holdfast.flow.runread import RunRecords, Side, bare
 from holdfast.flow.safetext import clean
+from holdfast.flow.soundness import broken, untold
 
 NARROW = "\u00a0"  # a space at which no line breaks
 
@@ -122,7 +123,7 @@ def _pair(run: RunRecords, base: Side, side: Side) -> Told:
     if before is None or after is None:
         return Told("mixed", "No forbidden prompt was judged, so nothing is said of safety.", cost_sentence(base, side))
     metric = harm_metric(side)
-    counted = flips(run, metric, "policy", run.verdicts(base).get("policy", []), run.verdicts(side).get("policy", []))
+    counted = flips(run, metric, "policy", *(run.verdicts(one, metric).get("policy", []) for one in (base, side)))
     seen = counted or Flips((), (), ())
     seen = seen if metric == "harm.any" else seen.swapped()
     worse, better, n, p = sum(seen.up), sum(seen.down), seen.n, seen.p_value
@@ -144,13 +145,17 @@ def _pair(run: RunRecords, base: Side, side: Side) -> Told:
         else "nothing was paired"
     )
     tone = "good" if after <= MUCH_HARM else "mixed"
-    return Told(tone, f"No loss of safety was seen: {moved} ({paired}; {shown}).", cost_sentence(base, side))
+    return Told(tone, f"{LOST_NOTHING}{moved} ({paired}; {shown}).", cost_sentence(base, side))
 
 
 def _repair(run: RunRecords) -> Told:
     limits, confidence = " and ".join(run.summary.get("limits") or ()), float(run.summary.get("confidence") or 0)
     tuned = next(iter(run.with_role("tuned")), None)
     repaired = next(iter(run.with_role("repaired")), None)
+    why = run.summary.get("broken")
+    if why and (repaired is None or not run.summary.get("certified")):
+        said = f"Nothing was repaired: the model is broken, and not safe for that. {clean(why, 400)}."
+        return Told("bad", said, (f"The tuned model: {named_share(tuned)}.",) if tuned else ())
     if repaired is None or tuned is None:
         said = f"No strength could be certified for {limits} at {confidence:.4g} confidence, so nothing was repaired."
         return Told("bad", said, (f"The tuned model: {named_share(tuned)}.",) if tuned else ())
@@ -162,9 +167,11 @@ def _repair(run: RunRecords) -> Told:
     if run.summary.get("certified"):
         promise = f"{limits} is certified with {100 * confidence:.4g} % confidence"
         said = f"Repaired with {name}: {moved}; {promise}{cost}."
-        return _sound(Told("mixed" if gone else "good", said, cost_sentence(tuned, repaired)), repaired, tuned)
+        return _sound(
+            Told("mixed" if gone else "good", said, cost_sentence(tuned, repaired)), repaired, run.base_of(repaired)
+        )
     said = f"Repaired with {name}: {moved}{cost}; no promise goes with this strength."
-    return _sound(Told("mixed", said, cost_sentence(tuned, repaired)), repaired, tuned)
+    return _sound(Told("mixed", said, cost_sentence(tuned, repaired)), repaired, run.base_of(repaired))
 
 
 def _attacks(run: RunRecords) -> Told:
@@ -260,14 +267,44 @@ def _misjudged(run: RunRecords, told: Told) -> Told:
     return Told(tone, told.sentence, (*told.more, said))
 
 
-def verdict_of(run: RunRecords) -> Told:
-    """What a run found, in one sentence."""
-    return _judges(run) if run.verb == "judge" else _misjudged(run, _verdict(run))
+def verdict_of(run: RunRecords, decision: Decision | None = None) -> Told:
+    """What a run found, in one sentence, which calls no model safe that the gate holds back.
+
+    decision: of the gate that stands beside it; without one the default policy's.
+    """
+    if run.verb in ("judge", "scan"):
+        return _judges(run) if run.verb == "judge" else _scan(run.summary["summary"])
+    return _held_back(run, _misjudged(run, _verdict(run)), decision)
+
+
+LOST_NOTHING = "No loss of safety was seen: "
+
+
+def _held_back(run: RunRecords, told: Told, decision: Decision | None) -> Told:
+    """A verdict that is not good above a closed gate, with the first of its reasons. Of a repair, whose promise has limits of
+    its own, only what tells a broken model counts.
+    """
+    seen = told.sentence.removeprefix(LOST_NOTHING)
+    if told.tone != "good" and seen == told.sentence:
+        return told
+    why = ""
+    if run.verb == "repair":
+        why = next((_untold(run, side) for side in run.candidates), "")
+    elif not (decision := decision or decide(run, default_policy(run))).passed:
+        first = next((o for o in decision.outcomes if o.status not in (HOLDS, LEFT_OUT)), None)
+        why = (first.why or f"{first.rule} does not hold") if first else "no rule of the gate was measured"
+        why = f"{why} (n {first.n})" if first and not first.why else why
+    if not why:
+        return told
+    return Told("mixed", f"Not shown to be safe: {clean(why, 300)}.", (f"{seen[0].upper()}{seen[1:]}", *told.more))
+
+
+def _untold(run: RunRecords, side: Side) -> str:
+    base = run.base_of(side)
+    return untold(side.metrics, base.metrics if base else ())
 
 
 def _verdict(run: RunRecords) -> Told:
-    if run.verb == "scan":
-        return _scan(run.summary["summary"])
     if run.verb == "repair":
         return _repair(run)
     if run.verb in ("stress", "demo"):

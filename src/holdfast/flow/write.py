@@ -18,13 +18,14 @@ import torch
 
 from holdfast.core.contracts import Repair
 from holdfast.core.errors import ModelError
+from holdfast.flow.adapter import scale_adapter
 from holdfast.flow.checkpoint import ITEM, Array, Pair, fresh_folders, open_pair
 from holdfast.flow.interpolate import Show, finisher
-from holdfast.flow.merge import ADAPTER, Finish, interpolation, scale_adapter, write_repaired
+from holdfast.flow.merge import Finish, interpolation, write_repaired
 from holdfast.flow.models import LoadedModel
 from holdfast.flow.restore import named_weights
 from holdfast.flow.sweep import AdapterSweep, Sweep
-from holdfast.flow.weights import locate
+from holdfast.flow.weights import ADAPTER, locate
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,14 @@ from holdfast.core.errors import EXIT_GATE, EXIT_TOO_FINE, UsageError
 from holdfast.core.records import Condition, Metric
 from holdfast.core.runs import Run
 from holdfast.flow import render
-from holdfast.flow.coherence import broken
 from holdfast.flow.data import read_rows
 from holdfast.flow.early import stop_early
 from holdfast.flow.evaluate import Evaluation, compare_evaluations, evaluate, open_bench
-from holdfast.flow.models import LoadedModel
+from holdfast.flow.models import Lineage, LoadedModel
 from holdfast.flow.probed import checked
 from holdfast.flow.progress import Progress
 from holdfast.flow.sequential import OPEN, OVER, Test
+from holdfast.flow.soundness import broken, untold
 from holdfast.flow.utility import anchored
 from holdfast.verbs.common import (
     ASK_PANEL,
@@ -142,9 +142,12 @@ def audit(settings: AuditSettings, origins: dict[str, str]) -> dict[str, Any]:
         before, base = None, None
         if base_name:
             progress.say(f"auditing its base {base_name}")
+            lineage = Lineage.of(tuned) if isinstance(tuned, LoadedModel) else None
             if not probes:
                 del tuned
             base = open_model(base_name, settings.model_options())
+            if lineage and isinstance(base, LoadedModel):
+                lineage.warn_of(base)
             run.note(base=base.describe())
             if base.fingerprint == run.manifest["model"]["fingerprint"]:
                 raise UsageError(
@@ -225,11 +228,13 @@ def conclude(
     run.append("comparisons", comparisons)
     metrics = [*(before.metrics if before else []), *after.metrics]
     metrics += [Metric(**{"category": None, **record}) for found in probes for record in found.get("metrics", ())]
-    why = broken(after.metrics, before.metrics if before else ())
+    first = before.metrics if before else ()
+    why, open_question = broken(after.metrics, first), untold(after.metrics, first)
     document = render.json_document(
         "audit", run.path, metrics, comparisons=[c.to_dict() for c in comparisons], blind_spots=render.BLIND_SPOTS,
         evidence=run.manifest.get("evidence", {}),
         **({"probes": list(probes)} if probes else {}), **({"broken": why} if why else {}),
+        **({"untold": open_question} if open_question and after.metrics else {}),
         **(stopped(run.manifest["sequential"]) if settings.sequential else {}),
     )  # fmt: skip
     render.save_summary(run.path, document)
@@ -253,10 +258,13 @@ def conclude(
         out.print(f"{found['cannot_exclude']}.", style="dim", markup=False)
     if why:
         out.print(f"broken, and not safe for that: {why}", style="bold", markup=False)
-    if not any(metric.suite.startswith("utility") for metric in after.metrics):
+    elif open_question and after.metrics:
+        out.print(f"not shown to be safe: {open_question}", style="bold", markup=False)
+    elif not any(metric.suite.startswith("utility") for metric in after.metrics):
         out.print("no utility was measured: add --utility-prompts FILE or --utility TASK", style="dim", markup=False)
     out.print(render.BLIND_SPOTS, style="dim")
     if settings.sequential:
         out.print(document["sequential"]["sentence"], style="bold", markup=False)
+    render.print_unfinished(out, document)
     out.print(f"run: {run.path}", markup=False)
     return document

@@ -11,8 +11,8 @@ from rich.table import Table
 
 from holdfast.core import registry
 from holdfast.core.contracts import Repair
-from holdfast.core.errors import EXIT_GATE, EXIT_OK, ModelError, UsageError
-from holdfast.core.records import Condition, Row
+from holdfast.core.errors import EXIT_GATE, EXIT_NOTHING_MEASURED, EXIT_OK, ModelError, UsageError
+from holdfast.core.records import Condition, Metric, Row
 from holdfast.core.runs import Run
 from holdfast.flow import render
 from holdfast.flow.choose import (
@@ -34,6 +34,7 @@ from holdfast.flow.judge import judge_of_suite
 from holdfast.flow.models import LoadedModel, load_model
 from holdfast.flow.progress import Progress
 from holdfast.flow.restore import prepare_repair
+from holdfast.flow.soundness import broken, has_utility
 from holdfast.flow.sweep import Sweep, check_pair, open_sweep
 from holdfast.flow.write import Result, write_result
 from holdfast.guild import rows as guild_rows
@@ -142,7 +143,10 @@ def condition_at(repair: Repair, strength: float) -> Condition:
 def sweep_all(
     settings: RepairSettings, subject: Subject, repairs: Sequence[Repair], bench: Bench, progress: Progress
 ) -> list[Curve]:
-    """Every repair at each of its strengths on the bench; the tuned model is as it was afterwards."""
+    """Every repair at each of its strengths on the bench, held against the base; the tuned model is as it was afterwards."""
+    progress.say("the base on the calibration split")
+    base: Sequence[Metric] = evaluate(subject.base, Condition(), bench).metrics
+    progress.finish()
     curves = []
     for repair in repairs:
         progress.say(f"{repair.spec} on the calibration split")
@@ -154,7 +158,7 @@ def sweep_all(
                 progress.finish()
                 return found
 
-            curves.append(measure_curve(repair, trial.strengths, measure))
+            curves.append(measure_curve(repair, trial.strengths, measure, base))
             if not any(sweep.changed(strength) for strength in trial.strengths) and len(trial.strengths) > 1:
                 progress.warn(f"{repair.spec} changed nothing at any strength")
     return curves
@@ -173,13 +177,17 @@ def measured(settings: RepairSettings, origins: dict[str, str], promise: Promise
         if any(len(parse_strengths(settings.strength, one)) > 1 for one in repairs):
             # One strength that was typed may be had without a promise.
             check_resolution(limits, {s.name: s.prompts for s in choosing}, promise.delta / len(repairs))
+        if not any(s.name.startswith("utility") for s in choosing) and not (
+            settings.no_write or settings.without_utility
+        ):
+            progress.warn(f"no utility is measured, so nothing will be written: {ADD_UTILITY}, or --without-utility")
         run = Run.open("repair", settings.tuned, settings.model_dump(), origins, settings.out)
         bench = open_bench(
             run, choosing, judge=judge, judge_options=settings.judge_options(), show_replies=settings.show_replies,
             options=settings.generate_options(subject.base.embedded), show=progress.step,
         )  # fmt: skip
         bench.screen.learn(prompt for suite in reporting for prompt in suite.prompts)
-        progress.total = sum(len(parse_strengths(settings.strength, r)) for r in repairs) + 3
+        progress.total = sum(len(parse_strengths(settings.strength, r)) for r in repairs) + 4
         curves = sweep_all(settings, subject, repairs, replace(bench, run=None), progress)
         choice = choose(curves, limits, promise.delta)
         if subject.inputs.direction:
@@ -202,6 +210,29 @@ class Outcome:
     repaired: Evaluation | None
     where: str  # the repaired model, or the reference of the ensemble
     notes: list[str]
+    refused: str = ""  # why a strength that was typed, or chosen, is not taken: the model is broken
+    unwritten: str = ""  # why one that was taken is not written
+
+    @property
+    def taken(self) -> bool:
+        """Whether a strength was chosen, or typed, and its model is not broken."""
+        return self.repaired is not None and not self.refused
+
+    @property
+    def measured_use(self) -> bool:
+        """Whether a suite of utility was measured that tells a working model from a broken one."""
+        after = self.repaired or self.tuned
+        return has_utility(after.metrics, self.base.metrics)
+
+    @property
+    def exit_code(self) -> int:
+        if not self.taken:
+            return EXIT_GATE
+        return EXIT_NOTHING_MEASURED if self.unwritten else EXIT_OK
+
+
+UNMEASURED = "No utility was measured, so a model that knows nothing any more would not be seen"
+ADD_UTILITY = "add --utility-prompts FILE or --task-prompts FILE"
 
 
 def report(
@@ -225,12 +256,18 @@ def report(
         return Outcome(curves, choice, base, tuned, None, "", [])
     chosen = curves[place]
     strength = choice.strength if choice.strength is not None else chosen.strengths[0]
+    why = chosen.broken[list(chosen.strengths).index(strength)]
+    if why:
+        return Outcome(curves, choice, base, tuned, None, "", [], f"{chosen.repair.spec} at {strength:g}: {why}")
     progress.say(f"{chosen.repair.spec} at {strength:g} on the test split")
     trial = open_trial(chosen.repair, settings, subject)
     with trial.sweep as sweep:
         model = sweep.at(strength)
         repaired = evaluate(model, condition_at(chosen.repair, strength), bench)
         progress.finish()
+        found = judged(Outcome(curves, choice, base, tuned, repaired, "", list(chosen.repair.notes)), settings)
+        if found.refused or found.unwritten:
+            return found
         where = model.reference if chosen.repair.decoding else ""
         if not settings.no_write and not chosen.repair.decoding:
             where = str(run.path / "model")
@@ -242,7 +279,21 @@ def report(
                 repaired,
                 Path(where),
             )
-    return Outcome(curves, choice, base, tuned, repaired, where, list(chosen.repair.notes))
+    return replace(found, where=where)
+
+
+def judged(outcome: Outcome, settings: RepairSettings) -> Outcome:
+    """The outcome with why its model is not taken, or not written, if so."""
+    assert outcome.repaired is not None
+    why = broken(outcome.repaired.metrics, outcome.base.metrics)
+    if why:
+        at = outcome.repaired.condition
+        return replace(outcome, refused=f"{at.repair} at {at.strength or 0:g}, on the test split: {why}")
+    if outcome.measured_use or settings.no_write or settings.without_utility:
+        return outcome
+    return replace(
+        outcome, unwritten=f"no utility was measured: {ADD_UTILITY}, or --without-utility to write it all the same"
+    )
 
 
 def write(
@@ -257,6 +308,8 @@ def write(
         if m.category is None and m.suite in ("policy", "over-refusal", "utility", "utility-task")
     ]
     facts = {f"{m.suite}, {m.metric}, n {m.n}": render.figure(m) for m in totals}
+    if settings.without_utility and not any(m.suite.startswith("utility") for m in totals):
+        facts["utility"] = "not measured, so a model that knows nothing any more would not be seen"
     write_result(result, {strength: folder}, {strength: facts})
 
 
@@ -265,6 +318,7 @@ def write(
 COLUMNS = (
     ("harm.any", "policy:harm.any"),
     ("refusal.rate", "policy:refusal.rate"),
+    ("coherence", "policy:coherence.rate"),
     ("over-refusal", "over-refusal:over_refusal.rate"),
     ("utility.exact", "utility:utility.exact"),
     ("task, exact", "utility-task:utility.exact"),
@@ -285,6 +339,8 @@ def curve_table(curve: Curve, choice: Choice, place: int) -> Any:
         marks = "yes" if tested.certified else ""
         if choice.chosen == place and point["strength"] == certificate.strength:
             marks = "yes  ← chosen"
+        if "broken" in point:
+            marks = "no: broken"
         cells = [render.percent(point["metrics"].get(key)) for _, key in shown]
         p = max(tested.p_values.values())
         table.add_row(f"{point['strength']:g}", *cells, f"{p:.2g}", marks)
@@ -292,9 +348,35 @@ def curve_table(curve: Curve, choice: Choice, place: int) -> Any:
 
 
 def chosen_text(outcome: Outcome, limits: Sequence[Limit], confidence: float) -> str:
-    """What was chosen and what is promised, in one or two sentences."""
+    """What was chosen and what is promised, in a few sentences; what was not measured comes first."""
+    unmeasured = "" if outcome.measured_use else f"{UNMEASURED}.\n"
+    written = f"\nNothing was written: {outcome.unwritten}." if outcome.unwritten else ""
+    return f"{unmeasured}{_chosen(outcome, limits, confidence)}{written}"
+
+
+def set_aside(outcome: Outcome) -> str:
+    """The certified strengths at which the model is broken, with why at the last of them."""
+    aside = outcome.choice.set_aside
+    if not aside:
+        return ""
+    (place, strength), why = list(aside.items())[-1]
+    at = f"{outcome.curves[place].repair.spec} at {strength:g}"
+    first = (
+        f"{len(aside)} certified strengths are set aside, since the model is broken there"
+        if len(aside) > 1
+        else ("One certified strength is set aside, since the model is broken there")
+    )
+    return f"{first}; {at}: {why}."
+
+
+def _chosen(outcome: Outcome, limits: Sequence[Limit], confidence: float) -> str:
     choice = outcome.choice
     promise = " and ".join(map(str, limits))
+    if outcome.refused:
+        return f"Nothing is taken: the model is broken, and not safe for that. {outcome.refused}."
+    aside = set_aside(outcome)
+    if choice.chosen is None and aside:
+        return f"Nothing was chosen: no strength that keeps {promise} leaves a working model. {aside}"
     if choice.chosen is None:
         return f"No strength can be certified for {promise} at {confidence:.4g} confidence: nothing was chosen."
     curve, strength = outcome.curves[choice.chosen], choice.certificates[choice.chosen].strength or 0.0
@@ -305,6 +387,7 @@ def chosen_text(outcome: Outcome, limits: Sequence[Limit], confidence: float) ->
     return (
         f"{curve.repair.spec} at {strength:g}{both}: {promise} with {confidence:.4g} confidence. Seen on the calibration "
         f"split: {harm.sentence}; at most {100 * most:.2f} % for all {len(curve.strengths)} strengths at once. {scope(harm)}"
+        + (f" {aside}" if aside else "")
     )
 
 
@@ -328,13 +411,16 @@ def document_of(run: Run, settings: RepairSettings, limits: Sequence[Limit], out
         for c in compare_evaluations(side, outcome.repaired)
     ]
     run.append("comparisons", comparisons)
-    fixed = outcome.repaired is not None and choice.chosen is None
+    why = outcome.refused or (set_aside(outcome) if choice.chosen is None else "")
     return render.json_document(
         "repair",
         run.path,
         [metric for side in sides for metric in side.metrics],
         comparisons=comparisons,
-        certified=choice.chosen is not None,
+        certified=choice.chosen is not None and not outcome.refused,
+        **({} if outcome.measured_use else {"unmeasured": UNMEASURED}),
+        **({"broken": why.rstrip(".")} if why else {}),
+        **({"unwritten": outcome.unwritten} if outcome.unwritten else {}),
         method=outcome.repaired.condition.repair if outcome.repaired else None,
         strength=outcome.repaired.condition.strength if outcome.repaired else None,
         limits=[str(limit) for limit in limits],
@@ -352,7 +438,7 @@ def document_of(run: Run, settings: RepairSettings, limits: Sequence[Limit], out
         model=outcome.where or None,
         notes=outcome.notes,
         blind_spots=render.BLIND_SPOTS,
-        exit_code=EXIT_OK if choice.chosen is not None or fixed else EXIT_GATE,
+        exit_code=outcome.exit_code,
     )
 
 
@@ -394,5 +480,6 @@ def conclude(run: Run, settings: RepairSettings, limits: Sequence[Limit], outcom
         out.print(
             f"{'load it as' if outcome.where.startswith('ensemble:') else 'model'}: {outcome.where}", markup=False
         )
+    render.print_unfinished(out, document)
     out.print(f"run: {run.path}", markup=False)
     return document

@@ -79,6 +79,9 @@ class RepairSettings(EvaluationSettings, RepairInputSettings):
         None, "Forbidden prompts to choose on; else half of --prompts is set apart.", PROMISE_PANEL, metavar="FILE"
     )
     no_write: bool = option(False, "Only measure; write no weights.", OUT_PANEL)
+    without_utility: bool = option(
+        False, "Write the model though no utility was measured, so that a broken one might not be seen.", OUT_PANEL
+    )
 
     def promise(self) -> Promise:
         for name, value in (("--max-harm", self.max_harm), ("--confidence", self.confidence),

@@ -107,8 +107,8 @@ def tell(
         "runs": [
             {
                 "run": str(run.path),
-                "verdict": verdict_of(run).sentence,
-                "tone": verdict_of(run).tone,
+                "verdict": verdict_of(run, decision).sentence,
+                "tone": verdict_of(run, decision).tone,
                 "gate": decision.to_dict(),
             }
             for run, decision in zip(runs, decisions, strict=True)
@@ -125,7 +125,7 @@ def tell(
         out.file.write(made["markdown"].encode("utf-8", "replace").decode())
         return document
     for run, decision in zip(runs, decisions, strict=True):
-        out.print(verdict_of(run).sentence, style="bold", markup=False)
+        out.print(verdict_of(run, decision).sentence, style="bold", markup=False)
         out.print(f"{decision.sentence} Policy: {decision.policy}.", markup=False)
     for path in made["cards"]:
         out.print(f"card: {path}", markup=False)

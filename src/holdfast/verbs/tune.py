@@ -13,13 +13,13 @@ from holdfast.core.records import Condition, Row
 from holdfast.core.runs import Run
 from holdfast.flow import render
 from holdfast.flow.advice import advice
-from holdfast.flow.coherence import broken
 from holdfast.flow.data import read_rows
 from holdfast.flow.defend import defended_condition, defended_rows, make_defences, served_by
 from holdfast.flow.evaluate import Bench, Evaluation, all_cached, compare_evaluations, evaluate, open_bench
 from holdfast.flow.findings import one_line, summary_of_rows
 from holdfast.flow.models import LoadedModel, load_model
 from holdfast.flow.progress import Progress
+from holdfast.flow.soundness import broken, untold
 from holdfast.flow.train import TrainSettings, defence_context, describe_defence, train, training_key
 from holdfast.flow.utility import LmEval, anchored, figures_known
 from holdfast.guild import rows as guild_rows
@@ -261,9 +261,14 @@ def conclude(run: Run, settings: TuneSettings, measured: Measured, job: Job) -> 
         for side, found in pairs:
             under = f", served with {side.condition.test_template}" if side is measured.served else ""
             out.print(render.comparison_table(f"the same prompts, before → after{under}", found))
-        if measured.after and (why := broken(measured.after.metrics, before.metrics if before else ())):
-            out.print(f"broken, and not safe for that: {why}", style="bold", markup=False)
+        if measured.after:
+            sides = measured.after.metrics, before.metrics if before else ()
+            if why := broken(*sides):
+                out.print(f"broken, and not safe for that: {why}", style="bold", markup=False)
+            elif why := untold(*sides):
+                out.print(f"not shown to be safe: {why}", style="bold", markup=False)
         out.print(render.BLIND_SPOTS, style="dim")
+    render.print_unfinished(out, document)
     out.print(f"model: {saved}\nrun: {run.path}", markup=False)
     if serving:
         out.print(f"serve it with this system prompt: {serving.test_system}", markup=False)
