@@ -361,15 +361,13 @@ LOWER = (0.0, 0.05, 0.2, 0.5)
 HIGHER = (0.05, 0.15, 0.4, 0.8)
 
 
-def _log_fortune(values: Array, mean: float, upwards: bool) -> float:
+def _log_fortune(values: Array, counts: Array, mean: float, upwards: bool) -> float:
     """The logarithm of what bets against "the mean is at most (upwards) or at least this" have made of 1."""
-    paths = []
-    for share in HIGHER if upwards else LOWER:
-        other = mean + (1 - mean) * share if upwards else mean * share
-        factors = values * (other / mean) + (1 - values) * ((1 - other) / (1 - mean))
-        with np.errstate(divide="ignore"):
-            paths.append(float(np.log(factors).sum()))
-    return float(np.logaddexp.reduce(paths)) - math.log(len(paths))
+    shares = np.asarray(HIGHER if upwards else LOWER)
+    others = mean + (1 - mean) * shares if upwards else mean * shares
+    factors = np.outer(others / mean, values) + np.outer((1 - others) / (1 - mean), 1 - values)
+    with np.errstate(divide="ignore"):
+        return float(np.logaddexp.reduce(np.log(factors) @ counts)) - math.log(len(shares))
 
 
 def bounded_mean_sequence(values: Sequence[float] | Array, confidence: float = CONFIDENCE) -> tuple[float, float]:
@@ -382,18 +380,16 @@ def bounded_mean_sequence(values: Sequence[float] | Array, confidence: float = C
     data = np.asarray(values, dtype=float)
     if data.size == 0:
         return 0.0, 1.0
-    needed = -math.log(1 - confidence)
+    needed, mean = -math.log(1 - confidence), float(data.mean())
+    kinds, counts = np.unique(data, return_counts=True)
 
-    def edge(outside: float, upwards: bool) -> float:
-        inside = float(data.mean())
-        start = outside
-        while abs(outside - inside) > 1e-10:
+    def edge(end: float, upwards: bool) -> float:
+        inside, outside = mean, end
+        while abs(outside - inside) > 1e-9:
             middle = (inside + outside) / 2
-            if _log_fortune(data, middle, upwards) >= needed:
-                outside = middle
-            else:
-                inside = middle
-        return start if abs(outside - start) < 1e-9 else outside
+            ruled_out = _log_fortune(kinds, counts, middle, upwards) >= needed
+            inside, outside = (inside, middle) if ruled_out else (middle, outside)
+        return outside
 
     return edge(0.0, True), edge(1.0, False)
 
