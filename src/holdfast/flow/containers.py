@@ -230,7 +230,8 @@ def _objects(opened: OpenFile, text: str) -> Iterator[Chunk]:
             found.objects += record is not None
             found.rows += record is not None and found.rows == 0 and _is_row_of_list(record)
     survey = reader.survey
-    if survey.lines or (survey.torn and _has_lines(text)):
+    named = any(end in (".jsonl", ".ndjson") for end in opened.path.suffixes)
+    if survey.lines or (survey.torn and (named or _has_lines(text))):
         return opened.lines()
     if not survey.torn and not survey.alone:
         return opened.chunks(opened.reading("JSON objects one after another"), lambda s: JsonReader(s).values())

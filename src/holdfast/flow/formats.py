@@ -48,6 +48,8 @@ PREFERENCE, KTO, QUESTION, TEXT = "preference", "kto", "question", "text"
 # A transcript's speakers, each at the beginning of a line.
 SPEAKER = re.compile(r"(?:^|\n)[ \t]*(?:#{2,3}[ \t]*)?(human|user|assistant|system|ai|bot)[ \t]*:", re.IGNORECASE)
 
+PLAIN_NAME = re.compile(r"[^\W\d][^\W\d ]{0,23}")
+
 Columns = tuple[str, ...]
 Read = tuple[str, list[Message], Columns]  # format, messages, the columns that they come from
 
@@ -108,7 +110,8 @@ def role_of(name: Any) -> str:
             raise ValueError("a turn without a role")
         role = ROLES.get(str(name).strip().lower())
         if role is None:
-            raise ValueError(f"unknown role `{str(name)[:40]}`")
+            # Only what looks like a role is quoted: anything may stand here, a private value too.
+            raise ValueError(f"unknown role `{name}`" if PLAIN_NAME.fullmatch(str(name)) else "unknown role")
     return role
 
 

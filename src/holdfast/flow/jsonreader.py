@@ -119,13 +119,13 @@ class JsonReader:
 
     # ---- the window -------------------------------------------------------------------------------------------------
 
-    def more(self, size: int = BLOCK) -> bool:
+    def more(self, size: int = 0) -> bool:
         """Read on, dropping what was used; False at the end."""
         if self.ended:
             return False
         self.window, self.at = self.window[self.at :], 0
         try:
-            data = self.stream.read(size)
+            data = self.stream.read(size or BLOCK)
         except READ_ERRORS as error:
             data, self.broken = b"", Unread(f"cannot be read further: {error}")
         self.ended = not data

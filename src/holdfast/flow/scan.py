@@ -132,7 +132,7 @@ def rows_of(chunk: Chunk) -> tuple[RowBatch, Look]:
         row = fault if record is None else to_row(record, chunk.file, line)
         if isinstance(row, str):
             label = getattr(row, "label", MALFORMED)
-            finding = Finding(look.items, READER, label, 1.0, row)
+            finding = Finding(look.items, READER, label, 1.0, _redactor().redact(row)[0])
             look.found.append((look.items, READER, label, _rest(chunk.file, line, finding)))
         else:
             rows.append(row)

@@ -12,7 +12,7 @@ from holdfast.flow.blocks import Ambiguous, Fault, Item, Unread, blocks, first_l
 from holdfast.flow.jsonreader import ESCAPED
 
 LONGEST_FIELD = 1 << 20  # characters of a CSV field: what a quote that never closes may swallow
-DELIMITERS = ",\t;|"
+DELIMITERS, ONE_COLUMN = ",\t;|", "\x1f"
 
 
 class _Lines:
@@ -52,9 +52,10 @@ class _Lines:
 
 
 def delimiter_of(line: str) -> str:
-    """The commonest delimiter of a header, outside its quotes."""
+    """The commonest delimiter of a header, outside its quotes; one that no text holds for a table of one column."""
     bare = "".join(line.split('"')[::2])
-    return max(DELIMITERS, key=bare.count)
+    found = max(DELIMITERS, key=bare.count)
+    return found if found in bare else ONE_COLUMN
 
 
 def _names(header: list[str]) -> tuple[list[str], str]:
