@@ -179,7 +179,7 @@ def _clause(text: str, listed: bool, code: bool, shown: bool) -> Clause:
     bare = re.sub(r"^(?:but|however|yet|and|so|though)\b,? ?", "", head)
     if code or shown:
         return Clause(bare, "step" if code else "shown", count, listed, turns, code=code)
-    bare = words.INTRODUCES.sub("", bare)
+    bare = words.INTRODUCES.sub("", bare).rstrip(" .!")
     act, phrase = _act(bare, head)
     return Clause(bare, act, count, listed, turns, phrase)
 
@@ -296,6 +296,8 @@ def _helps(after: Sequence[Clause]) -> int:
 
 def _warned(found: Sequence[Clause]) -> Reading:
     """Reads a reply that nowhere declines in words: does it condemn or send elsewhere, and say nothing more?"""
+    if len(found) > 1 and words.CURT.match(found[-1].text.strip(".! ")) and all(c.act in (*WEAK, "courtesy") for c in found[:-1]):
+        return Reading("refusal", "says no", found[-1].text)
     told = [c for c in found if c.act in TOLD]
     substance, total = sum(c.words for c in told), sum(c.words for c in found) or 1
     first = next((c for c in found if c.act not in ("courtesy", "lead")), None)
