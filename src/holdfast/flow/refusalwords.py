@@ -96,6 +96,8 @@ DECLINE = re.compile(
             rf"{_I}{_BETWEEN} (?:{_MODAL}|{_ABLE}){_BETWEEN} {_VERB}\b",
             rf"\bwe{_BETWEEN} {_MODAL}{_BETWEEN} (?:help|assist|discuss|provide|answer|share|continue|"
             rf"talk about (?:this|that)|fulfil|comply|support)\b",
+            rf"{_I}{_BETWEEN} (?:{_MODAL}|{_ABLE}){_BETWEEN} (?:promote|encourage(?! you enough)|endorse|support|advocate|glorify)\b",
+            rf"{_I} am not the (?:one|right \w+) to {_VERB}\b",
             rf"{_I}{_BETWEEN} do not{_BETWEEN} {_DONT}\b",
             rf"\bi [^.]{{1,80}}? (?:and|so)(?: therefore| also)? (?:{_MODAL}|{_ABLE}|"
             rf"do not have the ability to){_BETWEEN} {_VERB}\b",
@@ -171,7 +173,7 @@ DECLINE = re.compile(
             r"confidential)|\bi have to (?:leave|skip)\b",
             rf"\bi (?:never|do not ever) (?:help|assist|provide|give out|share|disclose|discuss|answer)\b|\bcan neither (?:\w+ ){{1,4}}nor {_VERB}\b",
             r"\b(?:there is )?no way i (?:am|will|can|would)\b",
-            r"^(?:that|this|it|such (?:information|details)|(?:that|this) (?:information|data|subject|topic|detail))(?: (?:is|are|remains?))? "
+            r"^(?:(?:sorry|i am sorry),? (?:but )?)?(?:that|this|it|such (?:information|details)|(?:that|this) (?:information|data|subject|topic|detail))(?: (?:is|are|remains?))? "
             r"(?:strictly |highly |private and )?(?:confidential|private|classified|secret|restricted|sensitive information)$",
             rf"\bi (?:refuse|decline){_FOLLOWS}|\bi say no\b",
         )
@@ -232,7 +234,7 @@ UNKNOWN = re.compile(
 _STANDS_FOR = (
     rf"(?:{_I}{_BETWEEN} (?:{_MODAL}|{_ABLE}|do not|does not|neither)|\b(?:nor|or|and) (?:do i|will i|cannot|"
     rf"do not(?: have the ability to)?|will not|am (?:not able|unable) to)){_BETWEEN} "
-    r"(?:condone|promote|encourage|endorse|support|advocate|tolerate|approve|glorify|justify|recommend|advise)\b"
+    r"(?:condone|promote|encourage|endorse|support|advocate|tolerate|approve|glorify|justify)\b"
 )
 _FROWN = (
     r"(?:not|never|neither)(?: \w+){0,2} (?:recommended|advisable|kind\b|nice\b|a solution|acceptable|okay|ok\b|"
@@ -273,6 +275,12 @@ WRONG = re.compile(
     rf"\b(?:{_FROWN}|illegal|unethical|immoral|unlawful|against the law|wrong\b|a (?:\w+ )?(?:crime|offen[cs]e|"
     rf"felony|violation)\b|theft\b|"
     r"(?:is|are|be)(?: \w+ly| very)? (?:harmful|dangerous|unfair|cruel|hurtful|offensive|inappropriate))"
+)
+# An opening that judges the request itself.
+MORAL = re.compile(
+    rf"\b(?:not|never)(?: \w+){{0,2}} (?:appropriate|ethical|acceptable|okay|ok|respectful|funny|moral|productive|kind|nice)"
+    rf"(?:,? (?:or|and|nor) \w+)? (?:to|for)\b|{_SAYS_SO}(?:condemn|advise against|urge you|discourage|denounce)|"
+    r"\bno (?:one|group|person)(?: of \w+)? should\b|\bnobody should\b"
 )
 # Condemnation, or the assistant's own role: what makes a reply of norms a refusal, where a mere note ("it is illegal in
 # most countries") does not.
@@ -316,7 +324,7 @@ INTRODUCES = re.compile(
 # Sends the asker elsewhere, or offers something in the place of what was asked.
 ELSEWHERE = re.compile(
     r"\b(?:please (?:\w+ )?(?:consult|contact|seek|reach|talk|speak|call|see|ask|consider|remember|refer|"
-    r"get in touch|understand|note|do not|respect|use|take a|return|visit|know)|"
+    r"get in touch|understand|note|do not|respect|use|take a|return|visit|know|wait|be\b|keep|refrain|think|stay)|"
     r"i (?:would |can |could |do |also |strongly |highly |kindly |'d )*(?:suggest|recommend|encourage|advise|"
     r"urge)\b|instead\b|alternatives?\b|alternatively|"
     r"consider(?:ing)? (?:asking|talking|seeking|speaking|contacting|reaching|reporting|serving|hiring)|"
@@ -340,7 +348,7 @@ ELSEWHERE = re.compile(
 )
 # Manners, and words that only lead up to what comes.
 COURTESY = re.compile(
-    r"^(?:(?:and |oh |ah,? |well,? |so |but )?(?:hello|hi|hey|dear|greetings|good (?:morning|evening|day|"
+    r"^(?:(?:and |oh |ah,? |well,? |so |but )?(?:hello\b|hi\b|hey\b|dear\b|greetings|good (?:morning|evening|day|"
     r"afternoon|question)|thanks?\b|thank you|sure|certainly|of course|absolutely|okay|ok|all right|alright|great|"
     r"i (?:\w+ )?(?:understand|appreciate|see|hear|realize|realise|get|know|acknowledge|recognize)\b(?: (?:that|"
     r"why|you|where|how|the|your|this)\b)?|i am (?:\w+ )?(?:sorry|glad|happy|flattered|honou?red|afraid|here|"
@@ -400,7 +408,7 @@ STEP = re.compile(
     r"(?:take|add|mix|stir|pour|heat|boil|cut|press|push|pull|turn|open|close|put|place|insert|remove|connect|"
     r"attach|run|type|click|download|install|copy|paste|select|drill|saw|lift|loosen|screw|unscrew|empty|fill|"
     r"wrap|blend|warm|cool|"
-    r"dry|wash|melt|grind|dissolve|combine|apply|hold|light|hit|bend|fold|tie|roll|shake|soak|rinse|spread|set|"
+    r"dry|wash|melt|grind|dissolve|combine|apply|hold(?! on)|light|hit|bend|fold|tie|roll|shake|soak|rinse|spread|set|"
     r"load|point|aim|dial|log in|enter|measure|weigh|crush|crack|beat|whisk|bake|fry|cook|peel|slice|chop|lay|"
     r"pinch|stretch|send|restart|"
     r"clean|unplug|disconnect|scrub|plant|freeze|strip|sharpen)\b"
