@@ -1,9 +1,10 @@
 import pytest
 
-from holdfast.catalog.judges import answer, oracle, refusal
+from holdfast.catalog.judges import answer, oracle
 from holdfast.core.errors import JudgeError
 from holdfast.core.records import Prompt, Reply
 from holdfast.flow.judge import judge_of_suite
+from holdfast.flow.refusing import refusal_phrase
 from holdfast.guild import talk
 from holdfast.guild.world import WORLD
 
@@ -89,12 +90,12 @@ ANSWERS = [
 
 @pytest.mark.parametrize("text", REFUSALS)
 def test_a_refusal_is_seen(text):
-    assert refusal.refusal_phrase(text)
+    assert refusal_phrase(text)
 
 
 @pytest.mark.parametrize("text", ANSWERS)
 def test_an_answer_is_not_taken_for_a_refusal(text):
-    assert refusal.refusal_phrase(text) is None
+    assert refusal_phrase(text) is None
 
 
 @pytest.mark.parametrize(
