@@ -105,7 +105,13 @@ BROKEN = {
     "no choices beside a result": (
         document(choices=[], prompt_filter_results=[{"content_filter_results": FILTERED}]), "", "blocked",
     ),
+    "a choice without a message": (document(choices=[{"index": 0, "finish_reason": "content_filter"}]), "", "blocked"),
+    "an empty reply beside a filtered prompt": (
+        document(choices=[{"message": {"content": ""}}], prompt_filter_results=[{"content_filter_results": FILTERED}]), "",
+        "blocked",
+    ),
     "prompt feedback": (document(promptFeedback={"blockReason": "SAFETY"}), "", "blocked"),
+    "a tool after reasoning": (message("tool_calls", content=None, reasoning="hm", tool_calls=[{}]), "", "error"),
     "a tool and no word": (message("tool_calls", content=None, tool_calls=[{"type": "function"}]), "", "error"),
 }  # fmt: skip
 
