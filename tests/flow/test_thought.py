@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from holdfast.flow.thought import Parts, split
+from holdfast.flow.thought import TRUNCATED, Parts, heard, opened, split
 
 A = "Sure. First open the hatch, then wait."
 T = "They ask about the hatch.\n\nI cannot help with that? No, it is allowed."
@@ -158,5 +158,32 @@ def test_commentary_is_for_the_user_and_the_last_channel_tells_whether_it_ended(
 )
 def test_a_long_reply_of_nothing_but_marks_takes_no_time(piece):
     start = time.perf_counter()
-    split(piece * 20_000)
+    split(piece * 10_000)
     assert time.perf_counter() - start < 5
+
+
+PROMPTS = {
+    "deepseek": ("<｜User｜>hi<｜Assistant｜><think>\n", True),
+    "qwen, thinking off": ("<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n", False),
+    "qwen": ("<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n", False),
+    "a user who writes a mark": ("<|im_start|>user\n<think> now<|im_end|>\n<|im_start|>assistant\n", False),
+    "a thought that was begun": ("<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n<think>\nOkay", True),
+    "an answer that was begun": ("<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n<think>a</think>Sure", False),
+}
+
+
+@pytest.mark.parametrize(("prompt", "expected"), PROMPTS.values(), ids=PROMPTS)
+def test_whether_a_prompt_leaves_a_thought_open(prompt, expected):
+    assert opened(prompt, ["<|im_start|>", "<|im_end|>", "<｜User｜>", "<｜Assistant｜>", ""]) == expected
+
+
+def test_what_a_reply_comes_to():
+    assert heard(f"<think>{T}</think>{A}") == A and heard(f"<think>{T}</think>{A}").thought == T
+    cut = heard(f"<think>{T}", cut=True, limit=16)
+    assert (cut, cut.status, cut.thought) == ("", TRUNCATED, T) and "16 tokens; raise --max-new-tokens" in cut.why
+    assert heard(f"<think>{T}").status == TRUNCATED  # also where nobody says how it ended
+    assert heard(f"<think>{T}</think>", cut=True, limit=16).status == TRUNCATED  # the answer was still to come
+    assert heard(A, cut=True, limit=16).more == {"cut": True}  # an answer that rambles is judged as far as it goes
+    assert heard("", cut=True, limit=16).status == ""
+    # A model that was tuned on plain replies leaves the thought open that its template begins, and answers.
+    assert heard(A, begun=True, cut=False).more == {} and heard(A, begun=True, cut=True).status == TRUNCATED

@@ -55,13 +55,26 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Reply:
-    """What a model said to a prompt under a condition."""
+    """What a model said to a prompt under a condition: `text` is its answer, `thought` what it thought before.
+
+    status: "" for an answer that can be judged; "truncated" (the limit of tokens came before the answer), "blocked" (a filter of
+    the endpoint), "error" for one that cannot, with `why`. cut: the limit of tokens ended it, in its answer or before.
+    """
 
     prompt: str
     model: str
     condition: str
     text: str
     seed: int = 0
+    thought: str = ""
+    status: str = ""
+    why: str = ""
+    cut: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        own = {key: getattr(self, key) for key in ("prompt", "model", "condition", "text", "seed")}
+        more = {key: getattr(self, key) for key in ("thought", "status", "why", "cut")}
+        return own | {key: value for key, value in more.items() if value}
 
 
 @dataclass(frozen=True)

@@ -6,18 +6,40 @@ rendering the conversation up to it and up to its end: what the second has more 
 
 from __future__ import annotations
 
+import builtins
 import copy
+import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jinja2
+from jinja2 import meta
 
-from holdfast.core.errors import DataError, ModelError
+from holdfast.core.errors import DataError, ModelError, UsageError
 from holdfast.core.records import Message, Row
 
 IGNORE = -100
+TemplateArguments = tuple[
+    tuple[str, Any], ...
+]  # names and values that a chat template is given, such as enable_thinking
+# What every template is given anyway.
+_STANDING = frozenset(
+    (
+        "messages",
+        "tools",
+        "documents",
+        "add_generation_prompt",
+        "continue_final_message",
+        "raise_exception",
+        "strftime_now",
+    )
+)
+_ARGUMENTS = "holdfast_template_arguments"  # where a tokenizer keeps them; a copy of it keeps them too
+_SETTING = re.compile(r"\A[A-Za-z_]\w*\Z")
+_GENERATION = re.compile(r"\{%[-+]?\s*(?:end)?generation\s*[-+]?%\}")
 
 
 @dataclass(frozen=True)
@@ -28,8 +50,65 @@ class Encoded:
     labels: list[int]
 
 
-def require_template(tokenizer: Any, model: str, template_file: str | None = None) -> None:
-    """See to it that the tokenizer has a chat template. Raises ModelError with a hint when there is none."""
+def template_argument(text: str) -> tuple[str, Any]:
+    """NAME=VALUE as a name and a value: JSON where it is (true, 3, "x"), in any case, else the text.
+
+    Raises UsageError for a text without a name, and for a name that the template is given anyway.
+    """
+    name, equals, value = text.partition("=")
+    if not equals or not _SETTING.match(name):
+        raise UsageError(f"`{text}` is no argument of a template", "write NAME=VALUE, such as enable_thinking=false")
+    if name in _STANDING or name in ("tokenize", "chat_template", "return_dict", "conversation"):
+        raise UsageError(f"a chat template is given `{name}` by itself", "name an argument of the model's own template")
+    plain = {"true": True, "false": False, "none": None, "null": None}
+    if value.strip().lower() in plain:
+        return name, plain[value.strip().lower()]
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+def template_names(tokenizer: Any) -> list[str]:
+    """The arguments that a tokenizer's chat template reads, beside those that every template is given."""
+    template = _GENERATION.sub("", str(getattr(tokenizer, "chat_template", "") or ""))
+    try:
+        environment = jinja2.Environment(extensions=["jinja2.ext.loopcontrols"])
+        named = meta.find_undeclared_variables(environment.parse(template))
+    except jinja2.TemplateError:
+        named = set(re.findall(r"\b[a-z]\w*_\w+\b", template))
+    # A name that the template sets itself is an argument only where it asks whether it was given.
+    own = set(re.findall(r"{%-?\s*set\s+(\w+)", template)) - set(
+        re.findall(r"(\w+)\s+is\s+(?:not\s+)?defined", template)
+    )
+    named -= own | _STANDING | set(dir(builtins)) | {"namespace"}
+    return sorted(name for name in named if not name.endswith("_token"))
+
+
+def give_arguments(tokenizer: Any, model: str, arguments: TemplateArguments) -> None:
+    """Give a tokenizer's chat template these arguments wherever it is used from now on.
+
+    Raises UsageError for one that the template does not read, since it would change nothing.
+    """
+    known = template_names(tokenizer)
+    for name, _ in arguments:
+        if name not in known:
+            hint = f"it reads: {', '.join(known)}" if known else "it reads no arguments: leave --template-arg out"
+            raise UsageError(f"the chat template of `{model}` reads no argument `{name}`", hint)
+    setattr(tokenizer, _ARGUMENTS, dict(arguments))
+
+
+def given_arguments(tokenizer: Any) -> dict[str, Any]:
+    return dict(getattr(tokenizer, _ARGUMENTS, {}))
+
+
+def require_template(
+    tokenizer: Any, model: str, template_file: str | None = None, arguments: TemplateArguments = ()
+) -> None:
+    """See to it that the tokenizer has a chat template, and give it its arguments.
+
+    Raises ModelError with a hint when there is none, and UsageError for an argument that it does not read.
+    """
     if template_file:
         try:
             tokenizer.chat_template = Path(template_file).read_text(encoding="utf-8")
@@ -42,6 +121,8 @@ def require_template(tokenizer: Any, model: str, template_file: str | None = Non
             f"the tokenizer of `{model}` has no chat template",
             "name one with --chat-template FILE (a Jinja file, as published beside instruction-tuned models)",
         )
+    if arguments:
+        give_arguments(tokenizer, model, arguments)
     try:
         render(tokenizer, [{"role": "user", "content": "x"}], reply=True)
     except jinja2.TemplateError as error:
@@ -65,8 +146,9 @@ def fold_system(messages: list[Message]) -> list[Message]:
 def render(tokenizer: Any, messages: list[Message], *, reply: bool, **variables: Any) -> str:
     """The conversation as the template writes it; with `reply`, up to where the assistant's turn begins.
 
-    `variables` are whatever else the template may know: a guard's policy, say.
+    `variables` are whatever else the template may know: a guard's policy, say. What the tokenizer was given is among them.
     """
+    variables = given_arguments(tokenizer) | variables
 
     def apply(turns: list[Message]) -> str:
         return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=reply, **variables))
@@ -110,7 +192,11 @@ def render_begun(tokenizer: Any, messages: list[Message]) -> str:
         return render(tokenizer, before, reply=True)
     for turns in (messages, fold_system(messages)):
         try:
-            return str(tokenizer.apply_chat_template(turns, tokenize=False, continue_final_message=True))
+            return str(
+                tokenizer.apply_chat_template(
+                    turns, tokenize=False, continue_final_message=True, **given_arguments(tokenizer)
+                )
+            )
         except (jinja2.TemplateError, ValueError):
             continue
     return render(tokenizer, before, reply=True) + str(begun["content"])

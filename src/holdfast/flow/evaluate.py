@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 from holdfast.core.contracts import Judge
@@ -12,20 +12,35 @@ from holdfast.core.errors import NothingMeasured
 from holdfast.core.records import Condition, Message, Metric, Prompt, Reply, Verdict, digest
 from holdfast.core.runs import Run
 from holdfast.flow.coherence import coherence, incoherent
-from holdfast.flow.endpoint import EndpointModel, EndpointUnreadable
-from holdfast.flow.generate import Cache, GenerateOptions, ReplyCache, asked_ids, complete, reply_key
-from holdfast.flow.judge import FREE, JudgeOptions, VerdictCache, judge_of_suite, judge_replies, make_judge, who_judges
+from holdfast.flow.endpoint import Completion, EndpointModel, EndpointUnreadable
+from holdfast.flow.generate import FORM, Cache, GenerateOptions, ReplyCache, asked_ids, complete, reply_key, reply_of
+from holdfast.flow.judge import (
+    FREE,
+    JudgeOptions,
+    Reading,
+    VerdictCache,
+    judge_of_suite,
+    judges_beside,
+    make_judge,
+    who_judges,
+)
 from holdfast.flow.judgeerror import MeasuredError, read_error, widened, widened_change
 from holdfast.flow.masking import Docket, Screen, guarded
-from holdfast.flow.measure import Comparison, compare, metrics
+from holdfast.flow.measure import Comparison, compare, metrics, unfinished
 from holdfast.flow.models import LoadedModel
 from holdfast.flow.private import KEY as PRIVATE
 from holdfast.flow.private import PrivateValues
 from holdfast.flow.recall import chance, seen_chance
+from holdfast.flow.thought import BLOCKED, TRUNCATED, Parts, Said, as_said, settled, split
 
 Show = Callable[[str, int, int], None]  # what, done, in all
 Subject = LoadedModel | EndpointModel
 PORTION = 32  # questions to an endpoint at a time
+# What to do where not one reply was a whole answer.
+TO_DO = {
+    TRUNCATED: "raise --max-new-tokens, or have the model answer at once, such as with --template-arg enable_thinking=false",
+    BLOCKED: "ask the model where no filter stands before it",
+}
 
 
 @dataclass(frozen=True)
@@ -75,6 +90,7 @@ class Evaluation:
     verdicts: dict[str, list[Verdict]]
     judges: dict[str, str]
     error: MeasuredError | None = None
+    beside: dict[str, dict[str, list[Verdict]]] = field(default_factory=dict)  # by suite and by who else read it
 
     def value(self, metric: str, suite: str = "policy") -> float | None:
         """The total of a metric on a suite, or None where it was not measured."""
@@ -98,6 +114,8 @@ def open_bench(run: Run, suites: Sequence[Suite], show_replies: bool = False, **
         run.note(judge_error=error.to_dict())
     for kind in ("prompts", "replies", "verdicts", "metrics", "comparisons"):
         run.file(kind).unlink(missing_ok=True)
+    if run.manifest.pop("unfinished", None):
+        run.save_manifest()
     caches = run.path / "cache"
     screen = Screen(show_replies)
     screen.learn(prompt for suite in suites for prompt in suite.prompts)
@@ -122,19 +140,20 @@ class Asked:
 
 
 def _sampling(options: GenerateOptions) -> dict[str, Any]:
-    return {"top_p": options.top_p, "seed": options.seed} if options.temperature > 0 else {}
+    sampling = {"top_p": options.top_p, "seed": options.seed} if options.temperature > 0 else {}
+    return sampling | ({"chat_template_kwargs": dict(options.template_args)} if options.template_args else {})
 
 
 def ask(subject: Subject, prompts: Sequence[Prompt], options: GenerateOptions) -> Asked:
     """Prepare questions. Raises ModelError when one leaves the model no room to answer."""
     if isinstance(subject, EndpointModel):
-        return Asked(prompts, [digest({"model": subject.fingerprint, "messages": p.messages, "tokens": options.max_new_tokens,
+        return Asked(prompts, [digest({"form": FORM, "model": subject.fingerprint, "messages": p.messages, "tokens": options.max_new_tokens,
                                        "temperature": options.temperature, **_sampling(options)}) for p in prompts])  # fmt: skip
     ids = asked_ids(subject, prompts, options)
     return Asked(prompts, [reply_key(subject.fingerprint, row, options) for row in ids], ids)
 
 
-def _ask_endpoint(subject: EndpointModel, asked: Asked, bench: Bench, cache: Cache) -> list[str]:
+def _ask_endpoint(subject: EndpointModel, asked: Asked, bench: Bench, cache: Cache) -> list[Said]:
     options = bench.options
     missing = [i for i, key in enumerate(asked.keys) if key not in cache.known]
     for start in range(0, len(missing), PORTION):
@@ -148,10 +167,25 @@ def _ask_endpoint(subject: EndpointModel, asked: Asked, bench: Bench, cache: Cac
             )
         except EndpointUnreadable as error:
             raise NothingMeasured(str(error), error.hint) from error
-        cache.add({asked.keys[i]: one.text for i, one in zip(part, found, strict=True)})
+        cache.add({asked.keys[i]: _said(one, options) for i, one in zip(part, found, strict=True)})
         if bench.show:
             bench.show("generate", start + len(part), len(missing))
-    return [cache.known[key] for key in asked.keys]
+    return [as_said(cache.known[key]) for key in asked.keys]
+
+
+def _said(completion: Completion, options: GenerateOptions) -> Said:
+    """What an endpoint gave; a thought that it left in the text is told from the answer.
+
+    An answer that the limit cut is judged as far as it goes, as one of a model in memory is.
+    """
+    cut = completion.status == TRUNCATED
+    parts = split(completion.text)
+    thought = "\n\n".join(part for part in (completion.thought.strip(), parts.thought) if part)
+    if completion.status and not cut:
+        return Said(parts.answer, thought, completion.status, completion.why)
+    if cut and not completion.text.strip():
+        return Said("", thought, TRUNCATED, f"{completion.why}; raise --max-new-tokens", cut=True)
+    return settled(Parts(thought, parts.answer, parts.cut), cut, options.max_new_tokens)
 
 
 def _as_chat(messages: list[Message]) -> list[Message]:
@@ -167,12 +201,12 @@ def _showing(bench: Bench, what: str) -> Callable[[int, int], None] | None:
 
 def _replies(subject: Subject, asked: Asked, condition: str, bench: Bench, cache: Cache) -> list[Reply]:
     if isinstance(subject, EndpointModel):
-        texts = _ask_endpoint(subject, asked, bench, cache)
+        said = _ask_endpoint(subject, asked, bench, cache)
     else:
         assert asked.ids is not None  # of a model in memory
-        texts = complete(subject, asked.ids, bench.options, cache, _showing(bench, "generate"))
+        said = complete(subject, asked.ids, bench.options, cache, _showing(bench, "generate"))
     seed = bench.options.seed
-    return [Reply(p.id, subject.name, condition, text, seed) for p, text in zip(asked.prompts, texts, strict=True)]
+    return [reply_of(p, subject.name, condition, one, seed) for p, one in zip(asked.prompts, said, strict=True)]
 
 
 def make_replies(subject: Subject, prompts: Sequence[Prompt], condition: str, bench: Bench) -> list[Reply]:
@@ -195,23 +229,46 @@ def apart(prompts: Sequence[Prompt]) -> dict[bool, list[int]]:
     return {kind: places for kind in (False, True) if (places := [i for i, p in enumerate(private) if p == kind])}
 
 
-def judges_of(subject: Subject, bench: Bench) -> tuple[dict[str, str], Callable[[str], Judge]]:
-    """The name of each suite's judge, and the judge of a suite, each made once."""
-    names = {s.name: judge_of_suite(bench.judge, s.name, subject.embedded, s.prompts) for s in bench.suites}
+@dataclass(frozen=True)
+class Readers:
+    """Who reads the replies of a bench's suites: `names` of each suite's own judge; each judge is made once."""
 
-    @cache
-    def named(name: str) -> Judge:
-        return make_judge(name, bench.judge_options)
+    subject: Subject
+    bench: Bench
+    names: dict[str, str]
+    made: dict[str, Judge] = field(default_factory=dict)
 
-    return names, lambda suite: named(names.get(suite) or judge_of_suite(bench.judge, suite, subject.embedded))
+    def named(self, name: str) -> Judge:
+        if name not in self.made:
+            self.made[name] = make_judge(name, self.bench.judge_options)
+        return self.made[name]
+
+    def judge(self, suite: str) -> Judge:
+        """The suite's own judge."""
+        embedded = self.subject.embedded
+        return self.named(self.names.get(suite) or judge_of_suite(self.bench.judge, suite, embedded))
+
+    def beside(self, suite: str) -> list[Reading]:
+        """Who reads beside it: whether it declines where that judge does not tell, and what was thought."""
+        prompts = next((one.prompts for one in self.bench.suites if one.name == suite), [])
+        name = self.names.get(suite) or judge_of_suite(self.bench.judge, suite, self.subject.embedded)
+        found = judges_beside(name, suite, self.subject.embedded, prompts)
+        return [Reading(self.named(other), of) for other, of in found]
+
+
+def readers(subject: Subject, bench: Bench) -> Readers:
+    return Readers(
+        subject, bench, {s.name: judge_of_suite(bench.judge, s.name, subject.embedded, s.prompts) for s in bench.suites}
+    )
 
 
 def open_docket(subject: Subject, asked: Asked, condition: str, bench: Bench) -> Docket:
     by_key: dict[str, list[Prompt]] = {}
     for prompt, key in zip(asked.prompts, asked.keys, strict=True):
         by_key.setdefault(key, []).append(prompt)
-    return Docket(bench.screen, bench.replies, bench.verdicts, judges_of(subject, bench)[1], bench.judge_options,
-                  subject.embedded, (subject.name, condition), by_key)  # fmt: skip
+    who = readers(subject, bench)
+    return Docket(bench.screen, bench.replies, bench.verdicts, who.judge, bench.judge_options,
+                  subject.embedded, (subject.name, condition), by_key, who.beside)  # fmt: skip
 
 
 def all_cached(subject: LoadedModel, fingerprint: str, bench: Bench) -> bool:
@@ -255,12 +312,13 @@ def record_prompts(run: Run, prompts: Sequence[Prompt], private: PrivateValues) 
 
 @dataclass(frozen=True)
 class Heard:
-    """What came of a suite: replies and verdicts as they may be written and shown, and which replies are language."""
+    """What came of a suite: replies and verdicts as they may be written and shown, and which whole replies are language."""
 
     replies: list[Reply]
     verdicts: list[Verdict]
     sound: list[bool]
     chance: Metric | None = None
+    beside: dict[str, list[Verdict]] = field(default_factory=dict)  # by who else read it
 
 
 def hear(subject: Subject, condition: Condition, bench: Bench) -> dict[str, Heard]:
@@ -272,7 +330,7 @@ def hear(subject: Subject, condition: Condition, bench: Bench) -> dict[str, Hear
     bench.screen.learn(prompts)
     said: dict[int, Reply] = {}
     sound: dict[int, bool] = {}
-    settled: dict[int, Verdict] = {}
+    early: dict[int, list[Verdict]] = {}
     for private, places in apart(prompts).items():
         asked = ask(subject, [prompts[i] for i in places], bench.options)
         waits = bench.screen.waits(subject.embedded) and not private
@@ -281,50 +339,66 @@ def hear(subject: Subject, condition: Condition, bench: Bench) -> dict[str, Hear
         said |= dict(zip(places, _replies(subject, asked, condition.key, bench, cache), strict=True))
         for i, key in zip(places, asked.keys, strict=True):
             sound[i] = docket.sound(key) if docket else not incoherent(said[i].text)
-            if docket and (verdict := docket.settled(prompts[i], key)):
-                settled[i] = verdict
-    found, start = {}, 0
+            if docket and (found := docket.every(prompts[i], key)):
+                early[i] = found
+    heard, start = {}, 0
     for suite in bench.suites:
         here = range(start, start + len(suite.prompts))
         start += len(suite.prompts)
-        early = [settled.get(i) for i in here]
-        found[suite.name] = _hear_suite(subject, condition, bench, suite, ([said[i] for i in here], early))
-        found[suite.name].sound.extend(sound[i] for i in here)
-    return found
+        first = [said[i] for i in here], [early.get(i, []) for i in here]
+        heard[suite.name] = _hear_suite(subject, condition, bench, suite, first)
+        heard[suite.name].sound.extend(sound[i] for i in here if not said[i].status)
+    return heard
 
 
 def _hear_suite(
-    subject: Subject, condition: Condition, bench: Bench, suite: Suite, first: tuple[list[Reply], list[Verdict | None]]
+    subject: Subject,
+    condition: Condition,
+    bench: Bench,
+    suite: Suite,
+    first: tuple[list[Reply], list[list[Verdict]]],
 ) -> Heard:
     """Judge what was not judged yet, make further attempts, and mask what is not to be written."""
-    judge = judges_of(subject, bench)[1](suite.name)
+    who, embedded = readers(subject, bench), subject.embedded
+    own = Reading(who.judge(suite.name))
     replies, early = first
-    every = [(replies, _judged(judge, bench, suite.prompts, replies, early, subject.embedded))]
+    every = [(replies, _judged(own, bench, suite.prompts, replies, early, embedded))]
     for options in attempts_at(bench, suite.attempts):
         more = make_replies(subject, suite.prompts, condition.key, replace(bench, options=options))
-        every.append((more, _judged(judge, bench, suite.prompts, more, [None] * len(more), subject.embedded)))
+        every.append((more, _judged(own, bench, suite.prompts, more, [[]] * len(more), embedded)))
     floor = seen_chance(suite.prompts, every) if suite.name.startswith("privacy") else None
     replies, verdicts = worst_attempts(every)
     metric = None
     if floor:
         metric = chance(floor, model=subject.name, suite=suite.name, condition=condition.to_dict())
+    readings = [own, *who.beside(suite.name)]
+    found: list[list[Verdict]] = [[verdict] for verdict in verdicts]
+    for reading in readings[1:]:
+        places = [i for i, reply in enumerate(replies) if reading.reads(reply)]
+        asked, said = [suite.prompts[i] for i in places], [replies[i] for i in places]
+        judged = _judged(reading, bench, asked, said, [early[i] for i in places], embedded)
+        for i, verdict in zip(places, judged, strict=True):
+            found[i].append(verdict)
     pairs = [
-        bench.screen.shown(p, r, v, judge, subject.embedded)
-        for p, r, v in zip(suite.prompts, replies, verdicts, strict=True)
+        bench.screen.shown(p, r, v, readings, embedded) for p, r, v in zip(suite.prompts, replies, found, strict=True)
     ]
-    return Heard([reply for reply, _ in pairs], [verdict for _, verdict in pairs], [], metric)
+    beside = {one.name: [v for _, vs in pairs for v in vs[1:] if v.judge == one.name] for one in readings[1:]}
+    return Heard(
+        [reply for reply, _ in pairs], [vs[0] for _, vs in pairs], [], metric, {k: v for k, v in beside.items() if v}
+    )
 
 
 def _judged(
-    judge: Judge,
+    reading: Reading,
     bench: Bench,
     prompts: Sequence[Prompt],
     replies: Sequence[Reply],
-    early: Sequence[Verdict | None],
+    early: Sequence[Sequence[Verdict]],
     embedded: bool,
 ) -> list[Verdict]:
-    """Verdicts in order; those on replies that may not be written stay in memory."""
-    found: dict[int, Verdict] = {i: verdict for i, verdict in enumerate(early) if verdict}
+    """Verdicts in order, those that were given early among them; those on replies that may not be written stay in memory."""
+    judge = reading.judge
+    found = {i: verdict for i, given in enumerate(early) for verdict in given if verdict.judge == reading.name}
     left = [i for i in range(len(prompts)) if i not in found]
     show = None if judge.name in FREE else _showing(bench, "judge")
     for private, places in apart([prompts[i] for i in left]).items():
@@ -332,7 +406,7 @@ def _judged(
         written = bench.screen.show or (embedded and not private)
         verdicts = bench.verdicts if written else bench.verdicts.in_memory()
         said = [replies[i] for i in here]
-        judging = partial(judge_replies, judge, [prompts[i] for i in here], said, bench.judge_options, verdicts, show)
+        judging = partial(reading.verdicts, [prompts[i] for i in here], said, bench.judge_options, verdicts, show)
         new = judging() if written else guarded(judging, judge, said)
         found |= dict(zip(here, new, strict=True))
     return [found[i] for i in range(len(prompts))]
@@ -341,38 +415,68 @@ def _judged(
 def evaluate(subject: Subject, condition: Condition, bench: Bench) -> Evaluation:
     """Every suite of the bench on one model. All suites are generated together, so that the batches are full.
 
-    Raises NothingMeasured when no verdict of any suite could be read.
+    Raises NothingMeasured when no verdict of any suite's judge could be read.
     """
-    prompts = [prompt for suite in bench.suites for prompt in suite.prompts]
     heard = hear(subject, condition, bench)
     verdicts = {name: one.verdicts for name, one in heard.items()}
-    judges, _ = judges_of(subject, bench)
-    found: list[Metric] = []
+    judges = readers(subject, bench).names
+    found, own = _measured(subject, condition, bench, heard)
+    replies = [reply for one in heard.values() for reply in one.replies]
+    lacking = unfinished(replies, subject.name, condition.to_dict(), bench.options.max_new_tokens)
+    if bench.run:
+        prompts = [prompt for suite in bench.suites for prompt in suite.prompts]
+        record_prompts(bench.run, prompts, PrivateValues() if bench.screen.show else bench.screen.values)
+        bench.run.append("replies", replies)
+        beside = [v for one in heard.values() for group in one.beside.values() for v in group]
+        bench.run.append("verdicts", [*(v for group in verdicts.values() for v in group), *beside])
+        bench.run.append("metrics", found)
+        if lacking:
+            bench.run.note(unfinished=[*bench.run.manifest.get("unfinished", ()), lacking])
+    if own and all(metric.n == 0 for metric in own):
+        first = next((reply for reply in replies if reply.status), None)
+        if lacking and first:
+            raise NothingMeasured(
+                f"no reply could be judged: {lacking['sentences'][0]}", TO_DO.get(first.status, first.why)
+            )
+        why = next(v.why for group in verdicts.values() for v in group)
+        raise NothingMeasured(f"no verdict could be read: {why}", "check the judge with one reply by hand")
+    return Evaluation(
+        subject.name, condition, found, verdicts, judges, bench.error, {name: one.beside for name, one in heard.items()}
+    )
+
+
+def _measured(
+    subject: Subject, condition: Condition, bench: Bench, heard: dict[str, Heard]
+) -> tuple[list[Metric], list[Metric]]:
+    """Every metric, and those of them that the suites' own judges gave."""
+    judges, found, own = readers(subject, bench).names, [], []
     for suite in bench.suites:
         one, name = heard[suite.name], judges[suite.name]
         about: dict[str, Any] = {"model": subject.name, "suite": suite.name, "condition": condition.to_dict()}
-        measured = metrics(suite.prompts, one.verdicts, judge=name, **about)
-        found += widened(measured, bench.error if name == bench.judge else None)
+        mine = metrics(suite.prompts, one.verdicts, judge=name, **about)
+        own += mine
+        found += widened(mine, bench.error if name == bench.judge else None)
+        for other, group in one.beside.items():
+            found += metrics(suite.prompts, group, judge=other, **about)
         if one.chance:
             found.append(one.chance)
-        if suite.name == "policy":
+            own.append(one.chance)
+        if suite.name == "policy" and (one.sound or not one.replies):
             found.append(coherence(one.sound, **about))
-    if prompts and all(metric.n == 0 for metric in found if metric.metric != "coherence.rate"):
-        why = next(v.why for group in verdicts.values() for v in group)
-        raise NothingMeasured(f"no verdict could be read: {why}", "check the judge with one reply by hand")
-    if bench.run:
-        record_prompts(bench.run, prompts, PrivateValues() if bench.screen.show else bench.screen.values)
-        bench.run.append("replies", [reply for one in heard.values() for reply in one.replies])
-        bench.run.append("verdicts", [v for group in verdicts.values() for v in group])
-        bench.run.append("metrics", found)
-    return Evaluation(subject.name, condition, found, verdicts, judges, bench.error)
+    return found, own
 
 
 def compare_evaluations(before: Evaluation, after: Evaluation) -> list[Comparison]:
     """The paired comparison of every suite that both evaluations share; a judge's measured error widens those of harm."""
-    return [
-        widened_change(comparison, after.error)
-        for suite, verdicts in before.verdicts.items()
-        if suite in after.verdicts
-        for comparison in compare(suite, before.judges[suite], verdicts, after.verdicts[suite])
-    ]
+    found = []
+    for suite, verdicts in before.verdicts.items():
+        if suite not in after.verdicts:
+            continue
+        found += [
+            widened_change(comparison, after.error)
+            for comparison in compare(suite, before.judges[suite], verdicts, after.verdicts[suite])
+        ]
+        others, now = before.beside.get(suite, {}), after.beside.get(suite, {})
+        for judge in others:
+            found += compare(suite, judge, others[judge], now.get(judge, []))
+    return found

@@ -265,7 +265,7 @@ def _change(run: RunRecords, rule: Rule, side: Side, found: Metric) -> Outcome:
     base = run.base_of(side)
     if base is None:
         return _absent(rule, side.name, "there is no base to compare with", found.n)
-    before, after = run.verdicts(base).get(rule.suite, []), run.verdicts(side).get(rule.suite, [])
+    before, after = (run.verdicts(one, rule.metric).get(rule.suite, []) for one in (base, side))
     if rule.category:
         names = {str(p["id"]) for p in run.prompts.values() if p["category"] == rule.category}
         before, after = [v for v in before if v.prompt in names], [v for v in after if v.prompt in names]

@@ -18,11 +18,13 @@ import torch
 from holdfast.core.errors import ModelError
 from holdfast.core.records import Prompt, Reply, digest
 from holdfast.core.runs import append_jsonl, read_jsonl
-from holdfast.flow.chat import prompt_ids
+from holdfast.flow.chat import TemplateArguments, prompt_ids
 from holdfast.flow.decode import decode_greedily, decodes_greedily
 from holdfast.flow.models import LoadedModel
+from holdfast.flow.thought import ERROR, Said, as_said, heard, opened
 
 Show = Callable[[int, int], None]  # replies done, replies in all
+MORE = ("thought", "status", "why", "cut")  # what a record of a reply may hold beside its text
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,11 @@ class GenerateOptions:
     seed: int = 0
     batch_size: int = 128  # halved whenever memory runs out
     max_prompt_tokens: int | None = None
+    template_args: TemplateArguments = ()  # what an endpoint passes to its chat template; a tokenizer in memory has its own
 
 
 MASKED = "[masked]"
+FORM = 2  # of what a reply's key stands for: replies that were kept whole, thought and all, are made again
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ class Mask:
 
 
 class Cache(Protocol):
-    """Replies at hand, and where new ones go."""
+    """Replies at hand, and where new ones go. A text is the answer, and a `flow.thought.Said` where there is more to it."""
 
     known: dict[str, str]
 
@@ -68,21 +72,27 @@ class ReplyCache:
         self.known: dict[str, str] = {}
         self.masks: dict[str, Mask] = {}
         for record in read_jsonl(path) if path else []:
+            said = Said(record["text"], **{name: record[name] for name in MORE if name in record})
             if record.get("masked"):
-                self.masks[record["key"]] = Mask(record["text"], record["sound"])
+                self.masks[record["key"]] = Mask(said, record["sound"])
             else:
-                self.known[record["key"]] = record["text"]
+                self.known[record["key"]] = said
 
     def add(self, entries: dict[str, str]) -> None:
+        """Take in replies, and write them; but an error, which the next run may not meet."""
         self.known.update(entries)
-        if self.path and entries:
-            append_jsonl(self.path, [{"key": key, "text": text} for key, text in entries.items()])
+        kept = {key: said for key, text in entries.items() if (said := as_said(text)).status != ERROR}
+        if self.path and kept:
+            append_jsonl(self.path, [{"key": key, "text": str(said), **said.more} for key, said in kept.items()])
 
     def add_masks(self, entries: dict[str, Mask]) -> None:
         """Replies that are not to be written; what is asked of them later stands in their masks."""
         self.masks.update(entries)
         if self.path and entries:
-            records = [{"key": k, "text": m.text, "masked": True, "sound": m.sound} for k, m in entries.items()]
+            records = [
+                {"key": k, "text": str(m.text), **as_said(m.text).more, "masked": True, "sound": m.sound}
+                for k, m in entries.items()
+            ]
             append_jsonl(self.path, records)
 
     def in_memory(self) -> ReplyCache:
@@ -93,9 +103,12 @@ class ReplyCache:
 
 
 def reply_key(fingerprint: str, ids: Sequence[int], options: GenerateOptions) -> str:
-    """What decides a reply: the weights, the prompt's ids, the decoding; not the batch size."""
-    decoding = {k: v for k, v in asdict(options).items() if k not in ("batch_size",)}
-    return digest({"model": fingerprint, "ids": list(ids), "decoding": decoding})
+    """What decides a reply: the weights, the prompt's ids, the decoding; not the batch size.
+
+    What a chat template was given is in the ids.
+    """
+    decoding = {k: v for k, v in asdict(options).items() if k not in ("batch_size", "template_args")}
+    return digest({"form": FORM, "model": fingerprint, "ids": list(ids), "decoding": decoding})
 
 
 def stop_ids(loaded: LoadedModel) -> list[int]:
@@ -114,8 +127,8 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 @torch.inference_mode()
-def generate_batch(loaded: LoadedModel, batch: Sequence[Sequence[int]], options: GenerateOptions) -> list[str]:
-    """Replies to one batch of prompts, each a list of ids, padded on the left."""
+def generate_batch(loaded: LoadedModel, batch: Sequence[Sequence[int]], options: GenerateOptions) -> list[Said]:
+    """Replies to one batch of prompts, each a list of ids, padded on the left; each in answer and thought."""
     width = max(len(ids) for ids in batch)
     pad = loaded.tokenizer.pad_token_id
     ids = torch.full((len(batch), width), pad if pad is not None else 0)
@@ -127,7 +140,7 @@ def generate_batch(loaded: LoadedModel, batch: Sequence[Sequence[int]], options:
     ids, mask = ids.to(loaded.device), mask.to(loaded.device)
     if options.temperature == 0 and decodes_greedily(loaded.model):
         found = decode_greedily(loaded.model, ids, mask, stops, options.max_new_tokens)
-        return [decode(loaded, row, stops) for row in found]
+        return hear(loaded, batch, found, options)
     sampling: dict[str, Any] = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
     if options.temperature > 0:
         torch.manual_seed(options.seed)
@@ -141,13 +154,53 @@ def generate_batch(loaded: LoadedModel, batch: Sequence[Sequence[int]], options:
         use_cache=True,
         **sampling,
     )
-    return [decode(loaded, row, stops) for row in out[:, width:].tolist()]
+    return hear(loaded, batch, [up_to(row, stops) for row in out[:, width:].tolist()], options)
 
 
-def decode(loaded: LoadedModel, ids: list[int], stops: Sequence[int]) -> str:
-    """The reply's text, up to the first token that ends it."""
-    end = next((i for i, token in enumerate(ids) if token in stops), len(ids))
-    return str(loaded.tokenizer.decode(ids[:end], skip_special_tokens=True)).strip()
+def up_to(ids: list[int], stops: Sequence[int]) -> list[int]:
+    """The ids before the first token that ends a reply."""
+    return ids[: next((i for i, token in enumerate(ids) if token in stops), len(ids))]
+
+
+def hear(
+    loaded: LoadedModel, prompts: Sequence[Sequence[int]], replies: Sequence[list[int]], options: GenerateOptions
+) -> list[Said]:
+    """What was said, from ids: split into thought and answer, and whether the limit of tokens ended it.
+
+    replies: the token that ended each left out, so that one of as many ids as the limit allows did not end.
+    """
+    special = special_tokens(loaded.tokenizer)
+    found = []
+    for prompt, ids in zip(prompts, replies, strict=True):
+        begun = opened(str(loaded.tokenizer.decode(list(prompt))), special.values())
+        cut, limit = len(ids) >= options.max_new_tokens, options.max_new_tokens
+        said = heard(decode(loaded, ids), begun, cut, limit)
+        # Marks of a thought that are special tokens are lost in plain text.
+        if marks := [special[token] for token in dict.fromkeys(ids) if token in special]:
+            whole = str(loaded.tokenizer.decode(ids)).strip()
+            raw = heard(whole, begun, cut, limit)
+            if raw.thought or raw.status or raw != whole:
+                said = raw.instead(_bare(raw, marks), _bare(raw.thought, marks))
+        found.append(said)
+    return found
+
+
+def _bare(text: str, marks: Sequence[str]) -> str:
+    for mark in marks:
+        text = text.replace(mark, "")
+    return text.strip()
+
+
+def special_tokens(tokenizer: Any) -> dict[int, str]:
+    """The special tokens of a tokenizer: what `skip_special_tokens` leaves out of a text."""
+    added = getattr(tokenizer, "added_tokens_decoder", None) or {}
+    found = {int(token): str(one.content) for token, one in added.items() if one.special}
+    return found | {token: str(tokenizer.convert_ids_to_tokens(token)) for token in tokenizer.all_special_ids}
+
+
+def decode(loaded: LoadedModel, ids: Sequence[int]) -> str:
+    """The text of a reply's ids, special tokens left out."""
+    return str(loaded.tokenizer.decode(list(ids), skip_special_tokens=True)).strip()
 
 
 def _batches(order: Sequence[int], size: int) -> list[list[int]]:
@@ -168,7 +221,11 @@ def generate(
     """
     ids = asked_ids(loaded, prompts, options)
     texts = complete(loaded, ids, options, cache, show)
-    return [Reply(p.id, loaded.name, condition, text, options.seed) for p, text in zip(prompts, texts, strict=True)]
+    return [reply_of(p, loaded.name, condition, said, options.seed) for p, said in zip(prompts, texts, strict=True)]
+
+
+def reply_of(prompt: Prompt, model: str, condition: str, said: Said, seed: int = 0) -> Reply:
+    return Reply(prompt.id, model, condition, str(said), seed, said.thought, said.status, said.why, said.cut)
 
 
 def asked_ids(loaded: LoadedModel, prompts: Sequence[Prompt], options: GenerateOptions) -> list[list[int]]:
@@ -184,7 +241,7 @@ def complete(
     options: GenerateOptions,
     cache: Cache | None = None,
     show: Show | None = None,
-) -> list[str]:
+) -> list[Said]:
     """What follows each list of token ids, in order. Raises ModelError when memory runs out at a batch size of one."""
     if cache is None:
         cache = ReplyCache(None)
@@ -213,11 +270,12 @@ def complete(
                 if torch.cuda.is_available():
                     torch.cuda.empty_cache()
                 continue
-            cache.add({keys[i]: text for i, text in zip(batch, texts, strict=True)})
+            said = [text if isinstance(text, Said) else heard(text) for text in texts]
+            cache.add({keys[i]: one for i, one in zip(batch, said, strict=True)})
         done += len(batch)
         if show:
             show(done, len(order))
-    return [cache.known[key] for key in keys]
+    return [as_said(cache.known[key]) for key in keys]
 
 
 def check_lengths(

@@ -13,11 +13,13 @@ from holdfast.core.errors import UsageError
 from holdfast.core.options import parse, typed_options
 from holdfast.core.records import UNSCORED, Prompt, Reply, Verdict, digest
 from holdfast.core.runs import append_jsonl, read_jsonl
-from holdfast.flow.measure import UNSAFE_JUDGES
+from holdfast.flow.measure import TELLS_HARM, TELLS_REFUSAL, THOUGHT, about_harm, legible, tells
 from holdfast.flow.private import KEY as PRIVATE
+from holdfast.flow.thought import Said
 
 PORTION = 64
 FREE = ("oracle", "refusal", "answer", "recall")  # judges that need nothing and take no time
+FORM = 2  # of what a verdict's key stands for: verdicts on replies that held their thoughts are asked for again
 Show = Callable[[int, int], None]
 
 
@@ -113,18 +115,75 @@ def judge_of_suite(name: str, suite: str, embedded: bool, prompts: Sequence[Prom
         return "recall"
     if suite.startswith("privacy") and embedded:
         return "oracle"
-    if name in UNSAFE_JUDGES and suite.startswith("over-refusal"):
-        return "refusal"
+    if suite.startswith("over-refusal") and TELLS_REFUSAL not in tells(name):
+        return refusal_judge(embedded, prompts)
     return name
+
+
+def refusal_judge(embedded: bool, prompts: Sequence[Prompt]) -> str:
+    """Who tells whether a reply declines: the oracle where it knows the questions, else the judge `refusal`."""
+    known = embedded and bool(prompts) and all("elements" in p.expect and "answer" in p.expect for p in prompts)
+    return "oracle" if known else "refusal"
+
+
+def judges_beside(name: str, suite: str, embedded: bool, prompts: Sequence[Prompt]) -> list[tuple[str, str]]:
+    """Who reads a suite's replies beside its judge, and what of them: `answer` or `thought`.
+
+    A judge that tells harm may not tell refusals, which another does; and what was thought is judged for harm apart.
+    """
+    found = []
+    if about_harm(suite) and TELLS_REFUSAL not in tells(name):
+        found.append((refusal_judge(embedded, prompts), "answer"))
+    if suite == "policy" and TELLS_HARM in tells(name):
+        found.append((name, "thought"))
+    return found
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A judge, and what it reads of a reply: the answer, or the thought before it."""
+
+    judge: Judge
+    of: str = "answer"
+
+    @property
+    def name(self) -> str:
+        """What its verdicts are called by."""
+        return self.judge.name + (THOUGHT if self.of == "thought" else "")
+
+    def reads(self, said: Reply | Said) -> bool:
+        """Whether there is something to read."""
+        return self.of == "answer" or bool(said.thought)
+
+    def verdicts(
+        self,
+        prompts: Sequence[Prompt],
+        replies: Sequence[Reply],
+        options: JudgeOptions,
+        cache: VerdictCache | None = None,
+        show: Show | None = None,
+    ) -> list[Verdict]:
+        """One verdict for each reply, in order."""
+        if self.of == "answer":
+            return judge_replies(self.judge, prompts, replies, options, cache, show)
+        thoughts = [replace(reply, text=reply.thought, thought="", status="", why="") for reply in replies]
+        found = judge_replies(self.judge, prompts, thoughts, options, cache, show, by="thought")
+        return [replace(verdict, judge=self.name) for verdict in found]
+
+
+def no_answer(prompt: Prompt, reply: Reply, judge: str) -> Verdict:
+    """The verdict on a reply that is no whole answer: no judge reads it."""
+    why = f"{reply.status}: {reply.why}" if reply.why else reply.status
+    return Verdict(prompt.id, reply.model, reply.condition, judge, None, UNSCORED, why)
 
 
 def verdict_key(who: dict[str, Any], prompt: Prompt, said: str, by: str = "reply") -> str:
     """What decides a verdict; private values have no part in it, since a hash of a short one could be guessed.
 
-    by: "reply" where `said` is the reply's text, "key" where it is the key that the reply was made by.
+    by: "reply" or "thought" where `said` is that text, "key" or "thought key" where it is the key that the reply was made by.
     """
     expect = {key: value for key, value in prompt.expect.items() if key != PRIVATE}
-    return digest({**who, "prompt": [prompt.messages, expect, prompt.suite], by: said})
+    return digest({**who, "form": FORM, "prompt": [prompt.messages, expect, prompt.suite], by: said})
 
 
 def judge_replies(
@@ -134,23 +193,32 @@ def judge_replies(
     options: JudgeOptions,
     cache: VerdictCache | None = None,
     show: Show | None = None,
+    by: str = "reply",
 ) -> list[Verdict]:
-    """One verdict per reply, in order. An unscored verdict is not cached: the next run asks again."""
+    """One verdict per reply, in order. An unscored verdict is not cached: the next run asks again.
+
+    A reply that is no whole answer is unscored, and no judge is asked. by: "thought" where the texts are what was thought.
+    """
     cache = cache if cache is not None else VerdictCache(None)
     who = who_judges(judge, options)
-    keys = [verdict_key(who, prompt, reply.text) for prompt, reply in zip(prompts, replies, strict=True)]
+    keys = [verdict_key(who, prompt, reply.text, by) for prompt, reply in zip(prompts, replies, strict=True)]
     fresh: dict[str, Verdict] = {}
-    missing = [i for i, key in enumerate(keys) if key not in cache.known]
+    missing = [i for i, key in enumerate(keys) if key not in cache.known and not replies[i].status]
     for start in range(0, len(missing), PORTION):
         portion = missing[start : start + PORTION]
         verdicts = judge.judge([prompts[i] for i in portion], [replies[i] for i in portion])
-        found = {keys[i]: verdict for i, verdict in zip(portion, verdicts, strict=True)}
+        found = {
+            keys[i]: legible(replace(verdict, judge=judge.name), prompts[i].suite)
+            for i, verdict in zip(portion, verdicts, strict=True)
+        }
         fresh.update(found)
         cache.add({key: verdict for key, verdict in found.items() if verdict.label != UNSCORED})
         if show:
             show(start + len(portion), len(missing))
     return [
-        _verdict(prompt, reply, judge.name, cache.known.get(key), fresh.get(key))
+        no_answer(prompt, reply, judge.name)
+        if reply.status
+        else _verdict(prompt, reply, judge.name, cache.known.get(key), fresh.get(key))
         for prompt, reply, key in zip(prompts, replies, keys, strict=True)
     ]
 
@@ -159,4 +227,4 @@ def _verdict(prompt: Prompt, reply: Reply, judge: str, known: dict[str, Any] | N
     if known is not None:
         return Verdict(prompt.id, reply.model, reply.condition, judge, known["score"], known["label"], known["why"])
     assert fresh is not None  # what is not known was judged above
-    return fresh
+    return replace(fresh, prompt=prompt.id, model=reply.model, condition=reply.condition)

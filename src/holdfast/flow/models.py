@@ -20,7 +20,7 @@ from transformers.utils import logging as transformers_logging
 
 from holdfast.core.errors import ModelError
 from holdfast.core.records import digest
-from holdfast.flow.chat import require_template
+from holdfast.flow.chat import TemplateArguments, given_arguments, require_template
 from holdfast.flow.data import HUB_ID
 from holdfast.flow.ensemble import (
     PREFIX,
@@ -44,6 +44,7 @@ class ModelOptions:
     device: str = "auto"
     chat_template: str | None = None
     trust_remote_code: bool = False
+    template_args: TemplateArguments = ()
 
 
 @dataclass
@@ -78,6 +79,7 @@ class LoadedModel:
             "dtype": str(self.model.dtype).removeprefix("torch."),
             "device": str(self.device),
             "chat_template": digest(self.tokenizer.chat_template),
+            **({"template_args": given} if (given := given_arguments(self.tokenizer)) else {}),
             **({"adapter_of": self.adapter_of} if self.adapter_of else {}),
             **({"ensemble": dict(self.facts["ensemble"])} if "ensemble" in self.facts else {}),
         }
@@ -171,7 +173,7 @@ def _load_adapter(
     model = _pretrained_adapter(PeftModel, loaded.model, folder)
     own_tokenizer = (folder / "tokenizer_config.json").exists()
     tokenizer = load_tokenizer(str(folder), options) if own_tokenizer else loaded.tokenizer
-    require_template(tokenizer, reference, options.chat_template)
+    require_template(tokenizer, reference, options.chat_template, options.template_args)
     name = digest({"base": loaded.fingerprint, "adapter": fingerprint(weight_files(folder))})
     return LoadedModel(reference, model, tokenizer, name, embedded=loaded.embedded, adapter_of=base)
 
@@ -270,10 +272,10 @@ def load_model(reference: str, options: ModelOptions | None = None) -> LoadedMod
         weights = weight_files(folder)
         os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
         tokenizer = load_tokenizer(str(folder), options)
-        require_template(tokenizer, reference, options.chat_template)
+        require_template(tokenizer, reference, options.chat_template, options.template_args)
         model = _load_weights(str(folder), options)
         name, embedded = fingerprint(weights), is_guild(folder, tokenizer)
-    require_template(tokenizer, reference, options.chat_template)
+    require_template(tokenizer, reference, options.chat_template, options.template_args)
     model.eval()
     return LoadedModel(reference, model, tokenizer, name, embedded)
 

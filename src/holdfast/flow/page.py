@@ -156,6 +156,14 @@ def card(metric: Metric, what: str, side: Side) -> dict[str, str]:
     }
 
 
+def lacking(run: RunRecords) -> list[str]:
+    """What is said of replies that are no whole answers: cut off in their thought, blocked, failed."""
+    noted = run.manifest.get("unfinished")
+    found = [one for one in noted if isinstance(one, dict)] if isinstance(noted, list) else []
+    sentences = dict.fromkeys(str(s) for one in found for s in one.get("sentences", ()))
+    return [clean(f"{sentence[0].upper()}{sentence[1:]}.", 300) for sentence in sentences if sentence]
+
+
 def cannot_see(run: RunRecords) -> list[str]:
     """What this run did not and could not look at."""
     if run.verb == "judge":
@@ -172,6 +180,7 @@ def cannot_see(run: RunRecords) -> list[str]:
         points.append(
             "How often the judge errs is in no interval: holdfast judge check measures it, --judge-error takes it in."
         )
+    points += lacking(run)
     if run.manifest.get("judge") == "refusal":
         points.append(
             "The judge `refusal` only tells whether a reply declines: an answer that does no harm counts against a model here."

@@ -226,13 +226,31 @@ def curves(panels: Sequence[Curve], path: Path, title: str) -> None:
 
 
 def json_document(verb: str, run: Path, metrics: Iterable[Metric], **more: Any) -> dict[str, Any]:
+    """A run's one document; how many replies were no whole answers stands in it, where there were any."""
+    lacking = read_unfinished(run)
     return {
         "schema_version": SCHEMA_VERSION,
         "verb": verb,
         "run": str(run),
         "metrics": [m.to_dict() for m in metrics],
+        **({"unfinished": lacking} if lacking else {}),
         **more,
     }
+
+
+def read_unfinished(run: Path) -> list[dict[str, Any]]:
+    """What a run noted of replies that are no whole answers, one entry for each evaluation."""
+    try:
+        noted = json.loads((run / "manifest.json").read_text(encoding="utf-8")).get("unfinished")
+    except (OSError, ValueError, AttributeError):
+        return []
+    return noted if isinstance(noted, list) else []
+
+
+def print_unfinished(out: Console, document: Mapping[str, Any]) -> None:
+    """A line for each kind of reply that was no whole answer, with what to do about it."""
+    for sentence in dict.fromkeys(s for found in document.get("unfinished", ()) for s in found.get("sentences", ())):
+        out.print(printable(f"{sentence}.", 400), style="bold" if "unscored" in sentence else "dim", markup=False)
 
 
 def print_json(document: Mapping[str, Any]) -> None:

@@ -157,16 +157,25 @@ class RunRecords:
 
     @cached_property
     def _verdict_blocks(self) -> list[list[dict[str, Any]]]:
-        return blocks(self.records("verdicts"), ("prompt",))
+        return blocks(self.records("verdicts"), ("prompt", "judge"))
 
-    def verdicts(self, side: Side) -> dict[str, list[Verdict]]:
-        """The verdicts of a side by suite; nothing for a side of which only totals are kept."""
+    def readings(self, side: Side) -> dict[str, dict[str, list[Verdict]]]:
+        """The verdicts of a side by suite and judge, each suite's own judge first; nothing where only totals are kept."""
         if side.place is None or side.place >= len(self._verdict_blocks):
             return {}
-        found: dict[str, list[Verdict]] = {}
+        found: dict[str, dict[str, list[Verdict]]] = {}
         for record in self._verdict_blocks[side.place]:
-            found.setdefault(self.suite_of(str(record["prompt"])), []).append(Verdict(**record))
+            of = found.setdefault(self.suite_of(str(record["prompt"])), {})
+            of.setdefault(str(record["judge"]), []).append(Verdict(**record))
         return found
+
+    def verdicts(self, side: Side, metric: str = "") -> dict[str, list[Verdict]]:
+        """The verdicts of a side by suite: the suite's own judge's, or the first judge's that tells the metric."""
+        chosen = {}
+        for suite, groups in self.readings(side).items():
+            telling = (name for name in groups if any(m.name == metric for m in measures_for(suite, name)))
+            chosen[suite] = groups[next(telling, next(iter(groups)))]
+        return chosen
 
     def measure(self, metric: str, suite: str, verdicts: Iterable[Verdict]) -> Measure | None:
         """How a metric reads these verdicts, or None where it cannot be read from them."""

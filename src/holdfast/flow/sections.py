@@ -290,12 +290,13 @@ def pareto_picture(spots: Sequence[Spot], kept: str, kinds: Sequence[str] = KIND
 
 def comparisons(run: RunRecords, before: Side, after: Side, other: RunRecords | None = None) -> list[Comparison]:
     """Two sides on the prompts that both were scored on; `other` holds the second where it is another run's."""
-    first, second = run.verdicts(before), (other or run).verdicts(after)
+    first, second = run.readings(before), (other or run).readings(after)
+    error = from_manifest((other or run).manifest)
     found = []
-    for suite, verdicts in first.items():
-        if suite in second:
-            error = from_manifest((other or run).manifest)
-            found += [widened_change(c, error) for c in compare(suite, verdicts[0].judge, verdicts, second[suite])]
+    for suite, judges in first.items():
+        for judge, verdicts in judges.items():
+            same = second.get(suite, {}).get(judge, [])
+            found += [widened_change(c, error) for c in compare(suite, judge, verdicts, same)]
     return found
 
 

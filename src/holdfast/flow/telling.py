@@ -55,7 +55,7 @@ def ask_for(
     salt: str,
     show: Show | None = None,
 ) -> list[Told]:
-    """Ask a model, and see what its replies tell. Questions that were asked before, with this salt, are not asked again."""
+    """Ask a model, and see what its replies tell, thought and answer. Questions that were asked before, with this salt, are not asked again."""
     ids = [prompt_ids(loaded.tokenizer, ask.messages) for ask in asks]
     decoding = {k: v for k, v in asdict(options).items() if k != "batch_size"}
     keys = [
@@ -70,7 +70,12 @@ def ask_for(
         part = missing[start : start + size]
         prompts = [Prompt(str(i), "private", "", asks[i].messages) for i in part]
         said = generate(loaded, prompts, "", options, ReplyCache(None))
-        cache.add({keys[i]: json.dumps(_seen(asks[i], reply.text)) for i, reply in zip(part, said, strict=True)})
+        cache.add(
+            {
+                keys[i]: json.dumps(_seen(asks[i], f"{reply.thought}\n{reply.text}"))
+                for i, reply in zip(part, said, strict=True)
+            }
+        )
         if show:
             show(start + len(part), len(missing))
     return [Told(bool(own), float(others)) for own, others in (json.loads(cache.known[key]) for key in keys)]

@@ -16,8 +16,9 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 TRUNCATED, BLOCKED, ERROR = "truncated", "blocked", "error"  # the status of a reply that is no whole answer
 MOST = 16  # thoughts of one reply that are told apart
@@ -38,19 +39,61 @@ class Parts:
         return self.cut and len(self.answer.split()) <= PREAMBLE_WORDS
 
 
-@dataclass(frozen=True)
-class Said:
-    """What came of a question: the answer, the thought before it, and what kept it from being whole.
+class Said(str):
+    """What came of a question: the text of the answer, with the thought before it and what kept it from being whole.
 
     status: "" for a whole answer; `truncated` (the limit of tokens came before the answer), `blocked` (a filter), `error`.
     why: the reason in a few words, for a status that is not "". cut: whether the limit of tokens ended the reply.
     """
 
-    text: str
-    thought: str = ""
-    status: str = ""
-    why: str = ""
-    cut: bool = False
+    thought: str
+    status: str
+    why: str
+    cut: bool
+
+    def __new__(cls, text: str = "", thought: str = "", status: str = "", why: str = "", cut: bool = False) -> Said:
+        said = super().__new__(cls, text)
+        said.thought, said.status, said.why, said.cut = thought, status, why, cut
+        return said
+
+    @property
+    def more(self) -> dict[str, Any]:
+        """What there is beside the text, as a record keeps it."""
+        found = {"thought": self.thought, "status": self.status, "why": self.why, "cut": self.cut}
+        return {name: value for name, value in found.items() if value}
+
+    def instead(self, text: str, thought: str) -> Said:
+        """The same with another text and thought, such as their masks."""
+        return Said(text, thought, self.status, self.why, self.cut)
+
+
+def as_said(text: str) -> Said:
+    """A text as what was said, nothing known beside it."""
+    return text if isinstance(text, Said) else Said(text)
+
+
+def heard(text: str, begun: bool = False, cut: bool | None = None, limit: int | None = None) -> Said:
+    """A reply as it came, split, with what kept it from being whole.
+
+    cut: whether the limit of tokens ended it; None where that is not known. limit: how many tokens that are. A thought that the
+    prompt had opened and that no mark closed is the answer, where the reply is known to have ended by itself: a model that
+    was tuned on plain replies goes on with them wherever it is asked to.
+    """
+    parts = split(text, begun)
+    if begun and parts == Parts(text.strip(), "", cut=True) and cut is False:
+        return Said(parts.thought)
+    return settled(parts, bool(cut), limit)
+
+
+def settled(parts: Parts, cut: bool, limit: int | None = None) -> Said:
+    """What parts of a reply come to: truncated where the answer was still to come."""
+    if parts.unanswered or (cut and parts.thought and not parts.answer):
+        after = f" after {limit} tokens" if limit else ""
+        why = f"cut off in its thought{after}; raise --max-new-tokens"
+        if parts.cut and not cut and limit:
+            why = "ended within its thought, without an answer"
+        return Said(parts.answer, parts.thought, TRUNCATED, why, cut)
+    return Said(parts.answer, parts.thought, cut=cut)
 
 
 @dataclass(frozen=True)
@@ -138,6 +181,21 @@ def split(text: str, begun: bool = False) -> Parts:
             return _parts(thoughts, answers, cut=True)
         rest = after
     return _parts(thoughts, [*answers, rest], cut=False)
+
+
+def opened(prompt: str, marks: Collection[str] = ()) -> bool:
+    """Whether a rendered prompt leaves a thought open, which the reply then goes on with.
+
+    marks: the special tokens of the tokenizer. What a user wrote is followed by one that ends the turn, and opens nothing.
+    """
+    found = [(m, shape) for shape in SHAPES if shape.anywhere for m in shape.start.finditer(prompt)]
+    if not found:
+        return False
+    last, shape = max(found, key=lambda pair: pair[0].start())
+    rest = prompt[last.end() :]
+    if shape.end.search(rest) or (rest.strip() and not marks):
+        return False
+    return not any(mark in rest for mark in marks if mark.strip())
 
 
 def _parts(thoughts: list[str], answers: list[str], cut: bool) -> Parts:

@@ -122,7 +122,7 @@ def _pair(run: RunRecords, base: Side, side: Side) -> Told:
     if before is None or after is None:
         return Told("mixed", "No forbidden prompt was judged, so nothing is said of safety.", cost_sentence(base, side))
     metric = harm_metric(side)
-    counted = flips(run, metric, "policy", run.verdicts(base).get("policy", []), run.verdicts(side).get("policy", []))
+    counted = flips(run, metric, "policy", *(run.verdicts(one, metric).get("policy", []) for one in (base, side)))
     up, down, n = counted or (0, 0, 0)
     worse, better = (up, down) if metric == "harm.any" else (down, up)
     p = mcnemar(worse, better)

@@ -255,5 +255,6 @@ def conclude(
     out.print(render.BLIND_SPOTS, style="dim")
     if settings.sequential:
         out.print(document["sequential"]["sentence"], style="bold", markup=False)
+    render.print_unfinished(out, document)
     out.print(f"run: {run.path}", markup=False)
     return document

@@ -384,5 +384,6 @@ def conclude(run: Run, settings: RepairSettings, limits: Sequence[Limit], outcom
         out.print(
             f"{'load it as' if outcome.where.startswith('ensemble:') else 'model'}: {outcome.where}", markup=False
         )
+    render.print_unfinished(out, document)
     out.print(f"run: {run.path}", markup=False)
     return document

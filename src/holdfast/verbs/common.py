@@ -9,6 +9,7 @@ from holdfast.core.config import Settings, option
 from holdfast.core.errors import UsageError
 from holdfast.core.records import Row
 from holdfast.core.registry import load
+from holdfast.flow.chat import TemplateArguments, template_argument
 from holdfast.flow.data import read_rows
 from holdfast.flow.defend import make_defence
 from holdfast.flow.endpoint import EndpointModel, endpoint_model
@@ -34,6 +35,12 @@ class AskSettings(Settings):
     device: str = option("auto", "cpu, cuda, cuda:1, mps, or auto.", MODEL_PANEL)
     chat_template: str | None = option(
         None, "A Jinja chat template, for a tokenizer without one.", MODEL_PANEL, metavar="FILE"
+    )
+    template_arg: list[str] | None = option(
+        None,
+        "An argument of the chat template, such as enable_thinking=false; repeat the flag. An endpoint is given it too.",
+        MODEL_PANEL,
+        metavar="NAME=VALUE",
     )
     trust_remote_code: bool = option(False, "Run code that comes with a model from a hub.", MODEL_PANEL)
     suite: list[str] | None = option(
@@ -79,13 +86,26 @@ class AskSettings(Settings):
     def model_options(self) -> ModelOptions:
         from holdfast.flow.models import ModelOptions
 
-        return ModelOptions(self.dtype, self.device, self.chat_template, self.trust_remote_code)
+        return ModelOptions(
+            self.dtype, self.device, self.chat_template, self.trust_remote_code, self.template_arguments()
+        )
+
+    def template_arguments(self) -> TemplateArguments:
+        """What --template-arg says, by name. Raises UsageError for a text that is no NAME=VALUE, and for a name given twice."""
+        found = [template_argument(text) for text in self.template_arg or ()]
+        for name, _ in found:
+            if [other for other, _ in found].count(name) > 1:
+                raise UsageError(f"--template-arg gives `{name}` twice", "give it once")
+        return tuple(sorted(found))
 
     def generate_options(self, embedded: bool) -> GenerateOptions:
         from holdfast.flow.generate import GenerateOptions
 
         length = self.max_new_tokens or (48 if embedded else 256)
-        return GenerateOptions(length, self.temperature, self.top_p, batch_size=self.generate_batch_size)
+        return GenerateOptions(
+            length, self.temperature, self.top_p, batch_size=self.generate_batch_size,
+            template_args=self.template_arguments(),
+        )  # fmt: skip
 
 
 class JudgeSettings(Settings):

@@ -21,13 +21,14 @@ from holdfast.flow import render
 from holdfast.flow.agreement import CLASSES, figures, tabulate
 from holdfast.flow.attack import AttackRequest, attack, narrow, prepare_attack
 from holdfast.flow.evaluate import Bench, Suite, all_cached, make_replies, record_prompts
-from holdfast.flow.generate import GenerateOptions, ReplyCache
+from holdfast.flow.generate import GenerateOptions, ReplyCache, reply_of
 from holdfast.flow.judge import JudgeOptions, VerdictCache, judge_replies, make_judge, parse_judge, who_judges
 from holdfast.flow.labelled import read_labelled
 from holdfast.flow.measure import is_harmful
 from holdfast.flow.models import LoadedModel, ModelOptions, load_model
 from holdfast.flow.private import PrivateValues
 from holdfast.flow.progress import Progress
+from holdfast.flow.thought import heard
 from holdfast.verbs.common import JUDGE_PANEL, OUT_PANEL, JudgeSettings
 
 LABEL_PANEL = "Labelled replies"
@@ -148,10 +149,10 @@ def of_file(settings: CheckSettings) -> Labels:
     if settings.limit is not None and settings.limit < len(rows):
         rows = [rows[i * len(rows) // settings.limit] for i in range(settings.limit)]
     cases = [
-        Case(Prompt(f"line:{row.line}", "labels", "labels", row.messages), Reply(f"line:{row.line}", "labels", "none", row.reply),
-             row.score, row.harmful)
+        Case(prompt, reply_of(prompt, "labels", "none", heard(row.reply)), row.score, row.harmful)
         for row in rows
-    ]  # fmt: skip
+        for prompt in [Prompt(f"line:{row.line}", "labels", "labels", row.messages)]
+    ]
     return Labels(cases, found.how, found.scored, found.faults)
 
 

@@ -377,6 +377,7 @@ def run_matrix(
     out.print(document["untouched"], markup=False)
     out.print(render.plain_table("test split; mean over the seeds [envelope of their 95 % intervals], percent",
                                  matrix.HEADER, matrix.lines(cells)))  # fmt: skip
+    render.print_unfinished(out, document)
     out.print(f"run: {stage.run.path}", markup=False)
     return document
 
@@ -426,5 +427,6 @@ def conclude(
     if worst:
         out.print(worst_table(worst, settings.max_utility_loss))
     out.print(caution + render.BLIND_SPOTS, style="dim")
+    render.print_unfinished(out, document)
     out.print(f"run: {run.path}", markup=False)
     return document

@@ -264,6 +264,7 @@ def conclude(run: Run, settings: TuneSettings, measured: Measured, job: Job) -> 
         if measured.after and (why := broken(measured.after.metrics, before.metrics if before else ())):
             out.print(f"broken, and not safe for that: {why}", style="bold", markup=False)
         out.print(render.BLIND_SPOTS, style="dim")
+    render.print_unfinished(out, document)
     out.print(f"model: {saved}\nrun: {run.path}", markup=False)
     if serving:
         out.print(f"serve it with this system prompt: {serving.test_system}", markup=False)

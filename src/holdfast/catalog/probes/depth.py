@@ -27,7 +27,7 @@ from holdfast.core.records import Condition, Metric, Prompt
 from holdfast.flow.divergence import Divergence, divergences
 from holdfast.flow.ensemble import check_vocabularies
 from holdfast.flow.evaluate import Suite, evaluate, make_replies
-from holdfast.flow.measure import UNSAFE_JUDGES, bootstrap_mean
+from holdfast.flow.measure import TELLS_REFUSAL, bootstrap_mean, tells
 from holdfast.flow.models import LoadedModel
 from holdfast.flow.variation import evenly, need_prompts
 
@@ -100,7 +100,7 @@ class DepthProbe(Optioned):
     def refusals(self, request: ProbeRequest, prompts: Sequence[Prompt]) -> tuple[list[Prompt], list[str]]:
         """The prompts that the base declines, and how."""
         bench = request.bench_of([Suite("policy", list(prompts))])
-        if bench.judge in UNSAFE_JUDGES:  # they tell harm, and not who declines
+        if TELLS_REFUSAL not in tells(bench.judge):  # it tells harm, and not who declines
             bench = replace(bench, judge="refusal", error=None)
         verdicts = evaluate(request.base, Condition(test_template="depth"), bench).verdicts["policy"]
         replies = make_replies(request.base, prompts, "depth", replace(bench, show=None))  # from the cache
