@@ -21,7 +21,7 @@ ALLOWED = {
     "cli": {"core", "verbs"},
 }
 FLOW_ORDER = [
-    "data", "private", "stream", "batch", "scan", "recall", "canaries", "chat", "weights", "checkpoint", "frontmatter", "repairing", "merge", "interpolate", "thought", "safetext", "completion", "complaint", "endpoint", "caches", "attention", "decode", "ensemble", "models", "templates",
+    "data", "private", "stream", "batch", "scan", "recall", "canaries", "chat", "weights", "checkpoint", "frontmatter", "repairing", "merge", "interpolate", "thought", "objects", "safetext", "completion", "complaint", "endpoint", "caches", "attention", "decode", "ensemble", "models", "templates",
     "defend", "passes", "influence", "train", "advice", "generate", "likelihood", "telling", "exposure", "guard", "classify", "measure", "judgeerror", "agreement", "judge", "labelled", "coherence", "refusing", "masking", "guarantee", "sequential", "findings", "sarif",
     "clean", "evaluate", "utility", "novelty", "asking", "learner", "redteam", "attacker", "variation", "divergence", "choose", "early", "attack", "projector", "restore", "sweep", "write", "phrases", "summary", "treat", "matrix", "progress", "render",
     "runread", "rules", "gate", "wording", "junit", "drawing", "plots", "sections", "facts", "probed", "replies", "page", "markdown", "card",

@@ -53,7 +53,7 @@ OF_ONE_PROMPT = (400, 403, 406, 422, 451)  # statuses by which a filter stops a 
 
 @dataclass(frozen=True)
 class Complaint:
-    """An endpoint's error: its status, its reason in full, its codes, and the parameter that it names."""
+    """An endpoint's error: its status, its reason, its codes, and the parameter that it names."""
 
     status: int
     reason: str = ""
@@ -92,9 +92,10 @@ class Complaint:
             return "check the model's name"
         return "the reason is the endpoint's own; change what is asked of it, or how it is served"
 
-    def quoted(self, asked: Sequence[Message] = ()) -> str:
+    @property
+    def quoted(self) -> str:
         """The reason as it may be shown: one short line in quotes, or "" where none was given."""
-        said = " ".join(clean(without_secrets(_without_echo(self.reason, asked))).split())
+        said = " ".join(clean(without_secrets(self.reason)).split())
         said = _KEY.sub(HIDDEN, said)
         return f"“{said[:QUOTED]}{'…' if len(said) > QUOTED else ''}”" if said else ""
 
@@ -145,8 +146,16 @@ def error_in(value: Any) -> Any:
     return None
 
 
-def read_complaint(status: int, body: Any) -> Complaint:
-    """The complaint in the body of an error, parsed or as text. A code in it that is a status counts as the status of a 200."""
+def read_complaint(status: int, body: Any, asked: Sequence[Message] = ()) -> Complaint:
+    """The complaint in the body of an error, parsed or as text, without what it repeats of the messages that were asked.
+
+    A code in the body of a 200 counts as its status where it is one.
+    """
+    found = _read(status, body)
+    return replace(found, reason=_without_echo(found.reason, asked))
+
+
+def _read(status: int, body: Any) -> Complaint:
     found = error_in(body)
     if found is None:
         text = body if isinstance(body, str) else json.dumps(body) if body else ""
@@ -269,8 +278,7 @@ class Manner:
         """Another manner that meets the complaint, or None where nothing here can: then the endpoint's reason is shown."""
         if said.status not in ADAPTABLE:
             return None
-        text = _without_echo(said.reason, asked["messages"])
-        sent = self.request(asked)
+        text, sent = said.reason, self.request(asked)
         found = self._parameter(text, said.parameter, sent)
         if found is None and any(m["role"] == "system" for m in sent["messages"]) and _SYSTEM.search(text):
             found = replace(self, folded=True) if _REFUSES.search(text) else None
