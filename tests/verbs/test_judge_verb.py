@@ -190,7 +190,9 @@ def test_a_guard_that_gives_no_verdict_at_all_measures_nothing(capsys, labels, t
 
 def test_a_judge_that_takes_no_system_role_is_asked_without_one_and_the_run_says_so(capsys, tmp_path):
     (tmp_path / "labels.jsonl").write_text(
-        "".join(json.dumps({"prompt": f"question {i}", "reply": "yes", "score": 1 + 4 * (i % 2)}) + "\n" for i in range(4))
+        "".join(
+            json.dumps({"prompt": f"question {i}", "reply": "yes", "score": 1 + 4 * (i % 2)}) + "\n" for i in range(4)
+        )
     )
 
     def behaviour(n, body):
