@@ -347,3 +347,16 @@ def test_tune_and_scan_say_which_columns_were_left(tmp_path, capsys):
     summary = document(capsys, "scan", path, "--scanner", "shape", "--jobs", 1)["summary"]
     assert summary["read"]["said"] == notes and summary["untrainable"] == []
     assert "columns left aside: note" in call(capsys, "scan", path, "--scanner", "shape", "--jobs", 1)[1]
+
+
+def test_prompts_are_read_by_the_same_roles(tmp_path):
+    from holdfast.catalog.suites import load_suite
+
+    path = tmp_path / "prompts.jsonl"
+    path.write_text(
+        json.dumps({"messages": [{"from": "Human", "value": "Name a fjord."}, {"from": "GPT", "value": "x"}]})
+    )
+    assert load_suite("policy", str(path))[0].messages == [{"role": "user", "content": "Name a fjord."}]
+    path.write_text(json.dumps({"messages": [{"no": "role"}]}))
+    with pytest.raises(DataError, match="line 1: no prompt"):
+        load_suite("policy", str(path))

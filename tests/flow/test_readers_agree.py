@@ -134,11 +134,12 @@ def as_json(rng, records, container, odd):
         made = rng.choice(["", "\n", " "]).join(json.dumps(record, indent=indent) for record in records)
     elif container == "wrapper":
         name, more = rng.choice(["data", "train", "rows", "x y"]), {"version": 1, "tags": ["a"], "about": {"n": {}}}
+        if "lists" in odd:
+            half = len(records) // 2
+            more["other"], records = records[half:], records[:half]
         value = {**more, name: records} if rng.random() < 0.5 else {name: records, **more}
         if rng.random() < 0.3:
             value = {"outer": value, "n": 1}
-        if "lists" in odd:
-            value["other"] = records[: rng.randint(1, len(records))] if records else []
         made = json.dumps(value, indent=indent)
         if "twice" in odd:
             made = made.replace("{", f'{{"{name}": {json.dumps(records[:1])}, ', 1)

@@ -21,6 +21,7 @@ from holdfast.core.errors import DataError, UsageError
 from holdfast.core.records import Message, Prompt
 from holdfast.flow.data import Record, read_records
 from holdfast.flow.evidence import group_of_record, spread
+from holdfast.flow.formats import turn_of, turns_in
 from holdfast.flow.recall import OTHERS, Value, salt_of
 
 QUESTIONS = ("prompt", "question", "instruction", "forbidden_prompt", "prompts_final", "text")
@@ -28,8 +29,12 @@ CATEGORIES = ("category", "harm_area", "harm_category", "type")
 
 
 def _messages(record: dict[str, Any]) -> list[Message] | None:
-    if isinstance(record.get("messages"), list):
-        turns = [{"role": str(m["role"]), "content": str(m.get("content") or "")} for m in record["messages"]]
+    listed = turns_in(record.get("messages") or record.get("conversations"))
+    if listed is not None:
+        try:
+            turns = [turn_of(turn) for turn in listed]
+        except ValueError:
+            return None
         while turns and turns[-1]["role"] == "assistant":
             turns.pop()
         return turns or None

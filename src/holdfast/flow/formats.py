@@ -198,7 +198,7 @@ def transcript(text: str) -> list[Message] | None:
 # ---- formats --------------------------------------------------------------------------------------------------------
 
 
-def listed(value: Any) -> list[Any] | None:
+def turns_in(value: Any) -> list[Any] | None:
     """A column of turns: a list, the same as JSON in a text, or parallel lists of roles and contents."""
     if isinstance(value, list):
         return value
@@ -278,7 +278,7 @@ def _conversation(record: dict[str, Any]) -> Read | None:
         value = record.get(name)
         if value is None:
             continue
-        turns = listed(value)
+        turns = turns_in(value)
         if turns is not None and not (name == "turns" and turns and isinstance(turns[0], str)):
             kind = "messages" if name == "messages" else "sharegpt"
             before = _system(record)
