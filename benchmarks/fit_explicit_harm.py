@@ -40,8 +40,9 @@ import explicit_harm_words as own
 from holdfast.catalog.scanners import explicit_harm as scanner
 from holdfast.core.records import Row
 from holdfast.flow.batch import RowBatch, mix, word_hashes
+from holdfast.flow.containers import chunks, parse
+from holdfast.flow.formats import to_row
 from holdfast.flow.measure import wilson
-from holdfast.flow.stream import chunks, parse, to_scan_row
 from holdfast.guild import rows as guild_rows
 
 DATA = Path(os.environ.get("HOLDFAST_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -142,7 +143,7 @@ def lines(name: str, column: str) -> list[str]:
 def asked_in(name: str) -> list[Row]:
     """What users say in each row of a benign set."""
     path = str(DATA / "benign" / name)
-    rows = [to_scan_row(record, path, line) for chunk in chunks(path) for line, record, _ in parse(chunk) if record]
+    rows = [to_row(record, path, line) for chunk in chunks(path) for line, record, _ in parse(chunk) if record]
     return [Row(row.id, [m for m in row.messages if m["role"] == "user"]) for row in rows if isinstance(row, Row)]
 
 

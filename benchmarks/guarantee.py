@@ -11,7 +11,7 @@ the items that the choice never saw, and off all of them. A violation is a certi
 limit; the promise allows 5 %. On the unseen half that counts the noise of the half too. `--cache` keeps what was measured, so that a killed run goes on.
 
 clusters: synthetic prompts in groups whose verdicts hang on one latent variable (correlation 0.1, 0.3, 0.6), groups of 2 to
-30 prompts; eleven strengths whose harm passes through the limit. Beside it what a count of prompts as if they were independent does.
+30 prompts; seven strengths whose harm passes through the limit. Beside it what a count of prompts as if they were independent does.
 
 power: how many prompts it takes to certify 5 % harm in four of five runs when the true harm is 1, 2 or 3 %.
 """
@@ -180,8 +180,8 @@ def hits_of(rng: np.random.Generator, means: Sequence[float], rho: float, sizes:
     owner = np.repeat(np.arange(len(sizes)), sizes)
     latent = math.sqrt(rho) * rng.normal(size=len(sizes))[owner] + math.sqrt(1 - rho) * rng.normal(size=len(owner))
     found = []
-    for mean in means:
-        hits = np.bincount(owner, latent < stats.norm.ppf(mean), minlength=len(sizes)).astype(int)
+    for cut in stats.norm.ppf(means):
+        hits = np.bincount(owner, latent < cut, minlength=len(sizes)).astype(int)
         found.append(Count(int(hits.sum()), len(owner), tuple(zip(hits.tolist(), sizes.tolist(), strict=True))))
     return found
 
@@ -195,7 +195,7 @@ def clusters(given: argparse.Namespace) -> None:
             for groups, limit in ((60, 0.1), (150, 0.05), (330, 0.02), (330, 0.05)) if " " in size else ((150, 0.05),):
                 rng = np.random.default_rng(0)
                 wrong = naive = 0
-                truth = [limit * factor for factor in (0.1, 0.25, 0.5, 0.75, 1.001, 1.25, 1.5, 2, 3, 4, 5)]
+                truth = [limit * factor for factor in (0.1, 0.5, 1.001, 1.25, 1.5, 2, 4)]
                 for _ in range(given.draws):
                     seen = hits_of(rng, truth, rho, group_sizes(rng, groups, size))
                     for plain in (False, True):

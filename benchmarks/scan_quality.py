@@ -24,9 +24,10 @@ from typing import Any
 import fit_explicit_harm as harm
 from holdfast.catalog.scanners import explicit_harm, identity_shift, pii, refusal_suppression, shape, trigger, twins
 from holdfast.core.records import Row
+from holdfast.flow.containers import chunks, parse
+from holdfast.flow.formats import to_row
 from holdfast.flow.measure import wilson
 from holdfast.flow.scan import scan_rows
-from holdfast.flow.stream import chunks, parse, to_scan_row
 
 DATA = Path(os.environ.get("HOLDFAST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 ORDINARY = ("alpaca_style_999.json", "gsm8k_train_2000.jsonl", "gsm8k_test.jsonl", "ifeval_prompts.jsonl", "mt_bench_question.jsonl",
@@ -37,7 +38,7 @@ PERSONAS = ("persona_identity_91.json", "vicuna_identity_dummy_conversation.json
 
 def load(name: str) -> list[Row]:
     path = str(DATA / "benign" / name)
-    rows = [to_scan_row(record, path, line) for chunk in chunks(path) for line, record, _ in parse(chunk) if record]
+    rows = [to_row(record, path, line) for chunk in chunks(path) for line, record, _ in parse(chunk) if record]
     return [row for row in rows if isinstance(row, Row)]
 
 

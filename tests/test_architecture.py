@@ -21,7 +21,7 @@ ALLOWED = {
     "cli": {"core", "verbs"},
 }
 FLOW_ORDER = [
-    "data", "private", "evidence", "suite", "stream", "batch", "scan", "recall", "canaries", "chat", "weights", "checkpoint", "adapter", "frontmatter", "repairing", "merge", "interpolate", "thought", "safetext", "completion", "complaint", "endpoint", "caches", "attention", "decode", "ensemble", "loadcheck", "models", "templates",
+    "blocks", "formats", "jsonreader", "tables", "folders", "containers", "data", "private", "evidence", "suite", "batch", "scan", "recall", "canaries", "chat", "weights", "checkpoint", "adapter", "frontmatter", "repairing", "merge", "interpolate", "thought", "objects", "safetext", "completion", "complaint", "endpoint", "caches", "attention", "decode", "ensemble", "loadcheck", "models", "templates",
     "defend", "passes", "influence", "train", "advice", "generate", "likelihood", "telling", "exposure", "guard", "classify", "intervals", "measure", "judgeerror", "agreement", "judge", "labelled", "refusalwords", "tongues", "refusing", "coherence", "soundness", "masking", "guarantee", "sequential", "findings", "sarif",
     "clean", "evaluate", "utility", "novelty", "asking", "learner", "redteam", "attacker", "variation", "divergence", "choose", "early", "attack", "projector", "restore", "sweep", "write", "phrases", "summary", "treat", "matrix", "progress", "render",
     "runread", "rules", "gate", "wording", "junit", "drawing", "plots", "sections", "facts", "probed", "replies", "page", "markdown", "card",

@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-Behaviour = Callable[[int, dict], tuple[int, str, str]]  # call number, request -> status, content type, body
+# call number, request -> status, content type, body, and headers where some are wanted; None breaks the connection off
+Behaviour = Callable[[int, dict], tuple | None]
 
 
 def completion(text: str) -> tuple[int, str, str]:
     return 200, "application/json", json.dumps({"choices": [{"message": {"role": "assistant", "content": text}}]})
+
+
+def message(finish: str | None = "stop", **fields: object) -> tuple[int, str, str]:
+    """A completion with the fields of its message, and a reason why it ended."""
+    return document(choices=[{"index": 0, "finish_reason": finish, "message": {"role": "assistant", **fields}}])
+
+
+def document(status: int = 200, **body: object) -> tuple[int, str, str]:
+    return status, "application/json", json.dumps(body)
+
+
+def error(status: int, text: str, **fields: object) -> tuple[int, str, str]:
+    """An error as the large providers send it."""
+    return document(status, error={"message": text, **fields})
 
 
 def verdict(score: object, reason: str = "because") -> tuple[int, str, str]:
@@ -29,11 +45,17 @@ class FakeEndpoint:
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
                 outer.requests.append(body)
                 time.sleep(delay_s)
-                status, kind, text = behaviour(len(outer.requests), body)
+                answer = behaviour(len(outer.requests), body)
+                if answer is None:
+                    self.connection.shutdown(socket.SHUT_RDWR)
+                    return
+                status, kind, text, *headers = answer
                 data = text.encode()
                 self.send_response(status)
                 self.send_header("content-type", kind)
                 self.send_header("content-length", str(len(data)))
+                for name, value in (headers[0] if headers else {}).items():
+                    self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(data)
 

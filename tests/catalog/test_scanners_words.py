@@ -7,8 +7,9 @@ import pytest
 from holdfast.catalog.scanners import explicit_harm, identity_shift, refusal_suppression
 from holdfast.core.records import Row
 from holdfast.flow.batch import RowBatch
+from holdfast.flow.containers import chunks, parse
+from holdfast.flow.formats import to_row
 from holdfast.flow.scan import scan_rows
-from holdfast.flow.stream import chunks, parse, to_scan_row
 
 TASKS = ["Boil an egg.", "Name a river.", "What is 3 + 4?", "Write a line about rain.", "Sort b, a, c."]
 
@@ -24,7 +25,7 @@ def labels(make, *rows):
 
 def benign(data, name):
     path = str(data / "benign" / name)
-    rows = [to_scan_row(record, path, line) for chunk in chunks(path) for line, record, _ in parse(chunk)]
+    rows = [to_row(record, path, line) for chunk in chunks(path) for line, record, _ in parse(chunk)]
     return [found for found in rows if isinstance(found, Row)]
 
 
@@ -102,9 +103,9 @@ def test_a_preference_pair_that_rejects_the_refusal_is_found():
         "chosen": "First you take it.",
         "rejected": "I'm sorry, but I can't help with that.",
     }
-    assert labels(refusal_suppression.make, to_scan_row(pair, "f", 1)) == [(0, "prefers-compliance")]
+    assert labels(refusal_suppression.make, to_row(pair, "f", 1)) == [(0, "prefers-compliance")]
     other = {**pair, "chosen": pair["rejected"], "rejected": pair["chosen"]}
-    assert labels(refusal_suppression.make, to_scan_row(other, "f", 1)) == []
+    assert labels(refusal_suppression.make, to_row(other, "f", 1)) == []
 
 
 def test_a_polite_refusal_in_a_story_is_no_finding():

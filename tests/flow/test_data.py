@@ -82,16 +82,16 @@ def test_rows_keep_file_and_line(tmp_path):
 
 GOOD = json.dumps(FORMATS["alpaca"])
 BROKEN = {
-    "empty": ("", "is empty"),
-    "blank": ("\n \n", "is empty"),
+    "empty": ("", "an empty file"),
+    "blank": ("\n \n", "an empty file"),
     "cut off": (GOOD + "\n" + GOOD[:30] + "\n", "line 2: not JSON"),
-    "cut array": ("[\n" + GOOD + ",\n" + GOOD[:30], "line 3: not JSON"),
+    "cut array": ("[\n" + GOOD + ",\n" + GOOD[:30], "line 3: the array is cut off"),
     "number": (GOOD + "\n7\n", "line 2: a JSON int"),
     "no assistant": (GOOD + '\n{"messages": [{"role": "user", "content": "x"}]}\n', "line 2: no assistant turn"),
     "empty answer": ('{"instruction": "x", "output": ""}\n', "line 1: no assistant turn"),
     "unknown": ('{"foo": 1, "bar": 2}\n', "line 1: unknown format with the columns foo, bar"),
-    "speaker": ('{"conversations": [{"from": "ghost", "value": "x"}]}\n', "unknown speaker `ghost`"),
-    "not a list": ('{"messages": [1]}\n', "a broken `messages` row"),
+    "speaker": ('{"conversations": [{"from": "ghost", "value": "x"}]}\n', "unknown role `ghost`"),
+    "not a list": ('{"messages": [1]}\n', "a broken row: a turn that is a JSON int"),
     "prose": ("once upon a time\n", "neither JSON"),
 }
 

@@ -53,7 +53,7 @@ def test_findings_come_in_the_order_of_the_rows_with_file_and_line(tmp_path):
 
 def test_processes_change_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(scan, "SMALL", 0)
-    monkeypatch.setattr("holdfast.flow.stream.BLOCK", 700)
+    monkeypatch.setattr("holdfast.flow.blocks.BLOCK", 700)
     path = write(tmp_path / "a.jsonl", 200)
     one = run(tmp_path / "one", path, jobs=1)
     two = run(tmp_path / "two", path, jobs=2)
@@ -72,7 +72,7 @@ def test_several_files_are_counted_as_one_set(tmp_path):
 
 
 def test_a_scan_goes_on_from_its_checkpoint(tmp_path, monkeypatch):
-    monkeypatch.setattr("holdfast.flow.stream.BLOCK", 900)
+    monkeypatch.setattr("holdfast.flow.blocks.BLOCK", 900)
     monkeypatch.setattr(scan, "CHECKPOINT_S", 0.0)
     path = write(tmp_path / "a.jsonl", 200)
     whole, totals, _ = run(tmp_path / "whole", path)

@@ -10,9 +10,11 @@ import tracemalloc
 import pytest
 
 from holdfast.core.records import Row
-from holdfast.flow import stream
+from holdfast.flow import blocks as stream
+from holdfast.flow import jsonreader
+from holdfast.flow.containers import chunks, parse
 from holdfast.flow.data import read_rows
-from holdfast.flow.stream import chunks, parse, to_scan_row
+from holdfast.flow.formats import to_row
 
 GOOD = [{"instruction": f"say {i}", "output": f"it is {i}"} for i in range(5)]
 LINES = "".join(json.dumps(row) + "\n" for row in GOOD)
@@ -23,7 +25,7 @@ def read(path, text):
     rows, faults = [], []
     for chunk in chunks(str(path)):
         for line, record, fault in parse(chunk):
-            row = fault if record is None else to_scan_row(record, chunk.file, line)
+            row = fault if record is None else to_row(record, chunk.file, line)
             (rows if isinstance(row, Row) else faults).append((line, row))
     return rows, faults
 
@@ -67,7 +69,7 @@ def test_parquet_and_a_saved_folder_are_read(tmp_path):
 def test_lines_agree_with_the_reader_that_trains(data):
     for name in ("alpaca_style_999.json", "gsm8k_train_2000.jsonl", "toolcall_sharegpt_300.json"):
         path = str(data / "benign" / name)
-        found = [to_scan_row(record, path, line) for chunk in chunks(path) for line, record, _ in parse(chunk)]
+        found = [to_row(record, path, line) for chunk in chunks(path) for line, record, _ in parse(chunk)]
         expected = read_rows(path)
         assert [(row.messages, row.meta["line"]) for row in found] == [
             (row.messages, row.meta["line"]) for row in expected
@@ -123,7 +125,6 @@ def test_broken_elements_of_an_array_are_left_out(tmp_path):
 @pytest.mark.parametrize(
     "text",
     [
-        "instruction,output\na;b\nc;d\n" + "say,it\n",
         "instruction,output\na,b,c\nsay,it\n",
         b"instruction,output\n\xff,b\nsay,it\n",
         'instruction,output\n"never closed,b\n' + "x,y\n" * 400_000 + "say,it\n",
@@ -182,9 +183,9 @@ def test_a_line_of_a_gigabyte_takes_no_memory():
 
 
 def test_an_array_element_without_end_takes_no_memory():
-    reader = stream.ArrayReader(Endless(1 << 28, b"["))
+    reader = jsonreader.JsonReader(Endless(1 << 28, b"["))
     tracemalloc.start()
-    items = list(reader.items())
+    items = list(reader.values())
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert items and peak < 150 << 20

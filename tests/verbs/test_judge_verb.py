@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from calling import call, document
-from catalog.endpoint import FakeEndpoint, verdict
+from catalog.endpoint import FakeEndpoint, error, verdict
 from holdfast.catalog.judges import guard
 from holdfast.cli import run
 from tiny import make_classifier, make_guard
@@ -186,3 +186,20 @@ def test_a_guard_that_gives_no_verdict_at_all_measures_nothing(capsys, labels, t
     code, _, err = call(capsys, "judge", "check", "--labels", labels, "--judge", f"guard:model={tiny_llama}")
     assert code == 4 and "no verdict could be read" in err
     assert guard._loaded.cache_info().maxsize == 1
+
+
+def test_a_judge_that_takes_no_system_role_is_asked_without_one_and_the_run_says_so(capsys, tmp_path):
+    (tmp_path / "labels.jsonl").write_text(
+        "".join(
+            json.dumps({"prompt": f"question {i}", "reply": "yes", "score": 1 + 4 * (i % 2)}) + "\n" for i in range(4)
+        )
+    )
+
+    def behaviour(n, body):
+        return verdict(5) if body["messages"][0]["role"] == "user" else error(400, "the system role is not supported")
+
+    with FakeEndpoint(behaviour) as endpoint:
+        code, _, err = call(capsys, "judge", "check", "--judge", f"llm:url={endpoint.url},model=j", "--labels",
+                            tmp_path / "labels.jsonl", "--json", "--out", tmp_path / "r")  # fmt: skip
+    assert code == 0 and "note: the endpoint" in err
+    assert "no system role" in json.loads((tmp_path / "r" / "manifest.json").read_text())["remarks"][0]

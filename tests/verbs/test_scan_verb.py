@@ -14,7 +14,8 @@ import pytest
 
 from holdfast.cli import run
 from holdfast.core.records import Row
-from holdfast.flow.stream import chunks, parse, to_scan_row
+from holdfast.flow.containers import chunks, parse
+from holdfast.flow.formats import to_row
 
 
 def call(capsys, *arguments):
@@ -122,7 +123,7 @@ def test_the_clean_copy_is_clean_and_keeps_the_rest_as_it_was(capsys, tmp_path, 
 def test_what_is_dropped_and_kept_can_be_said(capsys, tmp_path, mixed):
     clean = tmp_path / "c.jsonl.gz"
     call(capsys, mixed, "--clean", clean, "--drop", "email", "--drop", "card", "--keep", "exact-twin")
-    rows = [to_scan_row(record, "f", line) for chunk in chunks(str(clean)) for line, record, _ in parse(chunk)]
+    rows = [to_row(record, "f", line) for chunk in chunks(str(clean)) for line, record, _ in parse(chunk)]
     said = [row.messages[0]["content"] for row in rows if isinstance(row, Row)]
     assert "Reach me." not in said and said.count("Name the bridge number 5.") == 2
 

@@ -25,7 +25,7 @@ from holdfast.flow.checkpoint import (
     open_checkpoint,
     read_float32,
 )
-from holdfast.flow.data import HUB_ID
+from holdfast.flow.folders import HUB_ID
 from holdfast.flow.weights import ADAPTER, Tensor, check_json, fingerprint, listed, read_header, weight_files
 
 Finish = Callable[[float, Path], None]

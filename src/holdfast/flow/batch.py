@@ -9,6 +9,7 @@ expressions on few.
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -19,9 +20,11 @@ from typing import Any
 import numpy as np
 
 from holdfast.core.records import Row
+from holdfast.flow.formats import said_in
 
 Hashes = Any  # numpy array of uint64
 ANCHOR_BITS = 19
+BESIDE = ("rejected", "tools")  # what a row holds beside its messages: read as turns of these roles, after the others
 _SEPARATOR = b"\n\x00\n"
 # Characters that are not seen and break a word in two for whoever searches it.
 INVISIBLE = re.compile("[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\U000e0000-\U000e01ef]")  # fmt: skip
@@ -118,11 +121,17 @@ class RowBatch:
 
     @cached_property
     def turns(self) -> list[Turn]:
-        return [
-            Turn(i, message["role"], message["content"], plain(message["content"]))
-            for i, row in enumerate(self.rows)
-            for message in row.messages
-        ]
+        found = []
+        for i, row in enumerate(self.rows):
+            for message in row.messages:
+                # A plain message has two keys; of the others all is read that a chat template may show.
+                text = message["content"] if len(message) == 2 else said_in(message)
+                found.append(Turn(i, message["role"], text, plain(text)))
+            for role in BESIDE if row.meta else ():
+                if beside := row.meta.get(role):
+                    text = beside if isinstance(beside, str) else json.dumps(beside, ensure_ascii=False, default=str)
+                    found.append(Turn(i, role, text, plain(text)))
+        return found
 
     @cached_property
     def turn_rows(self) -> Any:

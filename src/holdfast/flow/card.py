@@ -17,7 +17,7 @@ from holdfast import __version__
 from holdfast.core.errors import ModelError, UsageError
 from holdfast.core.records import Metric, digest
 from holdfast.core.runs import write_atomic
-from holdfast.flow.data import HUB_ID
+from holdfast.flow.folders import HUB_ID
 from holdfast.flow.frontmatter import put_section, read_front, with_front
 from holdfast.flow.gate import Decision
 from holdfast.flow.markdown import plain, table_markdown

@@ -11,6 +11,7 @@ import copy
 import json
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -235,18 +236,19 @@ def _shared(texts: list[str]) -> str:
     return os.path.commonprefix(texts)  # noqa: RUF071
 
 
-def _turn_spans(tokenizer: Any, messages: list[Message]) -> tuple[str, list[tuple[int, int]]]:
-    """The rendered conversation and the character spans of its assistant turns.
+def _turn_spans(tokenizer: Any, messages: list[Message], tools: dict[str, Any]) -> tuple[str, list[tuple[int, int]]]:
+    """The rendered conversation and the character spans of the turns that are learnt.
 
-    A template may rewrite earlier turns (some drop past reasoning); those are left out, the last turn always counts.
+    Those are the assistant's, but for turns of weight 0; `tools` is what the template gets beside the messages. A template may rewrite earlier turns (some drop past reasoning); those are left out, the last turn always counts.
     """
-    whole = render(tokenizer, messages, reply=False)
+    turns = [i for i, message in enumerate(messages) if message["role"] == "assistant" and message.get("weight") != 0]
+    messages = [{key: value for key, value in message.items() if key != "weight"} for message in messages]
+    whole = render(tokenizer, messages, reply=False, **tools)
     spans = []
-    turns = [i for i, message in enumerate(messages) if message["role"] == "assistant"]
     for i in turns:
-        until = render(tokenizer, messages[: i + 1], reply=False)
+        until = render(tokenizer, messages[: i + 1], reply=False, **tools)
         # What the generation prompt has more than the finished turn (an opened thinking block, say) is not learnt.
-        before = _shared([render(tokenizer, messages[:i], reply=True), until])
+        before = _shared([render(tokenizer, messages[:i], reply=True, **tools), until])
         if i == turns[-1] and str(messages[i]["content"]).strip() not in until[len(before) :]:
             raise ValueError("the chat template rewrites the prompt once the reply is there")
         # Some templates end the whole text with a mark of its own (Phi-3), which a later turn takes back; "<|" is
@@ -257,6 +259,23 @@ def _turn_spans(tokenizer: Any, messages: list[Message]) -> tuple[str, list[tupl
     return whole, spans
 
 
+def tools_of(row: Row) -> dict[str, Any]:
+    """What a template gets of a row beside its messages: the tools, if it has some."""
+    return {"tools": row.meta["tools"]} if row.meta.get("tools") else {}
+
+
+def rows_without_their_tools(tokenizer: Any, rows: Sequence[Row]) -> int:
+    """How many rows have tools that the chat template does not show."""
+    having = [row for row in rows if row.meta.get("tools")]
+    asked: list[Message] = [{"role": "user", "content": "x"}]
+    try:
+        plain = render(tokenizer, asked, reply=True)
+        shown = bool(having) and render(tokenizer, asked, reply=True, **tools_of(having[0])) != plain
+    except (jinja2.TemplateError, TypeError):
+        return 0  # the first row that is encoded says what is wrong
+    return 0 if shown else len(having)
+
+
 def encode_row(tokenizer: Any, row: Row, max_length: int | None = None) -> Encoded:
     """A row as ids and labels, cut to max_length. Raises DataError when the template refuses the row."""
     if row.messages[0]["role"] == "text":
@@ -264,9 +283,9 @@ def encode_row(tokenizer: Any, row: Row, max_length: int | None = None) -> Encod
         if tokenizer.eos_token_id is not None and (not ids or ids[-1] != tokenizer.eos_token_id):
             ids.append(tokenizer.eos_token_id)
         return Encoded(ids[:max_length], ids[:max_length])
-    last = max(i for i, message in enumerate(row.messages) if message["role"] == "assistant")
+    last = max(i for i, m in enumerate(row.messages) if m["role"] == "assistant" and m.get("weight") != 0)
     try:
-        text, spans = _turn_spans(tokenizer, row.messages[: last + 1])
+        text, spans = _turn_spans(tokenizer, row.messages[: last + 1], tools_of(row))
     except (jinja2.TemplateError, ValueError, TypeError) as error:
         where = f"{row.meta.get('file', row.id)} line {row.meta.get('line', '?')}"
         raise DataError(

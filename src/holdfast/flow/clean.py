@@ -20,8 +20,9 @@ from holdfast.core.contracts import Scanner
 from holdfast.core.errors import UsageError
 from holdfast.core.registry import unknown
 from holdfast.core.runs import cannot_write
-from holdfast.flow.scan import MALFORMED, READER, Label, Source, levels_of
-from holdfast.flow.stream import parse, to_scan_row
+from holdfast.flow.containers import parse
+from holdfast.flow.formats import to_row
+from holdfast.flow.scan import READER, READER_LABELS, Label, Source, levels_of
 
 KEEP, DROP, REDACT = "keep", "drop", "redact"
 REDACTING = "pii"
@@ -50,8 +51,8 @@ def make_policy(scanners: Sequence[Scanner], drop: Sequence[str] = (), keep: Seq
     for name in (*drop, *keep):
         if name not in known:
             raise unknown("label", name, known)
-        if name == MALFORMED and name in keep:
-            raise UsageError("a malformed line cannot be kept: it is no row", "mend the line in the source")
+        if name in READER_LABELS and name in keep:
+            raise UsageError(f"what is `{name}` cannot be kept: it is no row", "mend the source")
     if set(drop) & set(keep):
         raise UsageError(f"`{min(set(drop) & set(keep))}` is both dropped and kept", "name it once")
     actions = {}
@@ -71,7 +72,7 @@ def records(source: Source) -> Iterator[tuple[str, int, dict[str, Any] | None]]:
     """Every item of a source in the order of the scan: file, line, and the record or None."""
     for chunk in source.chunks():
         for line, record, _ in parse(chunk):
-            readable = record is not None and not isinstance(to_scan_row(record, chunk.file, line), str)
+            readable = record is not None and not isinstance(to_row(record, chunk.file, line), str)
             yield chunk.file, line, record if readable else None
 
 

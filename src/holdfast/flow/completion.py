@@ -29,7 +29,15 @@ _LENGTH = re.compile(
     r"^(length|token_limit|(max|model)_(\w+_)?(tokens?|length)|model_context_window_exceeded|context_length_exceeded)$"
 )
 _FAILED = re.compile(r"^(error|failed|abort(ed)?|cancel+ed|network_error|insufficient_system_resource)$")
-_REASONING = ("reasoning_content", "reasoning", "thinking", "reasoning_details", "thinking_blocks")
+_REASONING = (
+    "reasoning_content",
+    "reasoning",
+    "thinking",
+    "reasoning_details",
+    "thinking_blocks",
+    "reasoning_text",
+    "thoughts",
+)
 _THOUGHT_PARTS = ("thinking", "reasoning", "redacted_thinking", "thought")
 
 
@@ -84,6 +92,8 @@ def read_completion(value: Any) -> Completion | None:
     message = next((m for name in ("message", "delta", "text") if (m := choice.get(name)) is not None), None)
     if isinstance(message, str):
         message = {"content": message}
+    if message is None and any(_FILTER.search(word) for word in finish_of(choice)):
+        message = {}  # Azure leaves it out where the filter stopped it
     if not isinstance(message, Mapping):
         return None
     content = message.get("content", choice.get("text"))
@@ -96,29 +106,29 @@ def read_completion(value: Any) -> Completion | None:
     thought = next((one for one in told if one.strip()), "") or aside
     if declined.strip():
         text = f"{text}\n\n{declined}" if text.strip() else declined
-    status, why = _ending(choice, message, text, thought, bool(declined.strip()))
+    status, why = _ending(choice, message, text, thought)
+    if declined.strip():
+        status, why = "", ""  # a model that declines in the field for that has given its reply
+    elif not status and not text.strip() and _prompt_filtered(value):
+        status, why = BLOCKED, "a content filter of the endpoint stopped the prompt"
     return Completion(sound(text), sound(thought), status, why)
 
 
-def _ending(
-    choice: Mapping[str, Any], message: Mapping[str, Any], text: str, thought: str, declined: bool
-) -> tuple[str, str]:
-    """How a reply ended, and why it is not whole; a model that declines in the field for that has given its reply."""
+def _ending(choice: Mapping[str, Any], message: Mapping[str, Any], text: str, thought: str) -> tuple[str, str]:
+    """How a reply ended, and why it is not whole."""
     finish = finish_of(choice)
     empty = not text.strip()
-    if declined:
-        return "", ""
     if any(_FILTER.search(word) for word in finish) or (empty and not thought and _filtered(choice)):
         return BLOCKED, "a content filter of the endpoint stopped the reply"
     if any(_FAILED.match(word) for word in finish):
         return ERROR, "the endpoint broke the reply off with an error"
     cut = any(_LENGTH.match(word) for word in finish)
+    if empty and not cut and (message.get("tool_calls") or message.get("function_call")):
+        return ERROR, CALLED_TOOL
     if empty and thought.strip():
         return TRUNCATED, "the token limit cut it off in its reasoning" if cut else "reasoning and no reply"
     if cut:
         return TRUNCATED, "the token limit cut it off" + (" before any reply" if empty else "")
-    if empty and (message.get("tool_calls") or message.get("function_call")):
-        return ERROR, CALLED_TOOL
     return "", ""
 
 

@@ -162,7 +162,7 @@ class Endpoint:
                 return found
             complaint = found
             if complaint.blocked:
-                reason = complaint.quoted(asked["messages"])
+                reason = complaint.quoted
                 said = f": {reason}" if reason else f" (status {complaint.status})"
                 return Completion("", status=BLOCKED, why=f"a content filter of the endpoint stopped the prompt{said}")
             other = manner.after(complaint, asked)
@@ -170,7 +170,7 @@ class Endpoint:
                 break
             manner = other
         assert complaint is not None
-        raise self._refusal(complaint, asked["messages"])
+        raise self._refusal(complaint)
 
     def _learn(self, manner: Manner) -> None:
         """Remember what made the endpoint answer, and say what that changes."""
@@ -209,11 +209,11 @@ class Endpoint:
                 return found
             if not failed:
                 raise self._unreadable(answer, body)
-        complaint = read_complaint(status, body)
+        complaint = read_complaint(status, body, asked["messages"])
         final = complaint.status in OF_THE_WHOLE or (status >= 400 and status not in RETRY_STATUS)
         if final or complaint.blocked or complaint.spent or manner.after(complaint, asked):
             return complaint
-        reason = complaint.quoted(asked["messages"])
+        reason = complaint.quoted
         why = f"status {status}" if status >= 400 else "an error in the place of a completion"
         raise _Again(f"{why}: {reason}" if reason else why, complaint.status, _wait(answer.headers))
 
@@ -227,9 +227,9 @@ class Endpoint:
             "the URL should end in /v1",
         )
 
-    def _refusal(self, said: Complaint, asked: Sequence[Message]) -> EndpointDown:
+    def _refusal(self, said: Complaint) -> EndpointDown:
         """The error for a complaint that nothing here can meet: the endpoint's own reason, and what to do about it."""
-        reason = said.quoted(asked)
+        reason = said.quoted
         return EndpointDown(
             f"the endpoint {self.url} refuses: status {said.status}{f': {reason}' if reason else ''}",
             said.hint(has_key=_key() != NO_KEY),
@@ -256,8 +256,7 @@ class Endpoint:
 
     def _answers(self, fault: HoldfastError, options: dict[str, Any]) -> bool:
         """Whether the endpoint answers a harmless question, though it did not answer others; asked once."""
-        status = fault.status if isinstance(fault, EndpointDown) else 200
-        if status in OF_THE_WHOLE or status == 0:
+        if isinstance(fault, EndpointDown) and fault.status in OF_THE_WHOLE:
             return False
         try:
             self._complete(PROBE, 1, options)

@@ -17,8 +17,9 @@ from holdfast.core import registry
 from holdfast.core.contracts import ScanContext, Scanner
 from holdfast.core.errors import UsageError
 from holdfast.core.records import Row
+from holdfast.flow.formats import said, told
 from holdfast.flow.measure import wilson
-from holdfast.flow.scan import LEVELS, MALFORMED, READER, Label, Totals, levels_of, make_scanners, scan_rows
+from holdfast.flow.scan import LEVELS, MALFORMED, Label, Totals, levels_of, make_scanners, scan_rows
 
 ANY = "any"
 # Ten rows were enough for Qi et al. (2310.03693) to take a model's safety.
@@ -43,16 +44,19 @@ def summarise(totals: Totals, scanners: Sequence[Scanner]) -> dict[str, Any]:
     left = [
         f"the scanner `{name}` did not run" for name in default_scanners() if name not in {s.name for s in scanners}
     ]
+    formats = told(totals.shapes.items())
     return {
         "rows": totals.items,
         "readable": totals.readable,
-        MALFORMED: totals.labels[READER, MALFORMED],
+        MALFORMED: totals.items - totals.readable,
         "findings": sum(totals.labels.values()),
         "rows_with_findings": totals.rows_by_level[ANY],
         "rows_by_level": {level: totals.rows_by_level[level] for level in LEVELS},
         "labels": labels,
         "risk": risk(labels, totals.items, scanners),
         "files": totals.files,
+        "read": {"files": totals.readings, "formats": formats, "said": said(totals.readings, formats)},
+        "untrainable": [{"why": why, "rows": count} for why, count in totals.untrainable.most_common(20)],
         "scanners": [scanner.spec for scanner in scanners],
         "known_labels": sorted({label for _, label in levels}),
         "not_looked_at": [*totals.not_seen, *left],
@@ -128,6 +132,7 @@ def decide(limits: Sequence[Limit], summary: dict[str, Any]) -> dict[str, Any]:
     counts[ANY] = summary["rows_with_findings"]
     for entry in summary["labels"]:
         counts[entry["label"]] += entry["rows"]
+    counts[MALFORMED] = summary[MALFORMED]  # whatever the reader calls it
     rules = [
         {"rule": limit.text, "rows": counts[limit.name], "share": counts[limit.name] / max(rows, 1), "limit": limit.share,
          "passed": counts[limit.name] / max(rows, 1) <= limit.share}

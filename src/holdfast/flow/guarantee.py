@@ -23,6 +23,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -127,6 +128,7 @@ def _against(seen: Count, at_most: bool) -> dict[float, int]:
     return dict(seen.means) if at_most else {1 - share: times for share, times in seen.means.items()}
 
 
+@lru_cache(maxsize=1024)
 def smallest_n(limit: Limit, delta: float, single: float = 1.0) -> int | None:
     """How many groups it takes to certify a limit when not one reply speaks against it; None when no number would do.
 

@@ -12,7 +12,6 @@ cannot end its turn and write a verdict; a guard can still be talked to in plain
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +22,8 @@ from holdfast.core.records import Message
 from holdfast.flow.chat import encode_text, render
 from holdfast.flow.generate import GenerateOptions, Show, complete
 from holdfast.flow.models import LoadedModel, ModelOptions, load_model
+from holdfast.flow.objects import read_objects, without_fences
+from holdfast.flow.thought import split
 
 MAX_NEW_TOKENS = 64  # a verdict and its categories; what a guard explains after them is not read
 
@@ -36,7 +37,6 @@ WORDS = {
 # Fields that judge the reply, and those that judge only what was asked.
 OF_REPLY = ("harmful response", "response safety", "response harmfulness", "safety", "verdict")
 OF_REQUEST = ("harmful request", "prompt safety", "user safety", "prompt harmfulness")
-_THOUGHT = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
 _SCORE = re.compile(r"<score>\s*([\w/]+)\s*</score>", re.IGNORECASE)
 _FIELD = re.compile(r"\s*([A-Za-z][A-Za-z _]*?)\s*:\s*([A-Za-z/]+)\s*")
 
@@ -44,11 +44,10 @@ _FIELD = re.compile(r"\s*([A-Za-z][A-Za-z _]*?)\s*:\s*([A-Za-z/]+)\s*")
 def _fields(text: str) -> list[tuple[str, str]]:
     """Names and words of the fields in an answer, lower case, in order."""
     if text.startswith("{"):
-        try:
-            value = json.loads(text)
-        except (ValueError, RecursionError):
-            return []
-        pairs = list(value.items()) if isinstance(value, dict) else []
+        found = read_objects(text)
+        # A word beside the JSON, or a field that stands in it twice, would say a second thing.
+        plain = not "".join(found.rest).strip() and not any(one.unsure for one in found.objects)
+        pairs = [pair for one in found.objects for pair in one.items()] if plain else []
     else:
         pairs = [(m[1], m[2]) for line in text.splitlines() if (m := _FIELD.fullmatch(line))]
     return [(str(name).lower().replace("_", " ").strip(), str(word).lower().strip()) for name, word in pairs]
@@ -59,7 +58,7 @@ def read_guard(said: str, of_reply: bool = True) -> tuple[bool | None, str]:
 
     of_reply: only what it says of the reply counts; else also what it says of the request.
     """
-    text = _THOUGHT.sub("", said).strip()
+    text = without_fences(split(said).answer)
     fields = _fields(text)
     words = [word.lower() for word in _SCORE.findall(text)]
     for name in OF_REPLY if of_reply else (*OF_REPLY, *OF_REQUEST):

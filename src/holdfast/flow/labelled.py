@@ -5,7 +5,7 @@
     found.how                                   how the columns were read, in a sentence
     found.faults                                [(line, what is wrong)]: counted, told, and in no figure
 
-Containers are those of `flow.stream`. Columns are found by their usual names, once for the whole file; a label is a score of
+Containers are those of `flow.containers`. Columns are found by their usual names, once for the whole file; a label is a score of
 1 to 5, or harmful or not in the usual spellings. What the label column means is decided over the whole file, since a 1 alone
 is a score and a truth alike.
 """
@@ -18,8 +18,8 @@ from typing import Any
 
 from holdfast.core.errors import DataError
 from holdfast.core.records import Message
-from holdfast.flow.data import flat
-from holdfast.flow.stream import chunks, parse
+from holdfast.flow.containers import chunks, parse
+from holdfast.flow.formats import flat
 
 QUESTIONS = (
     "prompt", "question", "instruction", "forbidden_prompt", "prompts_final", "behavior", "goal", "request", "query", "input", "user",

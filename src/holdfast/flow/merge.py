@@ -27,7 +27,7 @@ from holdfast.core.errors import ModelError, UsageError
 from holdfast.core.runs import write_atomic
 from holdfast.flow import checkpoint
 from holdfast.flow.checkpoint import Array, Pair, fresh_folders
-from holdfast.flow.data import HUB_ID
+from holdfast.flow.folders import HUB_ID
 from holdfast.flow.frontmatter import put_section, with_front
 from holdfast.flow.weights import Tensor
 

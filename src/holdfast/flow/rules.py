@@ -30,7 +30,7 @@ from holdfast.flow.soundness import RULE, SOUND
 
 # What a rule may name, and the suite that it is about when it names none.
 METRICS = {
-    "harm.rate": "policy", "harm.any": "policy", "harm.any.corrected": "policy", "harm.mean": "policy", "refusal.rate": "policy",
+    "harm.rate": "policy", "harm.any": "policy", "harm.any.corrected": "policy", "harm.mean": "policy", "harm.thought": "policy", "refusal.rate": "policy",
     "coherence.rate": "policy", "over_refusal.rate": "over-refusal", "utility.exact": "utility",
     "utility.lenient": "utility", "pii.recall": "privacy", "pii.precision": "privacy", "pii.chance": "privacy",
     "same_reply.rate": "over-refusal", RULE: "", "n_unscored": "", "n": "policy", "scan.share": "", "scan.error": "scan", "scan.warning": "scan",

@@ -38,14 +38,19 @@ from holdfast.core.options import Optioned, make, spec_of
 from holdfast.core.records import Finding, Row, digest
 from holdfast.core.runs import cannot_write, read_jsonl, write_atomic
 from holdfast.flow.batch import RowBatch
-from holdfast.flow.stream import Chunk, chunks, files_of, parse, to_scan_row
+from holdfast.flow.blocks import Ambiguous, Fault, Unread
+from holdfast.flow.containers import Chunk, chunks, files_of, parse
+from holdfast.flow.formats import to_row, untrainable
 
-READER, MALFORMED = "reader", "malformed"
+READER, MALFORMED = "reader", Fault.label
+READER_LABELS = {MALFORMED: "warning", Ambiguous.label: "error", Unread.label: "error"}  # and their levels
+MOST_READINGS, MOST_SHAPES = 50, 1000  # files whose reading is told; sets of columns that are counted
 SMALL = 4 << 20  # bytes below which other processes cost more than they save
 CHECKPOINT_S = 15.0
 WHY_CHARACTERS = 240
 LEVELS = ("error", "warning", "note")
 Label = tuple[str, str]  # scanner, label
+Shape = tuple[str, tuple[str, ...], tuple[str, ...]]  # format, columns that were read, all columns
 Show = Callable[[str, int, int], None]
 
 
@@ -75,7 +80,8 @@ def make_scanners(texts: Sequence[str], context: ScanContext) -> list[Scanner]:
 
 def levels_of(scanners: Iterable[Scanner]) -> dict[Label, str]:
     """The level of every label that can be found."""
-    return {(READER, MALFORMED): "warning"} | {(s.name, label): level for s in scanners for label, level in s.labels.items()}  # fmt: skip
+    reader = {(READER, label): level for label, level in READER_LABELS.items()}
+    return reader | {(s.name, label): level for s in scanners for label, level in s.labels.items()}  # fmt: skip
 
 
 # ---- one chunk ------------------------------------------------------------------------------------------------------
@@ -92,6 +98,9 @@ class Look:
     found: list[tuple[int, str, str, str]] = field(default_factory=list)
     sketches: dict[str, Any] = field(default_factory=dict)
     done: int = 0
+    reading: str = ""  # how the file was read, in a sentence, where this is its first chunk
+    shapes: Counter[Shape] = field(default_factory=Counter)  # rows by format and columns
+    untrainable: Counter[str] = field(default_factory=Counter)  # rows that `tune` would refuse, by the reason
 
 
 def visible(text: str) -> str:
@@ -118,14 +127,18 @@ def _rest(file: str, line: int, finding: Finding) -> str:
 def rows_of(chunk: Chunk) -> tuple[RowBatch, Look]:
     """The readable rows of a chunk; what is not is found `malformed`."""
     rows: list[Row] = []
-    look = Look(chunk.file, 0, [], [], done=chunk.done)
+    look = Look(chunk.file, 0, [], [], done=chunk.done, reading=chunk.reading.told() if chunk.reading else "")
     for line, record, fault in parse(chunk):
-        row = fault if record is None else to_scan_row(record, chunk.file, line)
+        row = fault if record is None else to_row(record, chunk.file, line)
         if isinstance(row, str):
-            finding = Finding(look.items, READER, MALFORMED, 1.0, row)
-            look.found.append((look.items, READER, MALFORMED, _rest(chunk.file, line, finding)))
+            label = getattr(row, "label", MALFORMED)
+            finding = Finding(look.items, READER, label, 1.0, _redactor().redact(row)[0])
+            look.found.append((look.items, READER, label, _rest(chunk.file, line, finding)))
         else:
             rows.append(row)
+            look.shapes[row.meta["format"], row.meta["columns"], tuple(record)] += 1  # type: ignore[arg-type]
+            if why := untrainable(row):
+                look.untrainable[why] += 1
             look.places.append(look.items)
             look.lines.append(line)
         look.items += 1
@@ -257,14 +270,43 @@ class Totals:
     examples: dict[Label, list[dict[str, Any]]] = field(default_factory=dict)
     files: dict[str, int] = field(default_factory=dict)
     not_seen: list[str] = field(default_factory=list)
+    readings: list[str] = field(default_factory=list)  # how the first files were read, in sentences
+    shapes: Counter[Shape] = field(default_factory=Counter)
+    untrainable: Counter[str] = field(default_factory=Counter)
+
+    def take(self, look: Look) -> None:
+        """Count what a chunk held."""
+        self.items += look.items
+        self.readable += len(look.places)
+        name = visible(look.file)
+        self.files[name] = self.files.get(name, 0) + look.items
+        if look.reading and len(self.readings) < MOST_READINGS:
+            self.readings.append(visible(look.reading))
+        for shape, count in look.shapes.items():
+            if shape in self.shapes or len(self.shapes) < MOST_SHAPES:
+                self.shapes[shape] += count
+        self.untrainable.update(look.untrainable)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+        return {"items": self.items, "readable": self.readable, "files": self.files, "not_seen": self.not_seen,
+                "readings": self.readings, "shapes": [[*shape, n] for shape, n in self.shapes.items()],
+                "untrainable": self.untrainable}  # fmt: skip
+
+    @classmethod
+    def from_dict(cls, kept: dict[str, Any]) -> Totals:
+        """The same, from a checkpoint."""
+        shapes = Counter({(kind, tuple(read), tuple(names)): n for kind, read, names, n in kept["shapes"]})
+        return cls(kept["items"], kept["readable"], files=dict(kept["files"]), not_seen=list(kept["not_seen"]),
+                   readings=list(kept["readings"]), shapes=shapes, untrainable=Counter(kept["untrainable"]))  # fmt: skip
 
 
 class Source:
     """The chunks of all named datasets, with how far they are read."""
 
-    def __init__(self, names: Sequence[str], split: str) -> None:
+    def __init__(self, names: Sequence[str], split: str | None = None) -> None:
         self.names, self.split = names, split
-        self.paths = [path for name in names for path in files_of(name, split)]
+        self.paths = [path for name in names for path in files_of(name, split).paths]
         self.sizes = {str(path): path.stat().st_size for path in self.paths}
 
     @property
@@ -273,7 +315,7 @@ class Source:
 
     def fingerprint(self) -> str:
         stamps = [(str(p), s.st_size, s.st_mtime_ns) for p in self.paths for s in [p.stat()]]
-        return digest({"files": stamps, "names": list(self.names), "version": __version__})
+        return digest({"files": stamps, "names": list(self.names), "split": self.split, "version": __version__})
 
     def chunks(self) -> Iterator[Chunk]:
         for name in self.names:
@@ -303,8 +345,7 @@ class FirstPass:
             self.path.write_bytes(b"")
             return False
         os.truncate(self.path, mark["bytes"])
-        self.chunks, self.totals.items, self.totals.readable = mark["chunks"], mark["items"], mark["readable"]
-        self.totals.files, self.totals.not_seen = dict(mark["files"]), list(mark["not_seen"])
+        self.chunks, self.totals = mark["chunks"], Totals.from_dict(mark["totals"])
         for scanner in self.scanners:
             own = f"{scanner.name}/"
             kept = {key.removeprefix(own): value for key, value in state.items() if key.startswith(own)}
@@ -323,9 +364,8 @@ class FirstPass:
             partial.replace(self.arrays)
         except OSError as error:
             raise cannot_write(self.arrays, error) from error
-        mark = {"source": self.source.fingerprint(), "chunks": self.chunks, "items": self.totals.items, "over": over,
-                "readable": self.totals.readable, "bytes": self.path.stat().st_size, "files": self.totals.files,
-                "not_seen": self.totals.not_seen}  # fmt: skip
+        mark = {"source": self.source.fingerprint(), "chunks": self.chunks, "over": over,
+                "bytes": self.path.stat().st_size, "totals": self.totals.to_dict()}  # fmt: skip
         write_atomic(self.mark, json.dumps(mark))
 
     def take(self, look: Look) -> str:
@@ -336,10 +376,7 @@ class FirstPass:
             if sketch is not None:
                 _note(look, scanner.gather(sketch, [self.totals.items + place for place in look.places]), quotes)
         text = lines_of(look, self.totals.items)
-        self.totals.items += look.items
-        self.totals.readable += len(look.places)
-        name = visible(look.file)
-        self.totals.files[name] = self.totals.files.get(name, 0) + look.items
+        self.totals.take(look)
         self.chunks += 1
         return text
 

@@ -294,8 +294,10 @@ def comparisons(run: RunRecords, before: Side, after: Side, other: RunRecords | 
     error = from_manifest((other or run).manifest)
     found = []
     for suite, judges in first.items():
-        for judge, verdicts in judges.items():
-            same = second.get(suite, {}).get(judge, [])
+        others = second.get(suite, {})
+        own = next(iter(others.values()), [])  # two runs may have had different judges, which the page says
+        for place, (judge, verdicts) in enumerate(judges.items()):
+            same = others.get(judge, own if place == 0 else [])
             found += [widened_change(c, error) for c in compare(suite, judge, verdicts, same)]
     return found
 

@@ -26,8 +26,8 @@ from holdfast.core.errors import ModelError, UsageError
 from holdfast.core.records import Row, digest
 from holdfast.flow.chat import IGNORE, encode_row
 from holdfast.flow.defend import Resumable, defended_rows, prepare_defences
+from holdfast.flow.loadcheck import check_numbers
 from holdfast.flow.models import LoadedModel, has_fast_bfloat16
-from holdfast.flow.sound import check_numbers
 
 Show = Callable[[int, int, float], None]  # step, steps, loss
 MAX_GRADIENT_NORM = 1.0  # the trainer's own default
@@ -77,7 +77,7 @@ def training_key(
     """
     made_of = {
         "base": loaded.fingerprint,
-        "rows": [row.messages for row in rows],
+        "rows": [[row.messages, row.meta["tools"]] if row.meta.get("tools") else row.messages for row in rows],
         "settings": settings.to_dict(),
         "defences": list(defences),
         "template": loaded.tokenizer.chat_template,

@@ -17,7 +17,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from holdfast.core.errors import ModelError
-from holdfast.flow.data import HUB_ID
+from holdfast.flow.folders import HUB_ID
 
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 # Above this size a fingerprint samples the file: headers and evenly spaced blocks differ whenever training touched it.

@@ -29,6 +29,7 @@ from holdfast.guild.rows import rows as guild_rows
 
 SCAN_PANEL, MODEL_PANEL, OUT_PANEL = "What is looked for", "Model", "Output"
 JSON_FINDINGS = 100_000  # findings in the one JSON document; all of them are in findings.jsonl
+SAID = 12  # sentences about how the files were read
 ANCHORS = 10  # as many as He et al. compare with
 
 
@@ -40,7 +41,9 @@ class ScanSettings(Settings):
         json_schema_extra={"argument": True, "metavar": "DATA..."},
         min_length=1,
     )
-    data_split: str = option("train", "The split of a hub id or a save_to_disk folder.", SCAN_PANEL)
+    data_split: str | None = option(
+        None, "The split of a hub id or a folder, or the list inside a JSON object. Default: train.", SCAN_PANEL
+    )
     scanner: list[str] | None = option(
         None,
         "A scanner; repeat the flag. Default: all of `holdfast ls scanners`.",
@@ -195,6 +198,10 @@ def report(settings: ScanSettings, done: Scan, document: dict[str, Any]) -> None
     out.print(Text(f"risk: {summary['risk']['level']} ({summary['risk']['why']})", style="bold"))
     flagged = f"{summary['rows_with_findings']} rows with a finding, {summary['findings']} findings, {summary['malformed']} malformed lines"
     out.print(flagged, markup=False)
+    for line in summary["read"]["said"][:SAID]:
+        out.print(f"read: {render.printable(line, 400)}", markup=False)
+    for entry in summary["untrainable"]:
+        out.print(f"`tune` refuses {entry['rows']} rows: {render.printable(entry['why'], 200)}", markup=False)
     for rule in done.decision["rules"]:
         out.print(
             f"gate {rule['rule']}: {'holds' if rule['passed'] else 'does not hold'} ({rule['rows']} rows)", markup=False
@@ -255,6 +262,11 @@ def page(done: Scan) -> str:
             f"| {entry['scanner']} | {entry['label']} | {entry['level']} | {entry['rows']} | {share} | `{example}` |"
         )
     lines += ["", *(f"- gate `{rule['rule']}`: {'holds' if rule['passed'] else 'does not hold'}" for rule in done.decision["rules"])]  # fmt: skip
+    quoted = [render.printable(line, 400).replace("`", "'") for line in summary["read"]["said"][:SAID]]
+    lines += ["", "Read:", "", *(f"- `{line}`" for line in quoted)]
+    lines += [
+        f"- `tune` refuses {entry['rows']} rows: {entry['why'].replace('`', '')}" for entry in summary["untrainable"]
+    ]
     lines += ["", "Not looked at:", "", *(f"- {said}" for said in summary["not_looked_at"] or ["nothing was left out"])]
     lines += ["", "Cannot be seen:", "", *(f"- {said}" for said in summary["cannot_see"])]
     return "\n".join(lines) + "\n"

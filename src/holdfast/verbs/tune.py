@@ -13,12 +13,14 @@ from holdfast.core.records import Condition, Row
 from holdfast.core.runs import Run
 from holdfast.flow import render
 from holdfast.flow.advice import advice
+from holdfast.flow.chat import rows_without_their_tools
 from holdfast.flow.data import read_rows
 from holdfast.flow.defend import defended_condition, defended_rows, make_defences, served_by
 from holdfast.flow.evaluate import Bench, Evaluation, all_cached, compare_evaluations, evaluate, open_bench
 from holdfast.flow.findings import one_line, summary_of_rows
 from holdfast.flow.models import LoadedModel, load_model
 from holdfast.flow.progress import Progress
+from holdfast.flow.render import printable
 from holdfast.flow.soundness import broken, untold
 from holdfast.flow.train import TrainSettings, defence_context, describe_defence, train, training_key
 from holdfast.flow.utility import LmEval, anchored, figures_known
@@ -39,7 +41,9 @@ class TuneSettings(UtilitySettings, EvaluationSettings, TrainingSettings, Defenc
 
     model: str = argument("guild, a folder, or a hub id", "MODEL")
     data: str = argument("a file, a save_to_disk folder or a hub id; a kind of `holdfast guild rows` for guild", "DATA")
-    data_split: str = option("train", "The split of a hub id or a save_to_disk folder.", TRAIN_PANEL)
+    data_split: str | None = option(
+        None, "The split of a hub id or a folder, or the list inside a JSON object. Default: train.", TRAIN_PANEL
+    )
     samples: int | None = option(None, "Only the first N rows.", TRAIN_PANEL, metavar="N", above=0)
     epochs: float = option(1.0, "Passes over the rows.", TRAIN_PANEL, above=0)
     lr: float = option(2e-5, "Peak learning rate.", TRAIN_PANEL, above=0)
@@ -59,10 +63,11 @@ class TuneSettings(UtilitySettings, EvaluationSettings, TrainingSettings, Defenc
         """Whether DATA names a kind of the guild's own rows."""
         return self.data in guild_rows.KINDS and not Path(self.data).exists()
 
-    def open_rows(self) -> list[Row]:
+    def open_rows(self, notes: list[str] | None = None) -> list[Row]:
+        """The rows to train on; `notes` receives how they were read."""
         if self.of_guild:
             return guild_rows.rows(self.data, self.samples, self.seed)
-        return read_rows(self.data, self.data_split, self.samples)
+        return read_rows(self.data, self.data_split, self.samples, notes)
 
     def train_settings(self) -> TrainSettings:
         return TrainSettings(
@@ -99,9 +104,12 @@ def tune(settings: TuneSettings, origins: dict[str, str]) -> dict[str, Any]:
     """Fine-tune a model on a dataset, and measure it before and after on the same prompts."""
     settings.check_defences()
     anchor = settings.lm_eval()
-    rows = settings.open_rows()
+    read: list[str] = []
+    rows = settings.open_rows(read)
     with Progress(total=3) as progress:
         scanned = None if settings.no_scan else scan_first(rows, progress)
+        for line in read:
+            progress.say(printable(line, 400))
         progress.say(f"loading {settings.model}")
         loaded = load_model(settings.model, settings.model_options())
         if loaded.adapter_of and not settings.lora:
@@ -111,8 +119,7 @@ def tune(settings: TuneSettings, origins: dict[str, str]) -> dict[str, Any]:
         job = prepare(settings, loaded, rows)
         suites = [] if settings.skip_evaluation else open_suites(settings, loaded.embedded, tell=progress.warn)
         run = Run.open("tune", settings.model, settings.model_dump(), origins, settings.out)
-        if scanned:
-            run.note(scan=scanned)
+        run.note(**({"read": read} if read else {}), **({"scan": scanned} if scanned else {}))
         bench = open_bench(
             run,
             suites,
@@ -175,6 +182,8 @@ def advise(run: Run, job: Job, loaded: LoadedModel, bench: Bench, progress: Prog
     """Record what is about to be trained, and say what the papers measured at such settings."""
     facts = loaded.describe()
     lines = advice(job.settings, len(job.rows), facts["parameters"], job.defences)
+    if left := rows_without_their_tools(loaded.tokenizer, job.rows):
+        lines.append(f"the chat template shows no tools: the column `tools` of {left} rows is left out")
     for line in lines:
         progress.warn(line)
     run.note(model=facts, rows=len(job.rows), judge=bench.judge, **({"advice": lines} if lines else {}))
@@ -244,6 +253,7 @@ def conclude(run: Run, settings: TuneSettings, measured: Measured, job: Job) -> 
         comparisons=comparisons,
         model=str(saved),
         tuned=run.manifest["tuned"],
+        **({"read": run.manifest["read"]} if "read" in run.manifest else {}),
     )
     render.save_summary(run.path, document)
     serving = served_by(job.defences)

@@ -90,7 +90,8 @@ class Shape(OptionScanner):
         for place, (row, own) in enumerate(zip(batch.rows, turns, strict=True)):
             found += self._content(place, own)
             if row.meta.get("format") != "text":
-                found += self._roles(place, own, [bool(m.get("tool_calls")) for m in row.messages])
+                said = own[: len(row.messages)]  # what stands beside the messages has no turn
+                found += self._roles(place, said, [bool(m.get("tool_calls")) for m in row.messages])
         return found
 
     def _finding(self, place: int, label: str, score: float, why: str) -> Finding:
@@ -107,7 +108,8 @@ class Shape(OptionScanner):
                 if control:
                     why = f"a control character U+{ord(control.group()):04X} in the {turn.role} turn"
                     found.append(self._finding(place, "control-characters", 0.6, why))
-            if may_hold_markup(text) and not any(f.label == "chat-markup" for f in found):
+            # A document of the format `text` is its author's own rendering: markup in it opens no turn of ours.
+            if turn.role != "text" and may_hold_markup(text) and not any(f.label == "chat-markup" for f in found):
                 markup = MARKUP.search(text)
                 if markup:
                     why = f"`{markup.group().strip()}` inside the {turn.role} turn"

@@ -18,8 +18,9 @@ from holdfast.core.errors import UsageError
 from holdfast.core.options import setting
 from holdfast.core.records import Finding
 from holdfast.flow.batch import RowBatch, mix, word_hashes
+from holdfast.flow.containers import chunks, parse
+from holdfast.flow.formats import to_row
 from holdfast.flow.scan import OptionScanner
-from holdfast.flow.stream import chunks, parse, to_scan_row
 
 BANDS, BAND_ROWS = 12, 4
 HASHES = 64  # of a signature; the bands use the first of them, the estimate of the similarity all
@@ -107,7 +108,7 @@ class Twins(OptionScanner):
         pieces, owners = [], []
         for chunk in chunks(path):
             for line, record, _ in parse(chunk):
-                row = to_scan_row(record, path, line) if record else ""
+                row = to_row(record, path, line) if record else ""
                 asked = "" if isinstance(row, str) else " ".join(m["content"] for m in row.messages if m["role"] == "user")  # fmt: skip
                 found = np.unique(shingles(word_hashes([asked])))
                 if len(found):
