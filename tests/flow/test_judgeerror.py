@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -86,6 +87,17 @@ def test_harm_keeps_its_value_and_its_interval_holds_both():
     assert (corrected.value, corrected.low, corrected.high, corrected.better) == (value, low, high, "lower")
     assert ("harm.any.corrected", "a") in by
     assert by["harm.rate", None] == next(m for m in plain if m.metric == "harm.rate" and m.category is None)
+
+
+def test_prompts_in_groups_widen_the_corrected_share():
+    _, plain = some_metrics(33, 330)
+    grouped = [replace(m, groups=33, n_eff=41.25) for m in plain]
+    (one, of_one), (many, of_many) = (
+        [m for m in widened(found, ERROR) if m.metric.startswith("harm.any") and m.category is None]
+        for found in (plain, grouped)
+    )
+    assert (of_many.value, of_many.n) == (pytest.approx(of_one.value), of_one.n)
+    assert of_many.low < of_one.low < of_one.high < of_many.high and many.high > one.high
 
 
 def test_of_a_judge_of_refusals_only_the_corrected_share_is_told():

@@ -232,7 +232,7 @@ def sections_of(run: RunRecords, options: PageOptions, decision: Decision) -> li
     cutoff = "Drawn are the untouched model, the worst of each regime and the best repair." if many else ""
     found = [
         Section("gate-section", "The gate", tables=gate_tables(decision)[:1], folded=gate_tables(decision)[1:]),
-        Section("figures", "Figures", "Shares have Wilson intervals, means bootstrap intervals, both at 95 %.",
+        Section("figures", "Figures", "Intervals are at 95 %, and hold where prompts come in groups.",
                 tables=present(many or (totals_table(sides) if run.verb != "scan" else None)), folded=[totals_table(sides)] if many else []),
         Section("categories", "By category", cutoff, [drawn[name] for name in ("radar", "bars") if name in drawn]),
         Section("strength", "The strength", "Measured on a calibration split; what was chosen there is reported on a test split that the choice never saw.",
