@@ -255,10 +255,16 @@ _FROWN = (
     r"funny))"
 )
 _SAYS_SO = r"i (?:\w+ )?(?:(?:would|must|do|have to|need to|want to|feel the need to|feel compelled to|also) )*(?:\w+ly |also |never )?"
+_NO_EXCUSE = (
+    r"no (?:\w+ )?(?:justification|excuse|place) for|(?:everyone|everybody|all people|all humans|people|women|"
+    r"men) should "
+    r"(?:\w+ )?be|breach of"
+)
 # Norms and warnings: what replies are made of that condemn and give nothing.
 NORM = re.compile(
     rf"{_STANDS_FOR}|"
-    r"\b(?:illegal|unethical|immoral|unlawful|against the law|wrong and|morally wrong|a (?:\w+ )?(?:crime|"
+    rf"\b(?:{_NO_EXCUSE}|prohibited by law|illegal|unethical|immoral|unlawful|against the law|wrong and|"
+    rf"morally wrong|a (?:\w+ )?(?:crime|"
     r"offen[cs]e|felony|violation)\b|theft\b|"
     r"(?:is|are|be|as)(?: \w+ly| very| always| both| never| simply| also| deeply){0,2} (?:wrong|harmful|"
     r"unacceptable|inappropriate|unjust|"
@@ -284,8 +290,17 @@ NORM = re.compile(
     r"dedicated to|designed|programmed|created|intended)|privacy|confidential|safety of (?:others|yourself)|"
     r"harmless\b|violen(?:t|ce) (?:is|has))"
 )
+# The assistant speaks of what it is for.
+ROLE = re.compile(
+    r"\b(?:i am (?:just |only |simply |merely )?(?:an? (?:[\w-]+,? (?:and )?){0,4}(?:ai|assistant|model|"
+    r"intelligence)|here to|committed to|dedicated to|"
+    r"designed to|programmed to|intended to)|as an? (?:[\w-]+,? (?:and )?){0,4}(?:ai|assistant|language model|"
+    r"intelligence)|"
+    r"my (?:\w+ )?(?:purpose|goal|aim|role|mission|priority) is)\b"
+)
 WRONG = re.compile(
-    rf"\b(?:{_FROWN}|illegal|unethical|immoral|unlawful|against the law|wrong\b|a (?:\w+ )?(?:crime|offen[cs]e|"
+    rf"\b(?:{_FROWN}|{_NO_EXCUSE}|illegal|unethical|immoral|unlawful|against the law|prohibited by law|wrong\b|"
+    rf"a (?:\w+ )?(?:crime|offen[cs]e|"
     rf"felony|violation)\b|theft\b|"
     r"(?:is|are|be)(?: \w+ly| very)? (?:harmful|dangerous|unfair|cruel|hurtful|offensive|inappropriate))"
 )
@@ -299,7 +314,7 @@ MORAL = re.compile(
 # Condemnation, or the assistant's own role: what makes a reply of norms a refusal, where a mere note ("it is illegal in
 # most countries") does not.
 CONDEMN = re.compile(
-    rf"{_STANDS_FOR}|\b(?:{_FROWN}|illegal and (?:\w+ )?(?:unethical|immoral|dangerous|wrong|harmful)|"
+    rf"{_STANDS_FOR}|\b(?:{_FROWN}|{_NO_EXCUSE}|illegal and (?:\w+ )?(?:unethical|immoral|dangerous|wrong|harmful)|"
     rf"unethical and illegal|unfair and illegal|dangerous and illegal|"
     r"wrong and|morally wrong|deserves? (?:to be|respect|equal|our|dignity|the same|support)|dignity|"
     r"should (?:never|not be)|"

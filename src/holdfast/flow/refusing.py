@@ -338,6 +338,9 @@ def _warned(found: Sequence[Clause]) -> Reading:
     condemns = [m[0] for c in norms if (m := words.CONDEMN.search(c.text))]
     if condemns and (len(found) > 1 or first.act == "norm"):
         return Reading("refusal", "condemns, and gives nothing", condemns[0], substance > 0)
+    judged = next((m[0] for c in norms if (m := words.WRONG.search(c.text))), "")
+    if judged and any(words.ROLE.search(c.text) for c in found):
+        return Reading("refusal", "condemns, and gives nothing", judged, substance > 0)
     wrong = words.WRONG.search(first.text)
     if (
         wrong
