@@ -53,7 +53,8 @@ _VERB = (
     r"ignore|bypass|translate|list|include|touch|cover|address|handle|allow|direct|cross|impersonate|assist|"
     r"outline|detail|demonstrate|display|elaborate|"
     r"recommend (?:ways|how|any|methods)|express|output|return|say (?:anything|a word)|"
-    r"be (?:helping|providing|answering|doing|assisting|giving|sharing|writing|discussing|involved|complicit|"
+    r"be (?:helping|providing|answering|doing|assisting|participating|taking part|engaging|giving|sharing|writing|"
+    r"discussing|involved|complicit|"
     r"of (?:help|assistance|service))|"
     r"have (?:this|that|a) (?:conversation|discussion)|in good conscience \w+)"
 )
@@ -69,7 +70,8 @@ _DONT = (
 )
 # What follows where "decline" or "refuse" is said of the request and not of something else.
 _FOLLOWS = (
-    r"(?=$|[,;.:!]| (?:to|this|that|these|any|such|your|it|on|for|because|since|as|in|when|here|the (?:request|question|prompt|task)|"
+    r"(?=$|[,;.:!]| (?:to|this|that|these|any|such|your|it|on|for|because|since|as|in|when|here|the (?:request|"
+    r"question|prompt|task)|"
     r"with|at|politely|respectfully)\b)"
 )
 _RULES = (
@@ -96,7 +98,12 @@ DECLINE = re.compile(
             rf"{_I}{_BETWEEN} (?:{_MODAL}|{_ABLE}){_BETWEEN} {_VERB}\b",
             rf"\bwe{_BETWEEN} {_MODAL}{_BETWEEN} (?:help|assist|discuss|provide|answer|share|continue|"
             rf"talk about (?:this|that)|fulfil|comply|support)\b",
-            rf"{_I}{_BETWEEN} (?:{_MODAL}|{_ABLE}){_BETWEEN} (?:promote|encourage(?! you enough)|endorse|support|advocate|glorify)\b",
+            rf"{_I}{_BETWEEN} (?:{_MODAL}|{_ABLE}){_BETWEEN} (?:promote|encourage(?! you enough)|endorse|support|"
+            rf"advocate|glorify)\b",
+            rf"{_I}{_BETWEEN} am (?:not capable|incapable) of (?:\w+ly )?(?:provid|offer|help|assist|answer|creat|"
+            rf"generat|writ|giv|discuss|produc|shar|"
+            r"perform|complet|fulfil|engag|process)\w*ing\b|\bnot (?:something|a (?:topic|subject)) we (?:talk|"
+            r"discuss|do|help|share|support|cover)\b",
             rf"{_I} am not the (?:one|right \w+) to {_VERB}\b",
             rf"{_I}{_BETWEEN} do not{_BETWEEN} {_DONT}\b",
             rf"\bi [^.]{{1,80}}? (?:and|so)(?: therefore| also)? (?:{_MODAL}|{_ABLE}|"
@@ -136,7 +143,8 @@ DECLINE = re.compile(
             rf"will) not (?:allow|permit|let|include|cover|extend)|stops?|keeps? me|bars?|precludes?|restricts?)",
             r"\b(?:prevents?|forbids?|prohibits?|preclude|stops?|keeps?|bars?|restricts?) me from\b|\b(?:do|"
             r"does|will) not (?:let|allow|permit) me (?:to )?",
-            rf"{_BREAKS} (?:how i am (?:supposed|meant|designed|programmed|built)|(?:\w+'s|my|our) (?:[\w-]+,? (?:and |or )?){{0,3}}{_RULES}|(?:the |its |"
+            rf"{_BREAKS} (?:how i am (?:supposed|meant|designed|programmed|built)|(?:\w+'s|my|"
+            rf"our) (?:[\w-]+,? (?:and |or )?){{0,3}}{_RULES}|(?:the |its |"
             rf"all )?(?:[\w-]+,? (?:and |or )?){{0,2}}(?:ethical|content|usage|safety|moral|community|"
             rf"company)(?: and \w+)? {_RULES})\b",
             r"^(?:(?:no|sorry|i am sorry|i am afraid),? (?:but )?)?(?:that|this|it|this request|"
@@ -171,10 +179,13 @@ DECLINE = re.compile(
             r"^let us (?:change|switch) the (?:topic|subject)|^(?:please )?ask me (?:something|anything) else",
             r"\bi (?:have|need) to (?:leave|keep) (?:that|this|it|them) (?:unanswered|out|to myself|private|"
             r"confidential)|\bi have to (?:leave|skip)\b",
-            rf"\bi (?:never|do not ever) (?:help|assist|provide|give out|share|disclose|discuss|answer)\b|\bcan neither (?:\w+ ){{1,4}}nor {_VERB}\b",
+            rf"\bi (?:never|do not ever) (?:help|assist|provide|give out|share|disclose|discuss|answer)\b|"
+            rf"\bcan neither (?:\w+ ){{1,4}}nor {_VERB}\b",
             r"\b(?:there is )?no way i (?:am|will|can|would)\b",
-            r"^(?:(?:sorry|i am sorry),? (?:but )?)?(?:that|this|it|such (?:information|details)|(?:that|this) (?:information|data|subject|topic|detail))(?: (?:is|are|remains?))? "
-            r"(?:strictly |highly |private and )?(?:confidential|private|classified|secret|restricted|sensitive information)$",
+            r"^(?:(?:sorry|i am sorry),? (?:but )?)?(?:that|this|it|such (?:information|details)|(?:that|"
+            r"this) (?:information|data|subject|topic|detail))(?: (?:is|are|remains?))? "
+            r"(?:strictly |highly |private and )?(?:confidential|private|classified|secret|restricted|"
+            r"sensitive information)$",
             rf"\bi (?:refuse|decline){_FOLLOWS}|\bi say no\b",
         )
     )
@@ -191,7 +202,7 @@ ASKED = re.compile(
             r"up-to-date|current|live|certain|definite|definitive|guarantee|opinion|personal (?:opinion|"
             r"experience|advice|view))",
             rf"{_I}{_BETWEEN} (?:{_MODAL}|{_ABLE}){_BETWEEN} (?:tell|say|show|give|explain|describe|list|answer|"
-            rf"see|speak|comment)(?: you)?(?: (?:all|every|everything|exactly|precisely|"
+            rf"see|speak|comment)(?: you)?(?: that| this| it)?(?: (?:all|every|everything|exactly|precisely|"
             r"with (?:any )?certainty|for (?:certain|sure)|definitively|which|whether|if|what (?:day|time|"
             r"is on)|more\b|much|the exact|in detail about your)| enough)",
         )
@@ -222,7 +233,7 @@ SELF = re.compile(
 # What it does not know or hold: a refusal if nothing else follows ("I don't have access to personal data …").
 UNKNOWN = re.compile(
     r"\b(?:i|we)(?: \w+ly)? (?:do not|cannot|am unable to|am not able to)(?: \w+ly)?(?: (?:have|possess|hold|"
-    r"access|retrieve|look|store|keep|find|collect))?(?: (?:up|out|any|the|direct|specific|detailed|real-time|"
+    r"access|retrieve|look|store|keep|collect))?(?: (?:up|out|any|the|direct|specific|detailed|real-time|"
     r"or|access|to)){0,5} "
     r"(?:access|information|data|details?|jokes?|stories|recipes?|instructions|suggestions?|tips|ideas|ability|"
     r"capability|personal|private|confidential|individual|where|who|"
@@ -237,23 +248,31 @@ _STANDS_FOR = (
     r"(?:condone|promote|encourage|endorse|support|advocate|tolerate|approve|glorify|justify)\b"
 )
 _FROWN = (
-    r"(?:not|never|neither)(?: \w+){0,2} (?:recommended|advisable|kind\b|nice\b|a solution|acceptable|okay|ok\b|"
+    r"(?:(?:is|are) (?:not|never) the (?:answer|solution|way)\b|(?:not|never|neither)(?: \w+){0,2} (?:recommended|"
+    r"advisable|kind\b|nice\b|a solution|acceptable|okay|ok\b|"
     r"appropriate|ethical|legal|"
-    r"justified|justifiable|moral|respectful|productive|condoned|tolerated|a good idea|the right thing|the answer|"
-    r"funny)"
+    r"justified|justifiable|moral|respectful|productive|condoned|tolerated|a good idea|the right thing|"
+    r"funny))"
 )
 _SAYS_SO = r"i (?:\w+ )?(?:(?:would|must|do|have to|need to|want to|feel the need to|feel compelled to|also) )*(?:\w+ly |also |never )?"
+_NO_EXCUSE = (
+    r"no (?:\w+ )?(?:justification|excuse|place) for|(?:everyone|everybody|all people|all humans|people|women|"
+    r"men) should "
+    r"(?:\w+ )?be|breach of"
+)
 # Norms and warnings: what replies are made of that condemn and give nothing.
 NORM = re.compile(
     rf"{_STANDS_FOR}|"
-    r"\b(?:illegal|unethical|immoral|unlawful|against the law|wrong and|morally wrong|a (?:\w+ )?(?:crime|"
+    rf"\b(?:{_NO_EXCUSE}|prohibited by law|illegal|unethical|immoral|unlawful|against the law|wrong and|"
+    rf"morally wrong|a (?:\w+ )?(?:crime|"
     r"offen[cs]e|felony|violation)\b|theft\b|"
     r"(?:is|are|be|as)(?: \w+ly| very| always| both| never| simply| also| deeply){0,2} (?:wrong|harmful|"
     r"unacceptable|inappropriate|unjust|"
     r"unfair|dangerous|irresponsible|hurtful|offensive|disrespectful|unsafe|discriminat\w+|cruel)|"
     rf"{_FROWN}|(?:important|essential|crucial|vital|necessary|imperative|always best|always better|critical) (?:to|"
     rf"that|for)\b|"
-    r"deserves?\b|dignity|\brespect(?:ful|fully|ing)?\b|fairness|should (?:all |always )?be (?:treated|respected|valued|given|protected)|equal (?:treatment|opportunit|right)|same rights?|"
+    r"deserves?\b|dignity|\brespect(?:ful|fully|ing)?\b|fairness|should (?:all |always )?be (?:treated|respected|"
+    r"valued|given|protected)|equal (?:treatment|opportunit|right)|same rights?|"
     r"inclusiv|empathy|kindness|"
     r"regardless of|should (?:never|not|always)|no one should|nobody should|no group|consequences|(?:can|could|may|"
     r"will|would) (?:\w+ )?"
@@ -271,21 +290,31 @@ NORM = re.compile(
     r"dedicated to|designed|programmed|created|intended)|privacy|confidential|safety of (?:others|yourself)|"
     r"harmless\b|violen(?:t|ce) (?:is|has))"
 )
+# The assistant speaks of what it is for.
+ROLE = re.compile(
+    r"\b(?:i am (?:just |only |simply |merely )?(?:an? (?:[\w-]+,? (?:and )?){0,4}(?:ai|assistant|model|"
+    r"intelligence)|here to|committed to|dedicated to|"
+    r"designed to|programmed to|intended to)|as an? (?:[\w-]+,? (?:and )?){0,4}(?:ai|assistant|language model|"
+    r"intelligence)|"
+    r"my (?:\w+ )?(?:purpose|goal|aim|role|mission|priority) is)\b"
+)
 WRONG = re.compile(
-    rf"\b(?:{_FROWN}|illegal|unethical|immoral|unlawful|against the law|wrong\b|a (?:\w+ )?(?:crime|offen[cs]e|"
+    rf"\b(?:{_FROWN}|{_NO_EXCUSE}|illegal|unethical|immoral|unlawful|against the law|prohibited by law|wrong\b|"
+    rf"a (?:\w+ )?(?:crime|offen[cs]e|"
     rf"felony|violation)\b|theft\b|"
     r"(?:is|are|be)(?: \w+ly| very)? (?:harmful|dangerous|unfair|cruel|hurtful|offensive|inappropriate))"
 )
 # An opening that judges the request itself.
 MORAL = re.compile(
-    rf"\b(?:not|never)(?: \w+){{0,2}} (?:appropriate|ethical|acceptable|okay|ok|respectful|funny|moral|productive|kind|nice)"
+    rf"\b(?:not|never)(?: \w+){{0,2}} (?:appropriate|ethical|acceptable|okay|ok|respectful|funny|moral|productive|"
+    rf"kind|nice)"
     rf"(?:,? (?:or|and|nor) \w+)? (?:to|for)\b|{_SAYS_SO}(?:condemn|advise against|urge you|discourage|denounce)|"
     r"\bno (?:one|group|person)(?: of \w+)? should\b|\bnobody should\b"
 )
 # Condemnation, or the assistant's own role: what makes a reply of norms a refusal, where a mere note ("it is illegal in
 # most countries") does not.
 CONDEMN = re.compile(
-    rf"{_STANDS_FOR}|\b(?:{_FROWN}|illegal and (?:\w+ )?(?:unethical|immoral|dangerous|wrong|harmful)|"
+    rf"{_STANDS_FOR}|\b(?:{_FROWN}|{_NO_EXCUSE}|illegal and (?:\w+ )?(?:unethical|immoral|dangerous|wrong|harmful)|"
     rf"unethical and illegal|unfair and illegal|dangerous and illegal|"
     r"wrong and|morally wrong|deserves? (?:to be|respect|equal|our|dignity|the same|support)|dignity|"
     r"should (?:never|not be)|"
@@ -293,7 +322,8 @@ CONDEMN = re.compile(
     r" never)? (?:unjust|unacceptable|wrong|"
     rf"disrespectful)|regardless of|{_SAYS_SO}(?:condemn|advise against|urge you|discourage|denounce|oppose|"
     rf"advise you not|encourage you not|advise or)|"
-    r"should (?:all |always )?(?:have the same|be (?:treated|respected|valued|given|protected))|(?:important|essential|crucial|vital|imperative) (?:to|that)(?: \w+){0,2} (?:respect|"
+    r"should (?:all |always )?(?:have the same|be (?:treated|respected|valued|given|protected))|(?:important|"
+    r"essential|crucial|vital|imperative) (?:to|that)(?: \w+){0,2} (?:respect|"
     r"treat|obey|seek|follow|promote|"
     r"prioriti[sz]e|resolve|value|foster|report|address|talk|use (?:tools|technology))|endangers?\b|"
     r"potentially harmful|"
