@@ -375,6 +375,16 @@ def test_a_parameter_of_another_name_is_renamed():
     assert requests[-1]["max_completion_tokens"] == 64 and requests[-1]["temperature"] == 0
 
 
+def test_an_endpoint_that_wants_a_limit_is_given_one():
+    for complaint in (
+        error(400, "max_tokens: Field required"),
+        error(400, "missing required parameter", param="max_tokens"),
+    ):
+        _, requests = asked(only(lambda body: "max_tokens" in body, complaint), temperature=0)
+        assert requests[-1]["max_tokens"] >= 1024
+        assert asked(only(lambda body: "max_tokens" in body, complaint), max_tokens=8)[1][0]["max_tokens"] == 8
+
+
 def test_several_complaints_are_met_one_after_another():
     def behaviour(n, body):
         if "max_tokens" in body:
@@ -417,6 +427,10 @@ NO_SYSTEM = {
     "only two": error(400, "Only user and assistant roles are supported!"),
     "a value": error(400, "Unsupported value: 'messages[0].role' does not support 'system' with this model."),
     "instruction": error(400, "Developer instruction is not enabled for models/m"),
+    "a validator": document(
+        422, detail=[{"loc": ["body", "messages", 0, "role"], "msg": "Input should be 'user' or 'assistant'"}]
+    ),
+    "a schema": error(400, "'system' is not one of ['user', 'assistant'] - 'messages.0.role'"),
     "unexpected": error(422, 'messages: Unexpected role "system". The Messages API accepts a top-level parameter'),
 }
 

@@ -226,7 +226,7 @@ def _reasons(value: Any, codes: list[str], parameters: list[str], depth: int = 0
 _REFUSES = re.compile(
     r"n[o']t (\w+ )?(support|allow|permit|accept|recogni|enabled|available|one of|valid)|unsupported|unrecogni[sz]ed|unknown|unexpected"
     r"|unauthori[sz]ed param|extra (field|input|param)|deprecated|\bonly\b|must|invalid|incompatible|cannot|can't|disallowed|removed"
-    r"|no longer",
+    r"|no longer|(should|has to) be",
     re.IGNORECASE,
 )
 _RANGE = re.compile(
@@ -234,8 +234,8 @@ _RANGE = re.compile(
     re.I,
 )
 _SYSTEM = re.compile(
-    r"system.{0,20}(role|message|prompt|instruction)|(role|message|prompt|tag).{0,40}\bsystem\b|developer instruction"
-    r"|roles must alternate|only .{0,20}user.{0,20}assistant",
+    r"system.{0,20}(message|prompt|instruction)|(message|prompt|tag).{0,40}\bsystem\b|developer instruction|\broles?\b"
+    r"|only .{0,20}user.{0,20}assistant",
     re.IGNORECASE | re.DOTALL,
 )
 _STREAM = re.compile(
@@ -245,14 +245,16 @@ _STREAM = re.compile(
 LONGEST = ("max_completion_tokens", "max_output_tokens", "max_new_tokens")
 ADAPTABLE = (400, 415, 422, 500, 501)  # a chat template that refuses a role is a 500 at some servers
 ALMOST_GREEDY = 0.01
+ROOM = 4096  # tokens for a reply whose length nobody limits, where an endpoint wants a limit
 
 
 @dataclass(frozen=True)
 class Manner:
     """How an endpoint wants to be asked, as far as its complaints told.
 
-    dropped: parameters that it does not take. longest: its own name of max_tokens. warmest: a temperature in the place of
-    0. folded: the system turn stands in the user's first. streams: it answers in a stream only.
+    dropped: parameters that it does not take. longest: its own name of max_tokens. warm: a temperature of 0 is too low.
+    folded: the system turn stands in the user's first. streams: it answers in a stream only. limited: it wants a limit on
+    the length of every reply.
     """
 
     dropped: frozenset[str] = frozenset()
@@ -260,10 +262,12 @@ class Manner:
     warm: bool = False
     folded: bool = False
     streams: bool = False
+    limited: bool = False
 
     def request(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         """What is sent in the place of a plain request."""
-        sent = {name: value for name, value in asked.items() if name not in self.dropped}
+        sent = {**({"max_tokens": ROOM} if self.limited else {}), **asked}
+        sent = {name: value for name, value in sent.items() if name not in self.dropped}
         if "max_tokens" in sent and self.longest != "max_tokens":
             sent[self.longest] = sent.pop("max_tokens")
         if self.warm and sent.get("temperature") == 0:
@@ -278,28 +282,39 @@ class Manner:
         """Another manner that meets the complaint, or None where nothing here can: then the endpoint's reason is shown."""
         if said.status not in ADAPTABLE:
             return None
-        text, sent = said.reason, self.request(asked)
-        found = self._parameter(text, said.parameter, sent)
-        if found is None and any(m["role"] == "system" for m in sent["messages"]) and _SYSTEM.search(text):
-            found = replace(self, folded=True) if _REFUSES.search(text) else None
-        if found is None and not self.streams and _STREAM.search(text):
+        sent = self.request(asked)
+        found = self._length(said, sent) or self._parameter(said, sent)
+        if found is None and _REFUSES.search(said.reason) and any(m["role"] == "system" for m in sent["messages"]):
+            found = replace(self, folded=True) if _SYSTEM.search(f"{said.reason} {said.parameter}") else None
+        if found is None and _STREAM.search(said.reason):
             found = replace(self, streams=True)
         return found if found != self else None
 
-    def _parameter(self, text: str, parameter: str, sent: Mapping[str, Any]) -> Manner | None:
-        if "max_tokens" in sent:
-            other = next((name for name in LONGEST if re.search(rf"\b{name}\b", f"{text} {parameter}")), None)
-            if (
-                other
-                and re.search(r"\bmax_tokens\b", text)
-                and _REFUSES.search(text)
-                and not re.search(r"too (large|high|long)", text)
-            ):
-                return replace(self, longest=other)
+    def _length(self, said: Complaint, sent: Mapping[str, Any]) -> Manner | None:
+        """The limit on a reply's length by the name that the endpoint wants, or given where it must be."""
+        named = f"{said.reason} {said.parameter}"
+        if not re.search(r"\bmax_tokens\b", named):
+            return None
+        if "max_tokens" not in sent:
+            missing = re.search(r"required|missing|must be (set|given)", said.reason, re.IGNORECASE)
+            return replace(self, limited=True) if missing and not self._limits(sent) else None
+        other = next((name for name in LONGEST if re.search(rf"\b{name}\b", named)), None)
+        renamed = other and _REFUSES.search(said.reason) and not re.search(r"too (large|high|long)", said.reason)
+        return replace(self, longest=other) if other and renamed else None
+
+    @staticmethod
+    def _limits(sent: Mapping[str, Any]) -> bool:
+        """Whether a request limits the length of its reply, by whichever name."""
+        return any(name in sent for name in ("max_tokens", *LONGEST))
+
+    def _parameter(self, said: Complaint, sent: Mapping[str, Any]) -> Manner | None:
+        """Without the parameter that the complaint names first, or with a value that it takes."""
+        text = said.reason
         if not _REFUSES.search(text):
             return None
         places = {
-            name: _place(name, text, parameter) for name in ("temperature", "top_p", "seed", *LONGEST, "max_tokens")
+            name: _place(name, text, said.parameter)
+            for name in ("temperature", "top_p", "seed", "max_tokens", *LONGEST)
         }
         named = sorted((place, name) for name, place in places.items() if place is not None and name in sent)
         if not named:
@@ -310,10 +325,9 @@ class Manner:
         if _RANGE.search(text) and name != "seed":
             if name == "temperature" and sent[name] == 0:
                 return replace(self, warm=True)
-            if not (name == "top_p" and sent[name] == 1) and not (
-                name == "temperature" and sent[name] == ALMOST_GREEDY
-            ):
-                return None  # a value that the user chose, and the endpoint's reason tells what is wrong with it
+            # Any other value out of range is the user's own choice, and the endpoint's reason tells what is wrong with it.
+            if (name, sent[name]) not in (("top_p", 1), ("temperature", ALMOST_GREEDY)):
+                return None
         return replace(self, dropped=self.dropped | {"max_tokens" if name in LONGEST else name})
 
     @property
@@ -328,6 +342,8 @@ class Manner:
         said = [without[name] for name in sorted(self.dropped)]
         if self.warm and "temperature" not in self.dropped:
             said.append(f"no temperature of 0, and is asked at {ALMOST_GREEDY}")
+        if self.limited:
+            said.append(f"no reply without a limit, and is given {ROOM} tokens")
         if self.folded:
             said.append("no system role, so the system prompt stands at the beginning of the user's first turn")
         return said

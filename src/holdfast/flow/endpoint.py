@@ -34,7 +34,15 @@ from holdfast.core.secrets import HIDDEN, opened, sealed, without_secrets
 from holdfast.flow.complaint import Complaint, Manner, error_in, read_complaint
 from holdfast.flow.completion import BLOCKED, CALLED_TOOL, ERROR, Completion, is_stream, read_completion, read_stream
 
-__all__ = ["Completion", "Endpoint", "EndpointDown", "EndpointModel", "EndpointUnreadable", "endpoint_model"]
+__all__ = [
+    "RETRY_STATUS",
+    "Completion",
+    "Endpoint",
+    "EndpointDown",
+    "EndpointModel",
+    "EndpointUnreadable",
+    "endpoint_model",
+]
 
 # What servers of open models (vLLM, SGLang, transformers serve) understand: go on with the last message, open no turn.
 CONTINUE = {"add_generation_prompt": False, "continue_final_message": True}

@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 from holdfast.core.errors import JudgeError
 from holdfast.core.records import UNSCORED, Prompt, Reply, Verdict, digest
 from holdfast.flow.completion import BLOCKED, ERROR, TRUNCATED
-from holdfast.flow.endpoint import Endpoint, EndpointDown, EndpointUnreadable
+from holdfast.flow.endpoint import RETRY_STATUS, Endpoint, EndpointDown, EndpointUnreadable
 from holdfast.flow.objects import Found, read_objects, without_fences
 from holdfast.flow.thought import split
 
@@ -150,7 +150,8 @@ class LlmJudge:
         except EndpointUnreadable as error:
             return [self._verdict(reply, None, str(error)) for reply in replies]
         except EndpointDown as error:
-            raise JudgeError(f"the judge is unreachable: {error}", error.hint) from error
+            how = "is unreachable" if error.status in (0, *RETRY_STATUS) else "cannot be asked"
+            raise JudgeError(f"the judge {how}: {error}", error.hint) from error
         return [
             self._verdict(reply, *(parse(answer.text) if not answer.status else (None, FAILED[answer.status])))
             for reply, answer in zip(replies, answers, strict=True)
