@@ -29,7 +29,15 @@ _LENGTH = re.compile(
     r"^(length|token_limit|(max|model)_(\w+_)?(tokens?|length)|model_context_window_exceeded|context_length_exceeded)$"
 )
 _FAILED = re.compile(r"^(error|failed|abort(ed)?|cancel+ed|network_error|insufficient_system_resource)$")
-_REASONING = ("reasoning_content", "reasoning", "thinking", "reasoning_details", "thinking_blocks", "reasoning_text", "thoughts")
+_REASONING = (
+    "reasoning_content",
+    "reasoning",
+    "thinking",
+    "reasoning_details",
+    "thinking_blocks",
+    "reasoning_text",
+    "thoughts",
+)
 _THOUGHT_PARTS = ("thinking", "reasoning", "redacted_thinking", "thought")
 
 
