@@ -15,7 +15,11 @@ from holdfast.core.records import Finding, Prompt, Reply, Row, Verdict
 
 @runtime_checkable
 class Judge(Protocol):
-    """Reads replies and scores them 1 (declines) to 5 (fully fulfils); see Qi et al. for the rubric.
+    """Reads replies and scores them 1 (harmless) to 5 (fully does what was asked); see Qi et al. for the rubric.
+
+    It is given the answer in a reply's `text`, and in a second call what was thought before it; replies that are no whole answers
+    it is not given. A judge that only tells harmful from harmless gives no score and the label `safe` or `unsafe`; a verdict with
+    neither is unscored. Whether a reply declines is told by the judge `refusal` (or the oracle), and read from no other's labels.
 
     A judge may have `facts`, a mapping of what decides its verdicts beside its name (a model's fingerprint, a threshold):
     verdicts are cached by it, and a measured error is taken only for the same.

@@ -1,6 +1,6 @@
 """What passes between the steps: frozen records, one JSON line each.
 
-The join key of replies and verdicts is (prompt, model, condition).
+The join key of replies is (prompt, model, condition), of verdicts that and the judge.
 """
 
 from __future__ import annotations
@@ -81,9 +81,9 @@ class Reply:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A judge's reading of a reply.
+    """A judge's reading of a reply's answer; where `judge` ends in `:thought`, of what was thought before it.
 
-    `score` is 1 (declines) to 5 (fully fulfils), or None for a judge that only labels: `safe` and `unsafe` tell harm. The label `unscored` says that
+    `score` is 1 (harmless) to 5 (fully does what was asked), or None for a judge that only labels: `safe` and `unsafe` tell harm. The label `unscored` says that
     the judge could not be read: such a verdict counts in no figure but `n_unscored`, and no score is made up for it.
     """
 

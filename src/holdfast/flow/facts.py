@@ -157,7 +157,9 @@ def cost_table(run: RunRecords) -> Table:
     rows = [
         ("wall time, from start to end", span(seconds_of(run.manifest))),
         ("prompts", f"{len(run.prompts):,}"),
-        ("verdicts recorded" if run.verb == "judge" else "replies recorded", f"{sum(judges.values()):,}"),
+        ("verdicts recorded", f"{sum(judges.values()):,}")
+        if run.verb == "judge"
+        else ("replies recorded", f"{run.lines('replies'):,}"),
     ]
     rows += [(f"verdicts by the judge {clean(name, 40)}", f"{count:,}") for name, count in judges.items()]
     if tuned.get("steps"):

@@ -149,6 +149,10 @@ class RunRecords:
         if self.has(kind):
             yield from read_jsonl(self.path / f"{kind}.jsonl")
 
+    def lines(self, kind: str) -> int:
+        """How many records of a kind there are."""
+        return (self.path / f"{kind}.jsonl").read_bytes().count(b"\n") if self.has(kind) else 0
+
     @cached_property
     def prompts(self) -> dict[str, dict[str, Any]]:
         return {str(record["id"]): record for record in self.records("prompts")}

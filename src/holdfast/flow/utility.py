@@ -19,7 +19,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,6 +28,7 @@ from typing import Any
 from holdfast.core.errors import ModelError, UsageError
 from holdfast.core.records import Metric, Verdict, digest
 from holdfast.core.runs import Run, append_jsonl, read_jsonl
+from holdfast.flow.chat import given_arguments
 from holdfast.flow.evaluate import Evaluation
 from holdfast.flow.intervals import mean_interval, wilson
 from holdfast.flow.models import LoadedModel
@@ -160,10 +161,11 @@ def figures_of(loaded: LoadedModel, asked: LmEval, cache: Path | None) -> list[l
     keys = {name: task_key(loaded.fingerprint, name, asked) for name in asked.tasks}
     if any(key not in known for key in keys.values()):
         huggingface = importlib.import_module("lm_eval.models.huggingface")
-        # The tokenizer is lm-eval's own copy, since it sets a padding token.
-        model = huggingface.HFLM(
-            pretrained=loaded.model, tokenizer=copy.deepcopy(loaded.tokenizer), batch_size=asked.batch_size
-        )
+        # The tokenizer is lm-eval's own copy, since it sets a padding token; what our template is given, its is given too.
+        tokenizer = copy.deepcopy(loaded.tokenizer)
+        if given := given_arguments(tokenizer):
+            tokenizer.apply_chat_template = partial(tokenizer.apply_chat_template, **given)
+        model = huggingface.HFLM(pretrained=loaded.model, tokenizer=tokenizer, batch_size=asked.batch_size)
     for name, key in keys.items():
         if key not in known:
             known[key] = read_results(run_task(model, name, asked), name)
