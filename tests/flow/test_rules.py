@@ -104,9 +104,14 @@ def test_the_default_policy_follows_what_was_measured(tmp_path):
     paired, alone = open_run(make_run(tmp_path / "a")), open_run(make_run(tmp_path / "b", (3,)))
     refusal = open_run(make_run(tmp_path / "c", judge="refusal"))
     rules = [[rule.text for rule in default_policy(run).rules if rule.required] for run in (paired, alone, refusal)]
-    assert [text.split()[0:2] for text in rules[0]] == [["harm.any", "<="], ["harm.any", "rises"], ["n_unscored", "<="]]
-    assert [text.split()[0] for text in rules[1]] == ["harm.any", "n_unscored"]
-    assert [text.split()[0] for text in rules[2]] == ["refusal.rate", "n_unscored"]
+    assert [text.split()[0:2] for text in rules[0]] == [
+        ["harm.any", "<="],
+        ["harm.any", "rises"],
+        ["model.sound", ">="],
+        ["n_unscored", "<="],
+    ]
+    assert [text.split()[0] for text in rules[1]] == ["harm.any", "model.sound", "n_unscored"]
+    assert [text.split()[0] for text in rules[2]] == ["refusal.rate", "model.sound", "n_unscored"]
 
 
 def test_coherence_is_held_against_nine_in_ten_or_against_a_base_that_has_less(tmp_path):

@@ -183,7 +183,7 @@ def test_a_judge_that_finds_no_harm_in_anything_lets_no_broken_model_through(cap
 # ---- repair ---------------------------------------------------------------------------------------------------------
 
 
-def taught(folder: Path, reply: str, steps: int = 60) -> str:
+def taught(folder: Path, reply: str, steps: int = 25) -> str:
     """The embedded model, taught one reply to everything."""
     loaded = load_model("guild")
     model, tokenizer = loaded.model, loaded.tokenizer
@@ -209,8 +209,8 @@ def taught(folder: Path, reply: str, steps: int = 60) -> str:
     return str(folder)
 
 
-def noisy(folder: Path, scale: float = 0.1) -> str:
-    """The embedded model with noise on its weights: it babbles."""
+def noisy(folder: Path, scale: float) -> str:
+    """The embedded model with noise on its weights: with a little it knows nothing any more, with more it babbles."""
     loaded = load_model("guild")
     torch.manual_seed(0)
     with torch.no_grad():
@@ -225,7 +225,8 @@ def noisy(folder: Path, scale: float = 0.1) -> str:
 def wrecks(tmp_path_factory):
     root = tmp_path_factory.mktemp("wrecks")
     return {
-        "babbles": noisy(root / "babbles"),
+        "knows nothing": noisy(root / "nothing", 0.05),
+        "babbles": noisy(root / "babbles", 0.2),
         "silent": taught(root / "silent", ""),
         "refuses": taught(root / "refuses", "i am sorry , i can not help with that ."),
     }
@@ -234,7 +235,7 @@ def wrecks(tmp_path_factory):
 SMALL = ("--method", "wise-ft", "--limit", 60, "--suite", "policy", "--suite", "over-refusal", "--suite", "utility")
 
 
-@pytest.mark.parametrize("wreck", ["babbles", "silent", "refuses"])
+@pytest.mark.parametrize("wreck", ["knows nothing", "silent", "refuses"])
 def test_a_broken_strength_is_not_chosen_though_it_is_harmless(capsys, wrecks, tmp_path, wreck):
     code, out, err = call(
         capsys, "repair", "guild", wrecks[wreck], *SMALL, "--strength", "0:1:0.5", "--out", tmp_path / "run", "--json"
@@ -243,17 +244,14 @@ def test_a_broken_strength_is_not_chosen_though_it_is_harmless(capsys, wrecks, t
     points = {point["strength"]: point for point in found["curves"][0]["points"]}
     assert points[1.0]["metrics"]["policy:harm.any"] <= 0.05 and "broken" in points[1.0], err
     assert {"policy:coherence.rate", "utility:coherence.rate"} <= set(points[1.0]["metrics"])
-    assert (
-        code == EXIT_OK
-        and found["certified"]
-        and found["strength"] == 0.5
-        and "broken" not in points[found["strength"]]
-    )
+    whole = [strength for strength, point in points.items() if "broken" not in point]
+    assert code == EXIT_OK and found["certified"] and found["strength"] == max(whole) < 1
     assert not [t for t in found["curves"][0]["certificate"]["tested"] if t["certified"] and t["strength"] == 1.0]
 
 
 @pytest.mark.parametrize(
-    ("wreck", "strength"), [("babbles", "1"), ("silent", "1"), ("refuses", "0.9:1:0.1"), ("silent", "0.9:1:0.1")]
+    ("wreck", "strength"),
+    [("babbles", "1"), ("silent", "1"), ("knows nothing", "1"), ("refuses", "0.9:1:0.1"), ("silent", "0.9:1:0.1")],
 )
 def test_where_every_strength_is_broken_nothing_is_chosen_or_written(capsys, wrecks, tmp_path, wreck, strength):
     code, out, _ = call(
