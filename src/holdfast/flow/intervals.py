@@ -387,7 +387,7 @@ def bounded_mean_sequence(values: Sequence[float] | Array, confidence: float = C
         inside, outside = mean, end
         while abs(outside - inside) > 1e-9:
             middle = (inside + outside) / 2
-            ruled_out = _log_fortune(kinds, counts, middle, upwards) >= needed
+            ruled_out = _log_fortune(kinds, counts.astype(float), middle, upwards) >= needed
             inside, outside = (inside, middle) if ruled_out else (middle, outside)
         return outside
 
