@@ -20,9 +20,9 @@ from holdfast.core.contracts import Scanner
 from holdfast.core.errors import UsageError
 from holdfast.core.registry import unknown
 from holdfast.core.runs import cannot_write
-from holdfast.flow.containers import parse
+from holdfast.flow.containers import Source, parse
 from holdfast.flow.formats import to_row
-from holdfast.flow.scan import READER, READER_LABELS, Label, Source, levels_of
+from holdfast.flow.scan import READER, READER_LABELS, Label, levels_of
 
 KEEP, DROP, REDACT = "keep", "drop", "redact"
 REDACTING = "pii"

@@ -14,12 +14,14 @@ from __future__ import annotations
 import codecs
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
+from holdfast import __version__
 from holdfast.core.errors import DataError
+from holdfast.core.records import digest
 from holdfast.flow.blocks import READ_ERRORS, Ambiguous, Fault, Inflated, Item, Unread, blocks, first_line
 from holdfast.flow.folders import Files, files_of
 from holdfast.flow.formats import QUESTION, TEXT, hint_of, kind_of
@@ -330,6 +332,27 @@ def _hub(name: str, split: str) -> Iterator[Chunk]:
     yield from _begun(reading, _gathered(name, records))
 
 
+class Source:
+    """The chunks of all named datasets, with how far they are read."""
+
+    def __init__(self, names: Sequence[str], split: str | None = None) -> None:
+        self.names, self.split = names, split
+        self.paths = [path for name in names for path in files_of(name, split).paths]
+        self.sizes = {str(path): path.stat().st_size for path in self.paths}
+
+    @property
+    def size(self) -> int:
+        return sum(self.sizes.values())
+
+    def fingerprint(self) -> str:
+        stamps = [(str(p), s.st_size, s.st_mtime_ns) for p in self.paths for s in [p.stat()]]
+        return digest({"files": stamps, "names": list(self.names), "split": self.split, "version": __version__})
+
+    def chunks(self) -> Iterator[Chunk]:
+        for name in self.names:
+            yield from chunks(name, self.split)
+
+
 def fault_at(file: str, line: int, what: str, hint: str = "") -> DataError:
     """The error of a strict reading, with file and line."""
     return DataError(f"{file} line {line}: {what}", hint or hint_of(what))
@@ -351,4 +374,4 @@ def read_records(source: str, split: str | None = None) -> Iterator[Record]:
     return (record for _, record in strict(chunks(source, split)))
 
 
-__all__ = ["Chunk", "Files", "Reading", "Record", "chunks", "files_of", "parse", "read_records", "strict"]
+__all__ = ["Chunk", "Files", "Reading", "Record", "Source", "chunks", "files_of", "parse", "read_records", "strict"]

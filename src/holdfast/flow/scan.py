@@ -31,15 +31,14 @@ from typing import Any
 
 import numpy as np
 
-from holdfast import __version__
 from holdfast.core.contracts import ScanContext, Scanner
 from holdfast.core.errors import RunError, UsageError
 from holdfast.core.options import Optioned, make, spec_of
-from holdfast.core.records import Finding, Row, digest
+from holdfast.core.records import Finding, Row
 from holdfast.core.runs import cannot_write, read_jsonl, write_atomic
 from holdfast.flow.batch import RowBatch
 from holdfast.flow.blocks import Ambiguous, Fault, Unread
-from holdfast.flow.containers import Chunk, chunks, files_of, parse
+from holdfast.flow.containers import Chunk, Source, parse
 from holdfast.flow.formats import to_row, untrainable
 
 READER, MALFORMED = "reader", Fault.label
@@ -299,27 +298,6 @@ class Totals:
         shapes = Counter({(kind, tuple(read), tuple(names)): n for kind, read, names, n in kept["shapes"]})
         return cls(kept["items"], kept["readable"], files=dict(kept["files"]), not_seen=list(kept["not_seen"]),
                    readings=list(kept["readings"]), shapes=shapes, untrainable=Counter(kept["untrainable"]))  # fmt: skip
-
-
-class Source:
-    """The chunks of all named datasets, with how far they are read."""
-
-    def __init__(self, names: Sequence[str], split: str | None = None) -> None:
-        self.names, self.split = names, split
-        self.paths = [path for name in names for path in files_of(name, split).paths]
-        self.sizes = {str(path): path.stat().st_size for path in self.paths}
-
-    @property
-    def size(self) -> int:
-        return sum(self.sizes.values())
-
-    def fingerprint(self) -> str:
-        stamps = [(str(p), s.st_size, s.st_mtime_ns) for p in self.paths for s in [p.stat()]]
-        return digest({"files": stamps, "names": list(self.names), "split": self.split, "version": __version__})
-
-    def chunks(self) -> Iterator[Chunk]:
-        for name in self.names:
-            yield from chunks(name, self.split)
 
 
 class FirstPass:

@@ -20,11 +20,12 @@ from holdfast.core.records import Condition, Metric
 from holdfast.core.runs import Run, write_atomic
 from holdfast.flow import render
 from holdfast.flow.clean import Policy, make_policy, write_clean
+from holdfast.flow.containers import Source
 from holdfast.flow.data import read_rows
 from holdfast.flow.findings import Limit, decide, default_scanners, parse_limits, summarise
 from holdfast.flow.progress import Progress
 from holdfast.flow.sarif import write_sarif
-from holdfast.flow.scan import Source, findings_in, make_scanners, scan_sources
+from holdfast.flow.scan import findings_in, make_scanners, scan_sources
 from holdfast.guild.rows import rows as guild_rows
 
 SCAN_PANEL, MODEL_PANEL, OUT_PANEL = "What is looked for", "Model", "Output"
