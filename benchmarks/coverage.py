@@ -20,7 +20,9 @@ from typing import Any
 import numpy as np
 
 from holdfast.flow import intervals
+from holdfast.flow.evidence import Count
 from holdfast.flow.judgeerror import MeasuredError
+from holdfast.flow.sequential import Test, change_bounds
 
 Rng = np.random.Generator
 Interval = tuple[float, float]
@@ -117,13 +119,17 @@ def corrected_change(rng: Rng, labels: int, n: int, se: float, sp: float, truth:
 STEP, MOST, LIMIT = 16, 330, 0.05
 
 
+def counted(hits: Any, sizes: Any) -> Count:
+    return Count(int(hits.sum()), int(sizes.sum()), tuple(zip(hits.tolist(), sizes.tolist(), strict=True)))
+
+
 def stopped(rng: Rng, kind: str, truth: float, rho: float) -> tuple[Interval, float]:
     """The bounds where an audit stops that looks every 16 prompts or groups for a share under or over 5 %."""
     sizes = np.ones(MOST, int) if kind == "single" else sizes_of(kind, MOST, rng)
-    values = rng.binomial(sizes, chances(rng, (truth, 1 - truth), rho, MOST)[:, 0]) / sizes
+    hits = rng.binomial(sizes, chances(rng, (truth, 1 - truth), rho, MOST)[:, 0])
     found = (0.0, 1.0)
     for n in range(STEP, MOST + STEP, STEP):
-        found = intervals.bounded_mean_sequence(values[:n])
+        found = Test(LIMIT).bounds(counted(hits[:n], sizes[:n]))
         if found[1] < LIMIT or found[0] > LIMIT:
             break
     return found, truth
@@ -134,7 +140,8 @@ def stopped_change(rng: Rng, up: float, down: float) -> tuple[Interval, float]:
     flips = rng.choice(3, MOST, p=[up, down, 1 - up - down])
     found = (-1.0, 1.0)
     for n in range(2 * STEP, MOST + STEP, 2 * STEP):
-        found = intervals.paired_bounds_any_time(flips[:n] == 0, flips[:n] == 1)
+        up, down = (Count(int((flips[:n] == way).sum()), n) for way in (0, 1))
+        found = change_bounds(up, down, 0.95)
         if found[0] > 0 or found[1] < 0:
             break
     return found, up - down

@@ -9,10 +9,8 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
-from holdfast.flow import intervals, sequential
 from holdfast.flow.evidence import Count
 from holdfast.flow.intervals import (
-    bounded_mean_sequence,
     change_interval,
     change_interval_grouped,
     clopper_pearson,
@@ -22,10 +20,10 @@ from holdfast.flow.intervals import (
     group_permutation_p,
     mcnemar,
     mean_interval,
-    paired_bounds_any_time,
     share_interval,
     wilson,
 )
+from holdfast.flow.sequential import change_bounds
 
 spec = importlib.util.spec_from_file_location(
     "coverage_of_intervals", Path(__file__).parents[2] / "benchmarks" / "coverage.py"
@@ -239,13 +237,6 @@ def test_effective_counts_widen_a_corrected_share():
 # ---- at any time ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("hits, n", [(0, 80), (3, 330), (30, 330), (16, 16), (1, 2)])
-def test_bounds_at_any_time_are_those_of_the_early_stop(hits, n):
-    theirs = sequential.Test(0.05).bounds(Count(hits, n))
-    assert bounded_mean_sequence([1] * hits + [0] * (n - hits)) == pytest.approx(theirs, abs=1e-7)
-    assert (intervals.LOWER, intervals.HIGHER) == (sequential.LOWER, sequential.HIGHER)
-
-
 def test_bounds_at_any_time_hold_where_one_stops():
     for setting in (("single", 0.05, 0.01), ("10", 0.05, 0.6)):
         assert held(coverage.stopped, setting, 60) >= least(0.9, 60)
@@ -253,7 +244,6 @@ def test_bounds_at_any_time_hold_where_one_stops():
 
 
 def test_a_change_at_any_time_is_wider_than_at_a_fixed_one():
-    up, down = [1] * 20 + [0] * 280, [0] * 295 + [1] * 5
-    low, high = paired_bounds_any_time(up, down)
+    low, high = change_bounds(Count(20, 300), Count(5, 300), 0.95)
     fixed = change_interval(20, 5, 300, 0.9)
-    assert low < fixed[0] and high > fixed[1] and paired_bounds_any_time([], []) == (-1.0, 1.0)
+    assert low < fixed[0] and high > fixed[1] and change_bounds(Count(0, 0), Count(0, 0), 0.95) == (-1.0, 1.0)

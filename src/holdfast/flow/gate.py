@@ -27,7 +27,7 @@ from holdfast.flow.judgeerror import CORRECTED, HARM, REFUSED, MeasuredError, fr
 from holdfast.flow.measure import Flips, flips_of
 from holdfast.flow.rules import PLAIN, Policy, Rule, check_names
 from holdfast.flow.runread import RunRecords, Side
-from holdfast.flow.sequential import Test
+from holdfast.flow.sequential import Test, change_bounds
 from holdfast.flow.soundness import RULE, broken, untold
 
 HOLDS, BROKEN, UNMEASURED, TOO_FINE, LEFT_OUT = "holds", "broken", "unmeasured", "too fine", "left out"
@@ -208,7 +208,8 @@ def _bounds(run: RunRecords, rule: Rule, seen: Count, confidence: float) -> tupl
         low, high = lower_bound(seen, confidence), upper_bound(seen, confidence)
     error = _error_of(run, rule)
     if error:
-        _, least, most = error.corrected(seen.hits, seen.n, 2 * confidence - 1)
+        worth = seen.n_eff / seen.n if seen.n else 0.0  # prompts of a group tell the judge's share together
+        _, least, most = error.corrected(seen.hits * worth, seen.n * worth, 2 * confidence - 1)
         low, high = (least, most) if rule.metric == CORRECTED else (min(low, least), max(high, most))
     return (high, low) if rule.at_most else (low, high)
 
@@ -333,20 +334,13 @@ def _change_bounds(run: RunRecords, rule: Rule, seen: Flips, confidence: float) 
     """
     two_sided, error = 2 * confidence - 1, _error_of(run, rule)
     if run.manifest.get("sequential") and rule.suite == "policy":
-        plain = change_bounds(seen, confidence)
+        up, down = (
+            Count(sum(hits), seen.n, tuple(zip(hits, seen.sizes, strict=True))) for hits in (seen.up, seen.down)
+        )
+        plain = change_bounds(up, down, confidence)
     else:
         plain = seen.interval(two_sided)
     return error.change(*plain, two_sided) if error else plain
-
-
-def change_bounds(seen: Flips, confidence: float) -> tuple[float, float]:
-    """Bounds of a change that hold at whatever time one stops: of the flips each way, with half of the error for each."""
-    test = Test(0.5, (1 + confidence) / 2)
-    (up_low, up_high), (down_low, down_high) = (
-        test.bounds(Count(sum(hits), seen.n, tuple(zip(hits, seen.sizes, strict=True))))
-        for hits in (seen.up, seen.down)
-    )
-    return up_low - down_high, up_high - down_low
 
 
 def pairs_needed(limit: float, confidence: float) -> str:

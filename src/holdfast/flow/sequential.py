@@ -100,6 +100,17 @@ class Test:
         return outside
 
 
+def change_bounds(up: Count, down: Count, confidence: float) -> tuple[float, float]:
+    """A lower and an upper bound of a change between pairs, each at `confidence`, valid at whatever time one stops.
+
+    up, down: the pairs that flipped either way. The change is the share of `up` less that of `down`, and each of them gets
+    half of the error (Bonferroni).
+    """
+    test = Test(0.5, (1 + confidence) / 2)
+    (up_low, up_high), (down_low, down_high) = test.bounds(up), test.bounds(down)
+    return up_low - down_high, up_high - down_low
+
+
 @dataclass(frozen=True)
 class Stop:
     """Where an audit stopped, and what was certain by then."""
