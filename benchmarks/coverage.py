@@ -140,8 +140,8 @@ def stopped_change(rng: Rng, up: float, down: float) -> tuple[Interval, float]:
     flips = rng.choice(3, MOST, p=[up, down, 1 - up - down])
     found = (-1.0, 1.0)
     for n in range(2 * STEP, MOST + STEP, 2 * STEP):
-        up, down = (Count(int((flips[:n] == way).sum()), n) for way in (0, 1))
-        found = change_bounds(up, down, 0.95)
+        rose, fell = (Count(int((flips[:n] == way).sum()), n) for way in (0, 1))
+        found = change_bounds(rose, fell, 0.95)
         if found[0] > 0 or found[1] < 0:
             break
     return found, up - down
