@@ -294,7 +294,8 @@ def test_scan_and_tune_read_the_same_rows(seed, container, odd, many, block):
             with pytest.raises(DataError):  # no such split, no data files: neither mode begins
                 read_rows(str(path))
             return
-        if not faults and not odd & {"cut", "bytes", "torn", "surrogate"}:
+        # A column without a name is left aside, which is said; damage may take a mark away.
+        if not faults and not odd & {"cut", "bytes", "torn", "surrogate", "names"}:
             text = held(rows)
             assert all(mark in text for mark in marks), "a record was passed over in silence"
         if marks and odd <= HARMLESS:
