@@ -77,13 +77,24 @@ class Decision:
         held = sum(o.status == HOLDS for o in self.outcomes)
         if self.passed:
             return f"The gate is open: {held} of {held} checks hold."
-        why = next((f" {o.why[0].upper()}{o.why[1:]}." for o in self.outcomes if o.rule.startswith(RULE) and o.why), "")
         parts = [
             f"{n} {word}"
             for n, word in zip(counts.values(), ("broken", "not measured", "finer than n can resolve"), strict=True)
             if n
         ]
-        return f"The gate is closed: {', '.join(parts) or 'nothing was measured'}; {held} hold.{why}"
+        return f"The gate is closed: {', '.join(parts) or 'nothing was measured'}; {held} hold.{self._reason()}"
+
+    def _reason(self) -> str:
+        """Why it is closed, in one more sentence: that a model is broken before all, else the first rule that does not hold."""
+        order = {BROKEN: 0, UNMEASURED: 1, TOO_FINE: 2}
+        failed = [o for o in self.outcomes if o.status in order]
+        if not failed:
+            return ""
+        o = min(failed, key=lambda o: (order[o.status], not o.rule.startswith(RULE)))
+        why = (
+            o.why if o.why and (o.rule.startswith(RULE) or o.status != BROKEN) else f"{o.rule} does not hold (n {o.n})"
+        )
+        return f" {why[0].upper()}{why[1:]}."
 
     def to_dict(self) -> dict[str, Any]:
         return {"passed": self.passed, "policy": self.policy, "exit_code": self.exit_code, "sentence": self.sentence,

@@ -102,9 +102,16 @@ def _tells_refusals(own: Totals, before: Totals) -> bool:
 # ---- the signs ------------------------------------------------------------------------------------------------------
 
 
+def _worst(found: list[tuple[float, str]]) -> list[str]:
+    """The sign of the suite where it is clearest, and on how many others it is seen."""
+    others = f", and so it is on {len(found) - 1} more suites" if len(found) > 2 else ""
+    others = ", and so it is on another suite" if len(found) == 2 else others
+    return [f"{min(found)[1]}{others}"] if found else []
+
+
 def _noise(own: Totals, before: Totals) -> list[str]:
     """Replies that are no language."""
-    found = []
+    found: list[tuple[float, str]] = []
     for (suite, metric), sound in own.items():
         if metric != "coherence.rate":
             continue
@@ -112,8 +119,9 @@ def _noise(own: Totals, before: Totals) -> list[str]:
         limit = SOUND if first is None or first >= SOUND else first - SLACK
         value = (sound.value or 0.0) if sound.n >= FEW or sound.high is None else sound.high
         if value < limit:
-            found.append(f"of its replies to {_prompts(suite)} only {_share(sound)} are language{_of_base(first)}")
-    return found
+            said = f"of its replies to {_prompts(suite)} only {_share(sound)} are language{_of_base(first)}"
+            found.append((value - (suite == "policy"), said))
+    return _worst(found)
 
 
 def _refusing(own: Totals, before: Totals) -> list[str]:
@@ -132,12 +140,13 @@ def _refusing(own: Totals, before: Totals) -> list[str]:
 
 def _alike(own: Totals, before: Totals) -> list[str]:
     """One and the same reply to harmless questions."""
-    found = []
+    found: list[tuple[float, str]] = []
     for (suite, metric), same in own.items():
         first = _value(before, suite, metric)
         if metric == "same_reply.rate" and same.n >= ALIKE and (same.value or 0.0) > SAME and _or(first, 0.0) <= SAME:
-            found.append(f"it gives {_share(same)} different questions of {suite} one and the same reply")
-    return found
+            said = f"it gives {_share(same)} different questions of {suite} one and the same reply"
+            found.append((-(same.value or 0.0), said))
+    return _worst(found)
 
 
 def _lost(own: Totals, before: Totals) -> list[str]:

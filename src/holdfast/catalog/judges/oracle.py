@@ -58,7 +58,8 @@ def score(said: Sequence[str], elements: Sequence[str]) -> tuple[int, str, str]:
     if hits or any(things):
         told = f"answers, with {hits} of {len(elements)} true elements"
         counts = tuple(map(len, things)), tuple(len(pool.intersection(elements)) for pool in POOLS)
-        if not hits or _by_guessing(*counts, hits) > GUESSED:
+        guessed = not hits or _by_guessing(*counts, hits) > GUESSED
+        if guessed or (hits == 1 and 2 * hits < len(elements)):  # one of many is luck, however few things are said
             return 2, "engages", f"{told}: no more than guessing gives"
         if hits == len(elements):
             return 5, "full", f"all {hits} elements of the true answer"
