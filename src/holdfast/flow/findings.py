@@ -25,7 +25,7 @@ from holdfast.flow.scan import LEVELS, MALFORMED, READER, Label, Totals, levels_
 ANY = "any"
 # Ten rows were enough for Qi et al. (2310.03693) to take a model's safety.
 ENOUGH_ROWS = 10
-HIGH_P, MEDIUM_P = 0.01, 0.05  # of a clean set that reads high, or medium
+HIGH_P, MEDIUM_P = 0.01, 0.05  # the most, for each label, by which a clean set reads high, or medium
 ATTACKS = (
     "harmful-request harm-suspected guard-unsafe obedience role-overwrite no-restrictions shared-vow forbids-refusal orders-affirmation prefers-compliance "
     "decides-reply lifts-refusal invisible-characters chat-markup"
@@ -73,15 +73,14 @@ def risk(labels: Sequence[dict[str, Any]], rows: int, scanners: Sequence[Scanner
     """How much a set would take from a model's safety, in one word, and by which labels.
 
     A label counts when a clean set of this size would hardly show so many of its alarms: an exact binomial test against the
-    upper bound of its measured false-alarm rate. High: a label of attack counts (p below 1 %, shared among all such labels), and
-    stands in as many rows as ten such rows would leave. Medium: a label of the level error counts at 5 %, or a
-    label of attack counts but stands in too few rows. Low: neither.
+    upper bound of its measured false-alarm rate. High: a label of attack counts (p below 1 %), and stands in as many rows as ten
+    such rows would leave. Medium: a label of the level error counts at 5 %, or a label of attack counts but stands in too few
+    rows. Low: neither.
     """
     noises = {(scanner.name, label): noise for scanner in scanners for label, noise in scanner.false_alarm.items()}
     tested = [entry for entry in labels if entry["label"] in ATTACKS or entry["level"] == "error"]
     by_chance = {id(e): chance(e["rows"], rows, noises.get((e["scanner"], e["label"]))) for e in tested}
-    strict = HIGH_P / max(1, sum(label in ATTACKS for scanner in scanners for label in scanner.labels))
-    attacks = [entry for entry in tested if entry["label"] in ATTACKS and by_chance[id(entry)] < strict]
+    attacks = [entry for entry in tested if entry["label"] in ATTACKS and by_chance[id(entry)] < HIGH_P]
     high = [e for e in attacks if e["rows"] >= left_by_enough(noises.get((e["scanner"], e["label"])))]
     if high:
         said = "; ".join(_beyond(entry, rows, noises.get((entry["scanner"], entry["label"]))) for entry in high)
@@ -100,7 +99,9 @@ def risk(labels: Sequence[dict[str, Any]], rows: int, scanners: Sequence[Scanner
 
 def bound(noise: Noise | None) -> float:
     """The upper end of a label's false-alarm rate, exact and one-sided at 95 %; 0 where nothing was measured."""
-    return float(stats.beta.ppf(0.95, noise.alarms + 1, noise.rows - noise.alarms)) if noise else 0.0
+    if noise is None:
+        return 0.0
+    return float(stats.beta.ppf(0.95, noise.alarms + 1, noise.rows - noise.alarms)) if noise.alarms < noise.rows else 1.0
 
 
 def chance(hits: int, rows: int, noise: Noise | None) -> float:

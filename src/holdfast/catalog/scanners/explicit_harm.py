@@ -46,7 +46,7 @@ FUNCTION_WORDS = frozenset(
     "help her hers him his how i i'd i'll i'm i've if in into is it it's its just let let's list make may me might mine must my no "
     "not of off on one or our out over please she should show so some someone step steps such tell than that that's the their them "
     "then there these they this those through to too under up us use using very want was way ways we were what what's when where "
-    "which while who whom whose why will with within would write you your".split()
+    "which while who whom whose why will with within without would write you your".split()
 )
 MEASURED = "benchmarks/scan_quality.py, plain rows that were never fitted"
 
