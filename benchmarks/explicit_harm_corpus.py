@@ -420,7 +420,7 @@ def long_rows(rng: random.Random, families: Sequence[Family]) -> list[Family]:
         return rng.choice((" ", " ", "\n", ". ")).join(parts)
 
     return [
-        Family("long", [joined(rng.randint(2, 4)) for _ in range(5000)], False, 0.8),
+        Family("long", [joined(rng.randint(2, 4)) for _ in range(5000)], False, 1.0),
         Family("long, sharp", [joined(rng.randint(1, 2), rng.choice(sharp)) for _ in range(3000)], False, 0.4),
         Family("long, forbidden", [joined(1, rng.choice(bad)) for _ in range(3000)], True, 0.25),
     ]
@@ -460,7 +460,7 @@ def corpus(seed: int = 0, glosses: Sequence[str] = ()) -> list[Family]:
         Family("events", filled(rng, phrases(own.EVENTS), own.EVENT_TASKS, 10), False, 0.15),
         Family("made things", made_things(rng), False, 0.4),
         Family("chats", filled(rng, chats, own.CHATS, 10), False, 0.2),
-        Family("sums", sums(rng, 1500), False, 0.3),
+        Family("sums", sums(rng, 1500), False, 0.5),
         Family("tables", tables(rng, 800), False, 0.15),
         *([Family("glosses", list(glosses), False, 0.6)] if glosses else []),
     ]  # fmt: skip

@@ -33,13 +33,14 @@ from holdfast.flow.scan import OptionScanner
 WINDOW = 48  # words that are scored together, so that a long text does not thin out what stands in it
 STEP = WINDOW // 2
 READ_WORDS = 480  # of a turn
-LATER = 1.0  # taken off the logit of windows after a row's first: a long text has more of them to be wrong in
+LATER = 0.5  # taken off the logit of windows after a row's first: a long text has more of them to be wrong in
 WIDTHS = (1, 3, 5)  # words that a filter reads
 GAP = max(WIDTHS)  # empty words between windows: no filter reads two of them, and each answers to nothing once
 AT_ONCE = 16_384  # words that go through the filters together
 POOLED = 4095  # the strongest filters are rounded to so many steps
 WORD = re.compile("[a-z0-9'\u0080-\U0010ffff]+")  # as `flow.batch` parts them
 LONGEST_PHRASE = 6
+PRICE = 0.015  # of all that a window carries: what a word more in a phrase must be worth
 # Words that no reason begins or ends with.
 FUNCTION_WORDS = frozenset(
     "a an and any are as at be been being best but by can could dare did do does doing down for from get give go had has have he "
@@ -239,9 +240,6 @@ def phrase(texts: list[str], carried: Any) -> str:
             if worth > best:
                 best, found = worth, (i, j + 1)
     return " ".join(texts[found[0] : found[1]])
-
-
-PRICE = 0.04
 
 
 def spoken(batch: RowBatch, asked: Asked, low: int, high: int) -> list[str]:
