@@ -27,7 +27,7 @@ ANY = "any"
 ENOUGH_ROWS = 10
 HIGH_P, MEDIUM_P = 0.01, 0.05  # the most, for each label, by which a clean set reads high, or medium
 ATTACKS = (
-    "harmful-request harm-suspected guard-unsafe obedience role-overwrite no-restrictions shared-vow forbids-refusal orders-affirmation prefers-compliance "
+    "harmful-request guard-unsafe obedience role-overwrite no-restrictions shared-vow forbids-refusal orders-affirmation prefers-compliance "
     "decides-reply lifts-refusal invisible-characters chat-markup"
 ).split()
 

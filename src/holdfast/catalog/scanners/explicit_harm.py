@@ -8,8 +8,8 @@ on sentences of our own writing alone, forbidden and harmless in the same words,
 Everything up to the strongest filters is whole numbers, small enough for float32 to hold exactly, so that a score does not
 depend on what else is in the batch, nor on the machine. Only rows with a word that can be harmful are read by it.
 
-Two labels: `harmful-request` (error) from a score that one plain row in a thousand or fewer reaches, `harm-suspected` (warning)
-from a lower one. `guard=MODEL` asks a guard model too (Llama Guard and its like), through its own chat template, which reads
+Two labels: `harmful-request` (error) from a score that one plain row in two thousand reaches, `harm-suspected` (warning) from a
+lower one. `guard=MODEL` asks a guard model too (Llama Guard and its like), through its own chat template, which reads
 replies as well.
 """
 
@@ -270,8 +270,8 @@ class ExplicitHarm(OptionScanner):
         "guard-unread": "note",
     }
     false_alarm: ClassVar[dict[str, Noise]] = {
-        "harmful-request": Noise(0, 1, MEASURED, 0.5),
-        "harm-suspected": Noise(0, 1, MEASURED, 0.8),
+        "harmful-request": Noise(3, 6830, MEASURED, 0.42),
+        "harm-suspected": Noise(24, 6830, MEASURED, 0.2),
         "guard-unsafe": UNMEASURED,
     }
     blind = (
