@@ -274,9 +274,7 @@ class ExplicitHarm(OptionScanner):
         "harm-suspected": Noise(24, 6830, MEASURED, 0.2),
         "guard-unsafe": UNMEASURED,
     }
-    blind = (
-        "replies (only with guard=MODEL), languages other than English, and harm that only the whole conversation says"
-    )
+    blind = "replies (only with guard=MODEL), languages other than English, short requests within long harmless texts"
 
     threshold: float | None = setting(
         None, "logit from which a request is an error; auto: as fitted", low=-20.0, high=20.0
