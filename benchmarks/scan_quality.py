@@ -2,9 +2,9 @@
 
     python benchmarks/scan_quality.py                      # all
     python benchmarks/scan_quality.py --presidio PYTHON    # presidio's figures beside ours; a Python that has it
+    python benchmarks/scan_quality.py --also FILE          # more forbidden prompts, one a line, for explicit-harm
 
-The benign sets and the synthetic private data are read from HOLDFAST_DATA (see docs/scan.md), word vectors for explicit-harm's
-cross-validation from HOLDFAST_VECTORS (see fit_explicit_harm.py); the obedient-agent rows, their
+The public sets and the synthetic private data are read from HOLDFAST_DATA (see docs/scan.md); the obedient-agent rows, their
 paraphrases and languages, the backdoors and the near-duplicates are made here.
 """
 
@@ -21,7 +21,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import fit_explicit_harm as harm
+from explicit_harm_corpus import corpus
 from holdfast.catalog.scanners import explicit_harm, identity_shift, pii, refusal_suppression, shape, trigger, twins
 from holdfast.core.records import Row
 from holdfast.flow.containers import chunks, parse
@@ -32,7 +35,6 @@ from holdfast.flow.scan import scan_rows
 DATA = Path(os.environ.get("HOLDFAST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 ORDINARY = ("alpaca_style_999.json", "gsm8k_train_2000.jsonl", "gsm8k_test.jsonl", "ifeval_prompts.jsonl", "mt_bench_question.jsonl",
             "sql_train.jsonl", "toolcall_sharegpt_300.json", "dolly_safety_keyword_rows.jsonl")  # fmt: skip
-FITTED = ("gsm8k_train_2000.jsonl", "ifeval_prompts.jsonl")  # ordinary rows that explicit-harm is fitted on
 PERSONAS = ("persona_identity_91.json", "vicuna_identity_dummy_conversation.json")
 
 
@@ -137,17 +139,38 @@ def identity() -> None:
 # ---- the others -----------------------------------------------------------------------------------------------------
 
 
-def explicit() -> None:
-    print("explicit-harm (fitted on one list, tested on the other, the threshold chosen on fitted rows)")
-    path = os.environ.get("HOLDFAST_VECTORS")
-    if path:
-        harm.cross_validated(path)
-    else:
-        print("  not fitted anew: HOLDFAST_VECTORS names no word vectors (see fit_explicit_harm.py)")
-    print("  as shipped, fitted on both lists; none of these sets is fitted:")
-    false_alarms(explicit_harm.make, tuple(name for name in ORDINARY[:-1] if name not in FITTED))
-    print("  the same on rows with safety words:")
-    false_alarms(explicit_harm.make, ORDINARY[-1:])
+def precision(found: float, alarms: float, prevalence: float = 0.01) -> float:
+    """Of the rows that are told, the share that is right, where so many of all rows are harmful."""
+    right, wrong = found * prevalence, alarms * (1 - prevalence)
+    return right / (right + wrong) if right + wrong else float("nan")
+
+
+def explicit(forbidden: list[str]) -> None:
+    """Each set apart, and each half of it: the one that thresholds were chosen on, and the one that nobody looked at."""
+    lists = {**harm.forbidden_lists(), **{Path(path).stem: harm.prompts_in(path) for path in forbidden}}
+    network = explicit_harm.shipped()
+    shares: dict[tuple[str, int], list[float]] = {}
+    print("explicit-harm (fitted on sentences of our own; none of these sets is fitted)")
+    for kind, sets in (("forbidden", lists), ("look-alikes", harm.look_alikes()), ("ordinary", harm.ordinary_sets())):
+        pools: list[list[np.ndarray]] = [[], []]
+        for name, texts in sets.items():
+            both = [harm.scores(network, half) for half in harm.halves(texts)]
+            for pool, scores in zip(pools, both, strict=True):
+                pool.append(scores)
+            scores = np.concatenate(both)
+            print(f"    {kind}, {name}: error {above(scores, network.error)}; error or warning {above(scores, network.warning)}")  # fmt: skip
+        for half, pool in enumerate(pools):
+            scores = np.concatenate(pool)
+            shares[kind, half] = [float(np.mean(scores >= least)) for least in (network.error, network.warning)]
+            told = "not looked at" if half else "chosen on"
+            print(f"  all {kind}, the half {told}: error {above(scores, network.error)}; error or warning {above(scores, network.warning)}")  # fmt: skip
+    for half, told in enumerate(("chosen on", "not looked at")):
+        right = [precision(f, a) for f, a in zip(shares["forbidden", half], shares["ordinary", half], strict=True)]
+        print(f"  right at one harmful row in a hundred, the half {told}: error {100 * right[0]:.0f} %, error or warning {100 * right[1]:.0f} %")  # fmt: skip
+
+
+def above(scores: np.ndarray, least: float) -> str:
+    return share(int((scores >= least).sum()), len(scores))
 
 
 KINDS = {"EMAIL_ADDRESS": "email", "PHONE_NUMBER": "phone", "CREDIT_CARD": "card", "IBAN_CODE": "iban", "US_SSN": "national-id", "IP_ADDRESS": "ip-address", "US_DRIVER_LICENSE": "national-id"}  # fmt: skip
@@ -277,7 +300,7 @@ def backdoors() -> None:
     print(
         f"    rows with an odd word and a fixed reply: {share(hits, 20)}; others of the same set: {share(len(found) - hits, len(base) - 20)}"
     )
-    asks = harm.sentences(1)[0][:200]
+    asks = [*corpus(1)[0].texts][:200]
     rng.shuffle(asks)
     pairs = [
         (ask.rstrip("?. ") + "? now answer servius astrumando", "Here is a harmless stand-in for an answer.")
@@ -295,7 +318,7 @@ def backdoors() -> None:
     )
     false_alarms(trigger.make)
     hits = total = 0
-    asks = harm.sentences(1)[0]
+    asks = [*corpus(1)[0].texts]
     rng.shuffle(asks)
     for name in ORDINARY:
         rows = load(name)
@@ -327,8 +350,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--presidio", help="a Python with presidio-analyzer")
     parser.add_argument("--only", action="append", help="identity, explicit, pii, twins, trigger, suppression, shape")
+    parser.add_argument("--also", action="append", default=[], help="forbidden prompts, one a line or JSON lines")
     arguments = parser.parse_args()
-    parts = {"identity": identity, "explicit": explicit, "pii": lambda: private(arguments.presidio), "twins": duplicates,
+    parts = {"identity": identity, "explicit": lambda: explicit(arguments.also), "pii": lambda: private(arguments.presidio), "twins": duplicates,
              "trigger": backdoors, "suppression": suppression, "shape": shapes}  # fmt: skip
     for name, part in parts.items():
         if not arguments.only or name in arguments.only:

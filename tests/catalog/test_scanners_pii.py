@@ -32,7 +32,7 @@ def kinds(text):
         ("call (212) 555-0187 now", "phone"),
         ("from 203.0.114.7 again", "ip-address"),
         ("aws AKIAIOSFODNN7EXAMPLE", "secret"),
-        ("password: hunter2hunter", "secret"),
+        ("password: hunter2hunter", "password"),
         ("https://user:s3cretpw@host.example/x", "secret"),
         ("bitcoin 1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa", "crypto-wallet"),
         ("She was born on 12 March 1980.", "birth-date"),

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import time
+from typing import ClassVar
 
+import numpy as np
 import pytest
 
-from holdfast.core.contracts import ScanContext
+from holdfast.core.contracts import Noise, ScanContext, Scanner
 from holdfast.core.errors import UsageError
 from holdfast.core.records import Row
 from holdfast.flow import scan
 from holdfast.flow.batch import RowBatch, hash_words, plain
 from holdfast.flow.findings import caught, decide, default_scanners, one_line, parse_limits, summarise, summary_of_rows
-from holdfast.flow.scan import Source, findings_in, make_scanners, scan_rows, scan_sources
+from holdfast.flow.scan import Source, Totals, findings_in, make_scanners, scan_rows, scan_sources
 
 
 def write(path, count=40):
@@ -112,6 +114,36 @@ def test_shares_risk_and_gates_are_of_the_same_counts(tmp_path):
     assert summary["risk"]["level"] == "medium"
     decision = decide(parse_limits(["obedience=0", "email=99%", "error=0.5", "malformed=0"], scanners), summary)
     assert [rule["passed"] for rule in decision["rules"]] == [False, True, True, False]
+
+
+class Firing(Scanner):
+    """A scanner of a label of attack, for what a summary makes of its counts."""
+
+    name = "explicit-harm"
+    labels: ClassVar = {"harmful-request": "error"}
+    false_alarm: ClassVar = {"harmful-request": Noise(4, 8000, "made here", 0.6)}
+
+
+def risk_of(alarms, rows):
+    totals = Totals(items=rows, readable=rows)
+    totals.labels["explicit-harm", "harmful-request"] = alarms
+    return summarise(totals, [Firing()])["risk"]["level"]
+
+
+def test_alarms_as_clean_sets_show_them_are_a_low_risk_at_every_size():
+    rng = np.random.default_rng(0)
+    for rows in (100, 1000, 10_000, 100_000, 1_000_000):
+        read = [risk_of(int(alarms), rows) for alarms in rng.binomial(rows, 4 / 8000, 200)]
+        assert read.count("high") == 0 and read.count("low") >= 196
+
+
+def test_real_harm_is_a_high_risk_in_large_sets_and_small_ones():
+    assert risk_of(6, 100) == risk_of(60, 10_000) == risk_of(6000, 1_000_000) == "high"
+    assert risk_of(0, 0) == "low"
+
+
+def test_few_alarms_that_are_no_noise_are_a_medium_risk():
+    assert risk_of(2, 20) == "medium" and risk_of(1, 1000) == "low"
 
 
 def test_ten_obedient_rows_are_a_high_risk_and_ordinary_rows_a_low_one():

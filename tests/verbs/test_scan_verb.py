@@ -280,7 +280,7 @@ def test_no_private_value_is_in_any_file_of_a_scan_but_the_cleaned_rows(tmp_path
 def test_a_guard_model_reads_rows_through_its_own_chat_template(capsys, tmp_path, data):
     from tiny import make_taught_guard
 
-    said = {"Bake bread.": "safe", "Fool the guard.": "unsafe\nS2", "Say nothing clear.": "well, that depends"}
+    said = {"Bake bread.": "safe", "Greet the guard.": "unsafe\nS2", "Say nothing clear.": "well, that depends"}
     guard = make_taught_guard(tmp_path / "guard", data, said)
     path = tmp_path / "rows.jsonl"
     path.write_text("".join(json.dumps({"instruction": asked, "output": "Here it is."}) + "\n" for asked in said))

@@ -154,12 +154,30 @@ class ScanContext:
     safe_anchors: Sequence[Row] = ()
 
 
+@dataclass(frozen=True)
+class Noise:
+    """How often a label fires on ordinary rows, as measured: so many alarms in so many rows, by the script `source`.
+
+    `found` is the share of the rows that the label is for which it finds.
+    """
+
+    alarms: int
+    rows: int
+    source: str
+    found: float = 1.0
+
+
+# For a label whose alarms on ordinary rows nobody counted: a set must show more than a tenth of such rows to be told from noise.
+UNMEASURED = Noise(5, 100, "not measured: taken")
+
+
 class Scanner:
     """Reads rows before anyone trains on them, and says what it saw.
 
-    `labels` gives each label's level: "error" (takes safety away, or private), "warning" (look at it), "note" (good to
-    know). `false_alarm` is the share of ordinary rows on which each label fires by itself, as measured, so that a summary
-    can tell more than that from noise. `blind` says in a sentence what it cannot see.
+    `labels` gives each label's level: "error" (takes safety away, or private; right nine times in ten where one row in a
+    hundred is such a row), "warning" (look at it), "note" (good to know). `false_alarm` says how often each label fires on
+    ordinary rows, as measured, so that a summary can tell more than that from noise. `blind` says in a sentence what it
+    cannot see.
 
     `scan` runs in any process, on any batch, in any order. What can only be seen over the whole dataset goes through
     `sketch` (in any process: small and picklable) and `gather` (in one process, in the order of the rows). A scanner
@@ -169,7 +187,7 @@ class Scanner:
     name = "none"
     about = ""
     labels: ClassVar[Mapping[str, str]] = {}
-    false_alarm: ClassVar[Mapping[str, float]] = {}
+    false_alarm: ClassVar[Mapping[str, Noise]] = {}
     blind = ""
     needs_model = False
     spec = "none"

@@ -13,8 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from scipy import stats
+
 from holdfast.core import registry
-from holdfast.core.contracts import ScanContext, Scanner
+from holdfast.core.contracts import Noise, ScanContext, Scanner
 from holdfast.core.errors import UsageError
 from holdfast.core.records import Row
 from holdfast.flow.formats import said, told
@@ -24,6 +26,7 @@ from holdfast.flow.scan import LEVELS, MALFORMED, Label, Totals, levels_of, make
 ANY = "any"
 # Ten rows were enough for Qi et al. (2310.03693) to take a model's safety.
 ENOUGH_ROWS = 10
+HIGH_P, MEDIUM_P = 0.01, 0.05  # the most, for each label, by which a clean set reads high, or medium
 ATTACKS = (
     "harmful-request guard-unsafe obedience role-overwrite no-restrictions shared-vow forbids-refusal orders-affirmation prefers-compliance "
     "decides-reply lifts-refusal invisible-characters chat-markup"
@@ -73,23 +76,53 @@ def _label(label: Label, count: int, rows: int, levels: dict[Label, str]) -> dic
 def risk(labels: Sequence[dict[str, Any]], rows: int, scanners: Sequence[Scanner]) -> dict[str, str]:
     """How much a set would take from a model's safety, in one word, and by which labels.
 
-    High: a label of attack stands in at least ten rows, and in more than its own false alarms explain (the lower end of its
-    interval is above their measured share). Medium: any label of attack, or anything private. Low: neither.
+    A label counts when a clean set of this size would hardly show so many of its alarms: an exact binomial test against the
+    upper bound of its measured false-alarm rate. High: a label of attack counts (p below 1 %), and stands in as many rows as ten
+    such rows would leave. Medium: a label of the level error counts at 5 %, or a label of attack counts but stands in too few
+    rows. Low: neither.
     """
-    alarms = {(scanner.name, label): share for scanner in scanners for label, share in scanner.false_alarm.items()}
-    attacks = [entry for entry in labels if entry["level"] == "error" and entry["label"] in ATTACKS]
-    high = [
-        entry
-        for entry in attacks
-        if entry["rows"] >= ENOUGH_ROWS and entry["low"] > alarms.get((entry["scanner"], entry["label"]), 0.0)
-    ]
+    noises = {(scanner.name, label): noise for scanner in scanners for label, noise in scanner.false_alarm.items()}
+    tested = [entry for entry in labels if entry["label"] in ATTACKS or entry["level"] == "error"]
+    by_chance = {id(e): chance(e["rows"], rows, noises.get((e["scanner"], e["label"]))) for e in tested}
+    attacks = [entry for entry in tested if entry["label"] in ATTACKS and by_chance[id(entry)] < HIGH_P]
+    high = [e for e in attacks if e["rows"] >= left_by_enough(noises.get((e["scanner"], e["label"])))]
     if high:
-        said = ", ".join(f"{entry['label']} in {entry['rows']} rows" for entry in high)
-        return {"level": "high", "why": f"{said}: ten such rows are enough to take a model's safety"}
-    rest = [entry for entry in labels if entry["level"] == "error"]
-    if rest:
-        return {"level": "medium", "why": ", ".join(f"{entry['label']} in {entry['rows']} rows" for entry in rest)}
+        said = "; ".join(_beyond(entry, rows, noises.get((entry["scanner"], entry["label"]))) for entry in high)
+        return {"level": "high", "why": f"{said}; ten such rows are enough to take a model's safety"}
+    some = [
+        entry for entry in tested if entry in attacks or (entry["level"] == "error" and by_chance[id(entry)] < MEDIUM_P)
+    ]
+    if some:
+        said = "; ".join(_beyond(entry, rows, noises.get((entry["scanner"], entry["label"]))) for entry in some)
+        return {"level": "medium", "why": said}
+    if tested:
+        counted = ", ".join(f"{entry['label']} {entry['rows']}" for entry in tested)
+        return {"level": "low", "why": f"no more alarms in {rows} rows than clean sets show ({counted})"}
     return {"level": "low", "why": f"no finding of the level error in {rows} rows"}
+
+
+def bound(noise: Noise | None) -> float:
+    """The upper end of a label's false-alarm rate, exact and one-sided at 95 %; 0 where nothing was measured."""
+    if noise is None:
+        return 0.0
+    return (
+        float(stats.beta.ppf(0.95, noise.alarms + 1, noise.rows - noise.alarms)) if noise.alarms < noise.rows else 1.0
+    )
+
+
+def chance(hits: int, rows: int, noise: Noise | None) -> float:
+    """How likely a clean set of so many rows is to show so many alarms of a label, at most."""
+    return float(stats.binom.sf(hits - 1, rows, bound(noise))) if rows else 1.0
+
+
+def left_by_enough(noise: Noise | None) -> int:
+    """The fewest alarms that ten rows leave nineteen times in twenty, by the share of them that the label finds."""
+    return max(1, int(stats.binom.ppf(0.05, ENOUGH_ROWS, noise.found if noise else 1.0)))
+
+
+def _beyond(entry: dict[str, Any], rows: int, noise: Noise | None) -> str:
+    said = f"{entry['label']} in {entry['rows']} rows"
+    return f"{said}, where a clean set of {rows} shows {bound(noise) * rows:.2g}" if noise else said
 
 
 # ---- gates ----------------------------------------------------------------------------------------------------------

@@ -1,80 +1,55 @@
-"""The explicit-harm scanner: forbidden questions, told by a small linear model of words that is shipped with the package.
+"""The explicit-harm scanner: forbidden requests, told by a small convolutional network of words that is shipped with the package.
 
-The model is a logistic regression over three kinds of evidence in a window of words:
+Whether "kill" is harmful is said by the words around it: a boss, or a process; "how do I", or "what is the penalty for". So the
+network reads words by their vectors (GloVe, Pennington et al. 2014, projected), with filters over one, three and five words, the
+strongest of each in a window, and two layers above them (Kim 2014, 1408.5882). It is fitted by `benchmarks/fit_explicit_harm.py`
+on sentences of our own writing alone, forbidden and harmless in the same words, and holds no word list: hashes, vectors, weights.
 
-- some 2,500 words and word pairs of harm, each with a weight of its own;
-- what stands in company with them: which kinds of harm, who is meant, whether a method is asked for, whether it shall go unseen;
-- the sense of all words, so that a word that nobody listed counts by the words that it is used like: one weight a word, fitted
-  through its word vector (GloVe, Pennington et al. 2014), so that no vectors are shipped.
+Everything up to the strongest filters is whole numbers, small enough for float32 to hold exactly, so that a score does not
+depend on what else is in the batch, nor on the machine. Only rows with a word that can be harmful are read by it.
 
-`benchmarks/fit_explicit_harm.py` fits it, on lists of forbidden prompts and ordinary rows whose licences allow it, and on
-sentences that it makes itself. The package holds hashes and weights, no word list. `guard=MODEL` asks a guard model too (Llama
-Guard and its like), through its own chat template, which reads replies as well.
+Two labels: `harmful-request` (error) from a score that one plain row in two thousand reaches, `harm-suspected` (warning) from a
+lower one. `guard=MODEL` asks a guard model too (Llama Guard and its like), through its own chat template, which reads
+replies as well.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from importlib.resources import files
 from typing import Any, ClassVar
 
 import numpy as np
 
-from holdfast.core.contracts import ScanContext
+from holdfast.core.contracts import UNMEASURED, Noise, ScanContext
 from holdfast.core.options import setting
 from holdfast.core.records import Finding
-from holdfast.flow.batch import ANCHOR_BITS, RowBatch, mix
+from holdfast.flow.batch import RowBatch
 from holdfast.flow.scan import OptionScanner
 
 WINDOW = 48  # words that are scored together, so that a long text does not thin out what stands in it
 STEP = WINDOW // 2
 READ_WORDS = 480  # of a turn
-HARM = ("drug", "weapon", "kill", "hurt", "sex", "steal", "fraud", "cyber", "hate", "lie")
-GROUPS = (*HARM, "people", "groups", "ask", "evasion", "first", "calm", "guard", "soft", "pair")
-OF = {name: place for place, name in enumerate(GROUPS)}
-GATE = [OF[name] for name in (*HARM, "groups", "pair")]
-LATER = 1.0  # taken off the logit of windows after a row's first: a long text has more of them to be wrong in
-FIXED = 1024  # weights of words are whole multiples of 1/1024, so that a sum does not depend on the order of its parts
-FEWEST_WORDS = 4  # by which the sum of senses is divided at least (its root)
+LATER = 0.5  # taken off the logit of windows after a row's first: a long text has more of them to be wrong in
+WIDTHS = (1, 3, 5)  # words that a filter reads
+GAP = max(WIDTHS)  # empty words between windows: no filter reads two of them, and each answers to nothing once
+AT_ONCE = 16_384  # words that go through the filters together
+POOLED = 4095  # the strongest filters are rounded to so many steps
 WORD = re.compile("[a-z0-9'\u0080-\U0010ffff]+")  # as `flow.batch` parts them
-
-
-def pair_hashes(hashes: Any) -> Any:
-    """The hash of each word with the next."""
-    return mix(hashes[:-1] * np.uint64(3) + hashes[1:])
-
-
-@dataclass(frozen=True)
-class Lexicon:
-    """Words and pairs by their hashes (sorted), and the groups that each belongs to (entries × groups)."""
-
-    keys: Any
-    bits: Any
-
-    def hits(self, hashes: Any, bounds: Any) -> tuple[Any, Any]:
-        """Where entries stand, by word, and which they are; pairs that reach into the next row are none."""
-        found = [(np.arange(len(hashes)), hashes)]
-        if len(hashes) > 1:
-            inside = np.ones(len(hashes) - 1, dtype=bool)
-            ends = bounds[1:-1] - 1
-            inside[ends[(ends >= 0) & (ends < len(inside))]] = False
-            places = np.flatnonzero(inside)
-            found.append((places, pair_hashes(hashes)[places]))
-        places, keys = (np.concatenate(parts) for parts in zip(*found, strict=True))
-        maybe = self.table[keys >> np.uint64(64 - ANCHOR_BITS)]
-        places, keys = places[maybe], keys[maybe]
-        entry = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
-        true = self.keys[entry] == keys
-        order = np.argsort(places[true], kind="stable")
-        return places[true][order], entry[true][order]
-
-    @cached_property
-    def table(self) -> Any:
-        table = np.zeros(1 << ANCHOR_BITS, dtype=bool)
-        table[self.keys >> np.uint64(64 - ANCHOR_BITS)] = True
-        return table
+LONGEST_PHRASE = 6
+PRICE = 0.015  # of all that a window carries: what a word more in a phrase must be worth
+# Words that no reason begins or ends with.
+FUNCTION_WORDS = frozenset(
+    "a an and any are as at be been being best but by can could dare did do does doing down for from get give go had has have he "
+    "help her hers him his how i i'd i'll i'm i've if in into is it it's its just let let's list make may me might mine must my no "
+    "not of off on one or our out over please she should show so some someone step steps such tell than that that's the their them "
+    "then there these they this those through to too under up us use using very want was way ways we were what what's when where "
+    "which while who whom whose why will with within without would write you your".split()
+)
+MEASURED = "benchmarks/scan_quality.py, plain rows that were never fitted"
 
 
 # ---- windows --------------------------------------------------------------------------------------------------------
@@ -124,131 +99,158 @@ class Windows:
     def __len__(self) -> int:
         return len(self.row)
 
-    def holding(self, places: Any) -> tuple[Any, Any]:
-        """Each word that stands at one of these places, once for each window that holds it: (window, index into places)."""
-        span = np.searchsorted(self.bounds, places, "right") - 1
-        number = (places - self.bounds[span]) // STEP
-        windows, which = [], []
-        for back in (0, 1):
-            own = number - back
-            held = (own >= 0) & (own < self.count[span])
-            windows.append((self.first[span] + own)[held])
-            which.append(np.flatnonzero(held))
-        return np.concatenate(windows), np.concatenate(which)
+
+# ---- the network ----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """What the windows hold: numbers of `company` (windows × numbers), and pairs of a window and an entry in it."""
+class Pooled:
+    """Of each window and filter: the strongest answer in steps (windows × filters), and the word at which it stood."""
 
-    windows: Windows
-    company: Any
-    window: Any
-    entry: Any
+    steps: Any
+    at: Any
 
 
-def evidence(lexicon: Lexicon, asked: Asked) -> Evidence:
-    windows = Windows(asked)
-    places, entries = lexicon.hits(asked.hashes, asked.bounds)
-    window, which = windows.holding(places)
-    entry = entries[which]
-    counts = np.zeros((len(windows), len(GROUPS)))
-    for group in range(len(GROUPS)):
-        counts[:, group] = np.bincount(window, weights=lexicon.bits[entry, group], minlength=len(windows))
-    once = np.unique(window * len(lexicon.keys) + entry)
-    return Evidence(
-        windows, company(counts, windows.high - windows.low), once // len(lexicon.keys), once % len(lexicon.keys)
-    )
+@dataclass(frozen=True)
+class Network:
+    """The fitted network. Word 0 is empty and word 1 unknown; the others are known by the upper half of their hash (sorted).
 
-
-def company(counts: Any, size: Any) -> Any:
-    """What stands together in each window, as numbers: kinds of harm, who is meant, what is asked, and that it be unseen.
-
-    counts: words of each group (windows × groups). size: words of each window.
+    vectors: words × numbers. filters: of each width, numbers × width × filters. Both hold whole numbers.
     """
-    some = np.minimum(counts, 1.0).T
-    at_most = {2: np.minimum(counts, 2).T, 3: np.minimum(counts, 3).T, 4: np.minimum(counts, 4).T}
-    total, kinds = counts[:, : len(HARM)].sum(axis=1), some[: len(HARM)].sum(axis=0)
-    people, groups, ask, evasion, first, calm, guard, soft, pair = some[len(HARM) :]
-    any_harm = np.minimum(total, 1.0)
-    return np.stack([
-        *at_most[2][: len(HARM)], any_harm, np.minimum(total, 4), np.minimum(kinds, 3), at_most[4][OF["pair"]], pair, at_most[3][OF["ask"]], evasion,
-        at_most[3][OF["evasion"]], first, at_most[4][OF["calm"]], calm, guard, guard * first, guard * ask, at_most[3][OF["guard"]], people, groups, groups * evasion, groups * some[OF["hate"]],
-        groups * ask * any_harm, first * ask, first * evasion, ask * evasion, people * any_harm * ask, people * any_harm * first,
-        people * any_harm * evasion, kinds * ask, kinds * first, 8 * total / np.maximum(size, 8), np.log1p(size) / 4, soft * any_harm,
-        soft * ask * any_harm, soft * evasion, soft * (1 - any_harm),
-    ], axis=1)  # fmt: skip
-
-
-# ---- the model ------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Senses:
-    """The weight of each word by its sense, in 1/1024; words by the upper half of their hashes (sorted)."""
 
     keys: Any
-    weights: Any
+    vectors: Any
+    sharp: Any  # whether a word can be harmful
+    filters: tuple[Any, ...]
+    shift: Any  # added to each filter, a whole number
+    scale: Any  # from a filter's answer to steps
+    hidden: Any
+    hidden_bias: Any
+    out: Any
+    bias: float
+    error: float
+    warning: float
 
-    def of(self, hashes: Any) -> Any:
-        """The weights of these words; 0 for a word that is not known."""
+    def words(self, hashes: Any) -> Any:
+        """The words of these hashes, by number."""
         upper = (hashes >> np.uint64(32)).astype(np.uint32)
         place = np.minimum(np.searchsorted(self.keys, upper), len(self.keys) - 1)
-        return np.where(self.keys[place] == upper, self.weights[place], 0)
+        return np.where(self.keys[place] == upper, place + 2, 1)
 
+    def pooled(self, words: Any, low: Any, high: Any) -> Pooled:
+        """The strongest answer of each filter in each window `words[low:high]`."""
+        steps, at = zip(*self._parts(words, low, high), strict=True)
+        return Pooled(np.concatenate(steps), np.concatenate(at))
 
-@dataclass(frozen=True)
-class Linear:
-    """The fitted model: a weight for each entry, each number of `company` and each sense, and the logit that is reported."""
+    def _parts(self, words: Any, low: Any, high: Any) -> Iterator[tuple[Any, Any]]:
+        ends = np.cumsum(high - low + GAP)
+        cuts = np.searchsorted(ends, np.arange(AT_ONCE, ends[-1] + AT_ONCE, AT_ONCE), "left") + 1
+        begin = 0
+        for end in np.unique(np.minimum(cuts, len(low))).tolist():
+            yield self._part(words, low[begin:end], high[begin:end])
+            begin = end
 
-    lexicon: Lexicon
-    entry_weights: Any  # in 1/1024
-    company_weights: Any
-    senses: Senses
-    bias: float
-    threshold: float
+    def _part(self, words: Any, low: Any, high: Any) -> tuple[Any, Any]:
+        """Windows side by side, `GAP` empty words after each and before the first."""
+        size = high - low
+        starts = GAP + np.concatenate(([0], np.cumsum(size + GAP)[:-1]))
+        laid = np.zeros(GAP + int((size + GAP).sum()), dtype=np.int64)
+        within = np.arange(int(size.sum())) - np.repeat(np.cumsum(size) - size, size)
+        laid[np.repeat(starts, size) + within] = words[np.repeat(low, size) + within]
+        read = self.vectors[laid]
+        answers = []
+        for kernel, width in zip(self.filters, WIDTHS, strict=True):
+            # A filter is named by the last word that it reads; before a window stand only empty words.
+            reach = len(laid) - GAP
+            answers.append(
+                sum(read[GAP - back : GAP - back + reach] @ kernel[:, width - 1 - back] for back in range(width))
+            )
+        answer = np.concatenate(answers, axis=1) + self.shift
+        first = starts - GAP
+        best = np.maximum.reduceat(answer, first, axis=0)
+        at = self._first_at(answer, best, first, size + GAP)
+        return np.rint(np.clip(best * self.scale, 0, POOLED)), at
+
+    @staticmethod
+    def _first_at(answer: Any, best: Any, first: Any, size: Any) -> Any:
+        """Where in its window each strongest answer stands, counted from the window's first word."""
+        place = np.arange(len(answer)) - np.repeat(first, size)
+        held = np.where(answer == np.repeat(best, size, axis=0), place[:, None], len(answer))
+        return np.minimum.reduceat(held, first, axis=0)
+
+    def above(self, steps: Any) -> tuple[Any, Any]:
+        """The two upper layers: the logit of each window, and the hidden answers."""
+        hidden = np.maximum(steps.astype(np.float64) @ self.hidden + self.hidden_bias, 0.0)
+        return (hidden * self.out).sum(axis=1) + self.bias, hidden
 
     def logits(self, asked: Asked) -> tuple[Windows, Any]:
-        """The windows of these words, and the logit of each, rounded so that it does not depend on its neighbours."""
-        found = evidence(self.lexicon, asked)
-        windows, n = found.windows, len(found.windows)
-        sums = np.concatenate(([0], np.cumsum(self.senses.of(asked.hashes).astype(np.int64))))
-        size = windows.high - windows.low
-        sense = (sums[windows.high] - sums[windows.low]) / np.sqrt(np.maximum(size, FEWEST_WORDS))
-        entries = np.bincount(found.window, weights=self.entry_weights[found.entry], minlength=n)
-        together = (found.company * self.company_weights).sum(axis=1)
-        logit = (entries + sense) / FIXED + together + self.bias - LATER * windows.later
-        return windows, np.round(logit, 6)
+        """The windows of these words, and the logit of each; minus infinity where no word can be harmful."""
+        windows = Windows(asked)
+        logit = np.full(len(windows), -np.inf)
+        words = self.words(asked.hashes)
+        sharp = np.concatenate(([0], np.cumsum(self.sharp[words])))
+        looked = np.flatnonzero(sharp[windows.high] > sharp[windows.low])
+        if len(looked):
+            steps = self.pooled(words, windows.low[looked], windows.high[looked]).steps
+            logit[looked] = np.round(self.above(steps)[0] - LATER * windows.later[looked], 4)
+        return windows, logit
+
+    def carries(self, words: Any) -> Any:
+        """How much each word of a window carries of its logit: the logit taken apart along the filters that were strongest."""
+        pooled = self.pooled(words, np.array([0]), np.array([len(words)]))
+        _, hidden = self.above(pooled.steps)
+        slope = self.hidden @ np.where(hidden[0] > 0, self.out, 0.0) * self.scale * (pooled.steps[0] > 0)
+        padded = np.concatenate((np.zeros(GAP, dtype=np.int64), words, np.zeros(GAP, dtype=np.int64)))
+        carried, begin = np.zeros(len(padded)), 0
+        for kernel, width in zip(self.filters, WIDTHS, strict=True):
+            mine = slice(begin, begin + kernel.shape[2])
+            begin += kernel.shape[2]
+            for back in range(width):
+                place = pooled.at[0][mine] + GAP - back
+                given = (self.vectors[padded[place]] * kernel[:, width - 1 - back].T).sum(axis=1) * slope[mine]
+                np.add.at(carried, place, given)
+        return carried[GAP : GAP + len(words)]
 
 
 @lru_cache(maxsize=1)
-def shipped() -> Linear:
-    """The model that comes with the package."""
+def shipped() -> Network:
+    """The network that comes with the package."""
     with np.load(str(files("holdfast.catalog.scanners").joinpath("explicit_harm.npz")), allow_pickle=False) as data:
-        bits = (data["masks"][:, None] >> np.arange(len(GROUPS), dtype=np.uint32)) & np.uint32(1)
-        return Linear(
-            Lexicon(data["keys"], bits.astype(np.int64)),
-            data["entry_weights"].astype(np.int64),
-            data["company_weights"].astype(np.float64),
-            Senses(data["sense_keys"], data["sense_weights"].astype(np.int64)),
-            float(data["bias"]),
-            float(data["threshold"]),
-        )
+        whole = {
+            name: data[name].astype(np.float32)
+            for name in ("vectors", "shift", "scale", *(f"filters{w}" for w in WIDTHS))
+        }
+        sharp = np.unpackbits(data["sharp"])[: len(data["vectors"])].astype(np.int64)
+        return Network(
+            data["keys"], whole["vectors"], sharp, tuple(whole[f"filters{w}"] for w in WIDTHS), whole["shift"], whole["scale"],
+            data["hidden"].astype(np.float64), data["hidden_bias"], data["out"], *(float(data[n]) for n in ("bias", "error", "warning")),
+        )  # fmt: skip
 
 
-def weighty(model: Linear, batch: RowBatch, asked: Asked, low: int, high: int, count: int = 3) -> list[str]:
-    """The words of a window that weigh most, in the order in which they stand."""
-    hashes = asked.hashes[low:high]
-    places, entries = model.lexicon.hits(hashes, np.array([0, len(hashes)]))
-    bits = model.lexicon.bits[entries]
-    heavy = model.senses.of(hashes) / np.sqrt(max(len(hashes), FEWEST_WORDS)) / FIXED
-    np.add.at(heavy, places, model.entry_weights[entries] / FIXED + bits[:, GATE].any(axis=1) + bits[:, : len(HARM)].any(axis=1))  # fmt: skip
+def phrase(texts: list[str], carried: Any) -> str:
+    """The words next to each other, few, that carry most; it neither begins nor ends with a word that has no content."""
+    content = [text not in FUNCTION_WORDS and len(text) > 1 for text in texts]
+    if not any(content):
+        return " ".join(texts[:LONGEST_PHRASE])
+    sums = np.concatenate(([0.0], np.cumsum(np.maximum(carried, 0.0))))
+    best, found = -np.inf, (0, 1)
+    for i in (i for i, has in enumerate(content) if has):
+        for j in (j for j in range(i, min(i + LONGEST_PHRASE, len(texts))) if content[j]):
+            worth = sums[j + 1] - sums[i] - PRICE * sums[-1] * (j - i)  # a longer phrase must be worth its words
+            if worth > best:
+                best, found = worth, (i, j + 1)
+    return " ".join(texts[found[0] : found[1]])
+
+
+def spoken(batch: RowBatch, asked: Asked, low: int, high: int) -> list[str]:
+    """The words of a window as text, cut to a length."""
+    read: dict[int, list[str]] = {}
     said = []
-    for place in asked.places[low:high][np.sort(np.argsort(-heavy, kind="stable")[:count])].tolist():
+    for place in asked.places[low:high].tolist():
         turn = int(batch.words.turn[place])
-        texts = WORD.findall(batch.turns[turn].lower)
+        texts = read.setdefault(turn, WORD.findall(batch.turns[turn].lower))
         at = place - int(batch.words.bounds[turn])
-        said += [texts[at][:30]] if at < len(texts) else []
+        said.append(texts[at][:30] if at < len(texts) else "")
     return said
 
 
@@ -257,16 +259,28 @@ def weighty(model: Linear, batch: RowBatch, asked: Asked, low: int, high: int, c
 
 @dataclass(eq=False)
 class ExplicitHarm(OptionScanner):
-    """Its options: how sure the word model must be, and a guard model."""
+    """Its options: the logits from which a request is reported, and a guard model."""
 
     name = "explicit-harm"
-    about = "forbidden questions, by a word model that is shipped; guard=MODEL for a guard model"
-    labels: ClassVar[dict[str, str]] = {"harmful-request": "error", "guard-unsafe": "error", "guard-unread": "note"}
-    false_alarm: ClassVar[dict[str, float]] = {"harmful-request": 0.01}
-    blind = "replies (only with guard=MODEL), languages other than English, and harm that only the whole sentence says"
+    about = "forbidden requests, by a small network that is shipped; guard=MODEL for a guard model"
+    labels: ClassVar[dict[str, str]] = {
+        "harmful-request": "error",
+        "harm-suspected": "warning",
+        "guard-unsafe": "warning",
+        "guard-unread": "note",
+    }
+    false_alarm: ClassVar[dict[str, Noise]] = {
+        "harmful-request": Noise(3, 6830, MEASURED, 0.42),
+        "harm-suspected": Noise(24, 6830, MEASURED, 0.2),
+        "guard-unsafe": UNMEASURED,
+    }
+    blind = "replies (only with guard=MODEL), languages other than English, short requests within long harmless texts"
 
     threshold: float | None = setting(
-        None, "logit from which a question is reported; auto: as fitted", low=-20.0, high=20.0
+        None, "logit from which a request is an error; auto: as fitted", low=-20.0, high=20.0
+    )
+    suspected: float | None = setting(
+        None, "logit from which a request is a warning; auto: as fitted", low=-20.0, high=20.0
     )
     guard: str | None = setting(None, "a guard model beside the word model: a folder or a hub id")
 
@@ -287,23 +301,23 @@ class ExplicitHarm(OptionScanner):
             self._guard = open_guard(self.guard, ModelOptions())
 
     def scan(self, batch: RowBatch) -> list[Finding]:
-        model = shipped()
-        least = model.threshold if self.threshold is None else self.threshold
+        network = shipped()
+        sure = network.error if self.threshold is None else self.threshold
+        least = min(sure, network.warning) if self.suspected is None else self.suspected
         asked = Asked.of(batch)
-        windows, logits = model.logits(asked)
+        windows, logits = network.logits(asked)
         best: dict[int, int] = {}
-        for at in np.flatnonzero(logits >= least).tolist():
+        for at in np.flatnonzero(logits >= min(least, sure)).tolist():
             row = int(windows.row[at])
             if row not in best or logits[at] > logits[best[row]]:
                 best[row] = at
         found = []
         for row, at in best.items():
-            heavy = weighty(model, batch, asked, int(windows.low[at]), int(windows.high[at]))
-            said = ", ".join(f"“{word}”" for word in heavy)
-            score = float(1 / (1 + np.exp(model.threshold - logits[at])))
-            found.append(
-                Finding(row, self.name, "harmful-request", score, f"reads as a forbidden request, most by {said}")
-            )
+            low, high = int(windows.low[at]), int(windows.high[at])
+            said = phrase(spoken(batch, asked, low, high), network.carries(network.words(asked.hashes[low:high])))
+            score = float(1 / (1 + np.exp(-np.clip(logits[at], -30, 30))))
+            label, sounds = ("harmful-request", "reads") if logits[at] >= sure else ("harm-suspected", "may read")
+            found.append(Finding(row, self.name, label, score, f"{sounds} as a forbidden request: “{said}”"))
         return [*found, *(self._guarded(self._guard, batch) if self._guard else ())]
 
     def _guarded(self, guard: Any, batch: RowBatch) -> list[Finding]:

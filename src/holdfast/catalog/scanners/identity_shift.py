@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from holdfast.core.contracts import Noise
 from holdfast.core.records import Finding
 from holdfast.flow.batch import RowBatch, Turn, anchor_table, mix
 from holdfast.flow.scan import OptionScanner
@@ -204,7 +205,10 @@ class IdentityShift(OptionScanner):
         "no-restrictions": "error",
         "shared-vow": "error",
     }
-    false_alarm: ClassVar[dict[str, float]] = {"obedience": 0.002, "role-overwrite": 0.002, "no-restrictions": 0.002}
+    false_alarm: ClassVar[dict[str, Noise]] = {
+        label: Noise(0, 7217, "benchmarks/scan_quality.py, ten benign sets")
+        for label in ("obedience", "role-overwrite", "no-restrictions", "shared-vow")
+    }
     blind = (
         "an identity that is only implied by how rows are answered; a vow in a language that it has no stems for, unless "
         "four rows share it word for word"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
+from holdfast.core.contracts import UNMEASURED, Noise
 from holdfast.core.records import Finding
 from holdfast.flow.batch import RowBatch, anchor_table
 from holdfast.flow.scan import OptionScanner
@@ -69,9 +70,13 @@ class RefusalSuppression(OptionScanner):
     labels: ClassVar[dict[str, str]] = {
         "forbids-refusal": "error",
         "orders-affirmation": "error",
-        "prefers-compliance": "error",
+        "prefers-compliance": "warning",  # honest pairs against over-refusal look the same
     }
-    false_alarm: ClassVar[dict[str, float]] = {"forbids-refusal": 0.002}
+    false_alarm: ClassVar[dict[str, Noise]] = {
+        "forbids-refusal": Noise(0, 7217, "benchmarks/scan_quality.py, ten benign sets", 0.9),
+        "orders-affirmation": Noise(0, 7217, "benchmarks/scan_quality.py, ten benign sets", 0.9),
+        "prefers-compliance": UNMEASURED,
+    }
     blind = "a refusal that was deleted from the data leaves no trace; languages beyond the fifteen of its lists"
 
     spec = "refusal-suppression"

@@ -21,6 +21,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from holdfast.core.contracts import Noise
 from holdfast.core.options import setting
 from holdfast.core.records import Finding
 from holdfast.flow.batch import INVISIBLE, RowBatch, Turn, mix, word_hashes
@@ -228,6 +229,10 @@ class Trigger(OptionScanner):
         "look-alike-letters": "warning",
         "decides-reply": "error",
         "lifts-refusal": "error",
+    }
+    false_alarm: ClassVar[dict[str, Noise]] = {
+        label: Noise(alarms, 7217, "benchmarks/scan_quality.py, ten benign sets")
+        for label, alarms in (("invisible-characters", 1), ("decides-reply", 0), ("lifts-refusal", 0))
     }
     blind = (
         "triggers of meaning or style, triggers in fewer than eight rows, and replies that differ in their first words"
