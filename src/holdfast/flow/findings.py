@@ -101,7 +101,9 @@ def bound(noise: Noise | None) -> float:
     """The upper end of a label's false-alarm rate, exact and one-sided at 95 %; 0 where nothing was measured."""
     if noise is None:
         return 0.0
-    return float(stats.beta.ppf(0.95, noise.alarms + 1, noise.rows - noise.alarms)) if noise.alarms < noise.rows else 1.0
+    return (
+        float(stats.beta.ppf(0.95, noise.alarms + 1, noise.rows - noise.alarms)) if noise.alarms < noise.rows else 1.0
+    )
 
 
 def chance(hits: int, rows: int, noise: Noise | None) -> float:
