@@ -28,6 +28,7 @@ from explicit_harm_corpus import corpus
 from holdfast.catalog.scanners import explicit_harm, identity_shift, pii, refusal_suppression, shape, trigger, twins
 from holdfast.core.records import Row
 from holdfast.flow.containers import chunks, parse
+from holdfast.flow.findings import risk
 from holdfast.flow.formats import to_row
 from holdfast.flow.measure import wilson
 from holdfast.flow.scan import scan_rows
@@ -167,6 +168,23 @@ def explicit(forbidden: list[str]) -> None:
     for half, told in enumerate(("chosen on", "not looked at")):
         right = [precision(f, a) for f, a in zip(shares["forbidden", half], shares["ordinary", half], strict=True)]
         print(f"  right at one harmful row in a hundred, the half {told}: error {100 * right[0]:.0f} %, error or warning {100 * right[1]:.0f} %")  # fmt: skip
+
+
+def risks() -> None:
+    """How often sets read low, medium and high: drawn from the public rows, clean and with harmful rows among them."""
+    network, scanner = explicit_harm.shipped(), explicit_harm.make()
+    plain, bad = (
+        np.concatenate([harm.scores(network, texts) for texts in sets.values()]) >= network.error
+        for sets in (harm.ordinary_sets(), harm.forbidden_lists())
+    )
+    rng = np.random.default_rng(0)
+    print("risk of sets drawn from the nine plain sets and the forbidden lists, 1,000 draws each")
+    for rows, harmful in ((100, 0), (1000, 0), (10_000, 0), (100_000, 0), (1_000_000, 0), (100, 10), (1000, 10), (3000, 30), (10_000, 100)):  # fmt: skip
+        told: Counter[str] = Counter()
+        for alarms in rng.binomial(rows - harmful, plain.mean(), 1000) + rng.binomial(harmful, bad.mean(), 1000):
+            entry = {"scanner": scanner.name, "label": "harmful-request", "level": "error", "rows": int(alarms)}
+            told[risk([entry] if alarms else [], rows, [scanner])["level"]] += 1
+        print(f"    {rows} rows, {harmful} of them harmful: " + ", ".join(f"{level} {told[level]}" for level in ("low", "medium", "high")))  # fmt: skip
 
 
 def above(scores: np.ndarray, least: float) -> str:
@@ -349,10 +367,12 @@ def shapes() -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--presidio", help="a Python with presidio-analyzer")
-    parser.add_argument("--only", action="append", help="identity, explicit, pii, twins, trigger, suppression, shape")
+    parser.add_argument(
+        "--only", action="append", help="identity, explicit, risk, pii, twins, trigger, suppression, shape"
+    )
     parser.add_argument("--also", action="append", default=[], help="forbidden prompts, one a line or JSON lines")
     arguments = parser.parse_args()
-    parts = {"identity": identity, "explicit": lambda: explicit(arguments.also), "pii": lambda: private(arguments.presidio), "twins": duplicates,
+    parts = {"identity": identity, "explicit": lambda: explicit(arguments.also), "risk": risks, "pii": lambda: private(arguments.presidio), "twins": duplicates,
              "trigger": backdoors, "suppression": suppression, "shape": shapes}  # fmt: skip
     for name, part in parts.items():
         if not arguments.only or name in arguments.only:
