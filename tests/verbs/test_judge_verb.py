@@ -142,8 +142,10 @@ def test_judges_that_are_models(capsys, labels, data, tmp_path):
     )  # fmt: skip
     names = {(m["suite"], m["metric"]) for m in audited["metrics"]}
     assert names == {
-        ("policy", "harm.any"), ("policy", "harm.any.corrected"), ("policy", "coherence.rate"),
+        ("policy", "harm.any"), ("policy", "harm.any.corrected"), ("policy", "refusal.rate"),
         ("over-refusal", "over_refusal.rate"), ("utility", "utility.exact"), ("utility", "utility.lenient"),
+        *((suite, "coherence.rate") for suite in ("policy", "over-refusal", "utility")),
+        *((suite, "same_reply.rate") for suite in ("over-refusal", "utility")),
     }  # fmt: skip
     other = make_guard(tmp_path / "other", data, "time")
     code, _, err = call(capsys, "audit", "guild", "--judge", "guard", "--judge-model", other, "--judge-error", saved)

@@ -26,7 +26,7 @@ from holdfast.flow.judge import (
 )
 from holdfast.flow.judgeerror import MeasuredError, read_error, widened, widened_change
 from holdfast.flow.masking import HARMLESS, Docket, Screen, guarded
-from holdfast.flow.measure import Comparison, compare, metrics, unfinished
+from holdfast.flow.measure import BESIDE, Comparison, compare, metrics, unfinished
 from holdfast.flow.models import LoadedModel
 from holdfast.flow.private import KEY as PRIVATE
 from holdfast.flow.private import PrivateValues
@@ -442,7 +442,7 @@ def _measured(
         own += mine
         found += widened(mine, bench.error if name == bench.judge else None)
         for other, group in one.beside.items():
-            found += metrics(suite.prompts, group, judge=other, **about)
+            found += [m for m in metrics(suite.prompts, group, judge=other, **about) if m.metric in BESIDE]
         if one.chance:
             found.append(one.chance)
             own.append(one.chance)
@@ -473,5 +473,6 @@ def compare_evaluations(before: Evaluation, after: Evaluation) -> list[Compariso
         ]
         others, now = before.beside.get(suite, {}), after.beside.get(suite, {})
         for judge in others:
-            found += compare(suite, judge, others[judge], now.get(judge, []), after.groups)
+            told = compare(suite, judge, others[judge], now.get(judge, []), after.groups)
+            found += [comparison for comparison in told if comparison.metric in BESIDE]
     return found

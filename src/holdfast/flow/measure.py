@@ -50,6 +50,8 @@ TELLS = {
     "classifier": frozenset((TELLS_HARM,)),
     "guard": frozenset((TELLS_HARM,)),
 }
+# What judges are asked for beside a suite's own; one of them may tell more, which is not asked.
+BESIDE = ("refusal.rate", "harm.thought")
 THOUGHT = ":thought"  # behind a judge's name in its verdicts on what was thought, and not on the answer
 
 
