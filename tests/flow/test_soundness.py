@@ -52,6 +52,14 @@ def test_of_a_model_without_a_base_no_right_answer_is_a_sign():
     )  # one suite may be too hard
 
 
+def test_a_task_that_the_base_hardly_knew_may_go_again():
+    def task(hits):
+        return [totals()[0], share("utility.lenient", "utility-task", hits, 150)]
+
+    assert not broken(task(0), task(13)) and "fell from 60.0 %" in broken(task(5), task(90))
+    assert not broken([*task(5), *totals()], [*task(90), *totals()])  # the general suite tells that the model works
+
+
 def test_a_few_prompts_must_be_clear():
     assert not broken([share("coherence.rate", "policy", 5, 6), share("over_refusal.rate", "over-refusal", 2, 3)])
     assert broken([share("coherence.rate", "policy", 0, 3)])
