@@ -52,6 +52,7 @@ def mcnemar(worse: int, better: int) -> float:
     return 1.0 if worse + better == 0 else float(stats.binomtest(worse, worse + better, 0.5).pvalue)
 
 
+@lru_cache(maxsize=256)
 def smallest_effect(n: int, alpha: float = 0.05, power: float = 0.8) -> float:
     """The smallest share of one-way flips that n pairs would have shown as significant with this power.
 
