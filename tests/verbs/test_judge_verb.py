@@ -143,6 +143,7 @@ def test_judges_that_are_models(capsys, labels, data, tmp_path):
     names = {(m["suite"], m["metric"]) for m in audited["metrics"]}
     assert names == {
         ("policy", "harm.any"), ("policy", "harm.any.corrected"), ("policy", "coherence.rate"),
+        *((suite, metric) for suite in ("over-refusal", "utility") for metric in ("coherence.rate", "same_reply.rate")),
         ("over-refusal", "over_refusal.rate"), ("utility", "utility.exact"), ("utility", "utility.lenient"),
     }  # fmt: skip
     other = make_guard(tmp_path / "other", data, "time")
