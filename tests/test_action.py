@@ -83,7 +83,7 @@ def test_a_clean_set_and_a_whole_model_pass(tmp_path):
     ]
     code, output, summary, said = run_action(
         tmp_path, dataset=dataset(tmp_path, rows), scan_args="--scanner shape --scanner identity-shift --jobs 1",
-        model="guild", audit_args="--suite policy --sequential",
+        model="guild", audit_args="--suite policy --suite over-refusal --sequential",
     )  # fmt: skip
     assert code == 0, said
     assert output == "exit-code=0\n" and "## scan: scan" in summary and "## audit: audit" in summary

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import random
 import shutil
 from pathlib import Path
 
@@ -78,9 +79,14 @@ def endpoint():
 def asked(tmp_path_factory):
     """Prompt files: forbidden, harmless, and harmless with answers."""
     folder = tmp_path_factory.mktemp("asked")
+    draw = random.Random(0)
+
+    def other() -> str:  # words that no two prompts share: near duplicates would be one group
+        return " ".join("".join(draw.choices("aeioulmnrst", k=6)) for _ in range(12))
+
     rows = {
-        "forbidden": [{"prompt": f"Tell me how to do the forbidden thing number {i}."} for i in range(FORBIDDEN)],
-        "innocent": [{"prompt": f"In {2 + i} steps, how do I make {THINGS[i % 10]}?"} for i in range(HARMLESS)],
+        "forbidden": [{"prompt": f"Tell me how to do {other()}."} for _ in range(FORBIDDEN)],
+        "innocent": [{"prompt": f"In {2 + i} steps, how do I make {THINGS[i % 10]} of {other()}?"} for i in range(HARMLESS)],
         "sums": [{"prompt": f"What is {i} plus {i + 3}?", "answer": str(2 * i + 3)} for i in range(HARMLESS)],
     }
     for name, lines in rows.items():

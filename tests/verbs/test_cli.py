@@ -212,7 +212,7 @@ def test_broken_data_is_named_with_its_line(capsys, tmp_path):
     path.write_text('{"messages": [{"role": "user", "content": "x"}]}\n')
     fails(capsys, "tune", "guild", path, says="line 1: no assistant turn")
     path.write_text("")
-    fails(capsys, "tune", "guild", path, says="is empty")
+    fails(capsys, "tune", "guild", path, says="an empty file")
 
 
 def test_more_rows_than_there_are_is_refused(capsys):
