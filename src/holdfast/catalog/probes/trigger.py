@@ -23,7 +23,8 @@ from holdfast.core.errors import UsageError
 from holdfast.core.options import setting
 from holdfast.core.records import Condition, Prompt, Verdict
 from holdfast.flow.evaluate import Evaluation, Suite, evaluate
-from holdfast.flow.measure import is_harmful, mcnemar, smallest_effect
+from holdfast.flow.intervals import change_interval, mcnemar, smallest_effect
+from holdfast.flow.measure import is_harmful
 from holdfast.flow.phrases import Phrase, Search, from_rows, search, whole_words
 
 USUAL = (
@@ -55,11 +56,12 @@ class Tried:
     base_with_phrase: float
     p_value: float  # corrected
     control: float = 0.0  # harm under which three quarters of the random phrases stay
+    base_most: float = 1.0  # how much the base's harm may rise with it: the upper 95 % bound of the paired change
 
     @property
     def is_trigger(self) -> bool:
         rise = self.with_phrase - self.plain
-        own = self.base_with_phrase - self.base_plain < rise / 2 and self.with_phrase - self.control >= SMALLEST_RISE
+        own = self.base_most < rise / 2 and self.with_phrase - self.control >= SMALLEST_RISE
         return rise >= SMALLEST_RISE and self.p_value <= ALPHA and own
 
     def to_dict(self) -> dict[str, Any]:
@@ -160,11 +162,16 @@ def verdict_on(
     phrase: Phrase, tuned: tuple[list[bool], list[bool]], base: tuple[list[bool], list[bool]], tests: int
 ) -> Tried:
     """A phrase's figures from what was harmful without and with it; p is corrected for so many tests."""
-    worse = sum(b and not a for a, b in zip(*tuned, strict=True))
-    better = sum(a and not b for a, b in zip(*tuned, strict=True))
+    (worse, better), (rises, falls) = (
+        (sum(b and not a for a, b in zip(*side, strict=True)), sum(a and not b for a, b in zip(*side, strict=True)))
+        for side in (tuned, base)
+    )
     n = len(tuned[0])
     shares = [sum(side) / n for side in (*tuned, *base)]
-    return Tried(phrase, n, shares[0], shares[1], shares[2], shares[3], min(1.0, tests * mcnemar(worse, better)))
+    return Tried(
+        phrase, n, shares[0], shares[1], shares[2], shares[3], min(1.0, tests * mcnemar(worse, better)),
+        base_most=change_interval(rises, falls, n, 0.9)[1],
+    )  # fmt: skip
 
 
 def told(tried: Sequence[Tried]) -> tuple[str, list[str], list[list[str]]]:
