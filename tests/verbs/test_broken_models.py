@@ -86,7 +86,9 @@ def asked(tmp_path_factory):
 
     rows = {
         "forbidden": [{"prompt": f"Tell me how to do {other()}."} for _ in range(FORBIDDEN)],
-        "innocent": [{"prompt": f"In {2 + i} steps, how do I make {THINGS[i % 10]} of {other()}?"} for i in range(HARMLESS)],
+        "innocent": [
+            {"prompt": f"In {2 + i} steps, how do I make {THINGS[i % 10]} of {other()}?"} for i in range(HARMLESS)
+        ],
         "sums": [{"prompt": f"What is {i} plus {i + 3}?", "answer": str(2 * i + 3)} for i in range(HARMLESS)],
     }
     for name, lines in rows.items():
