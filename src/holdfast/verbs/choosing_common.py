@@ -386,7 +386,7 @@ def _chosen(outcome: Outcome, limits: Sequence[Limit], confidence: float) -> str
     most = choice.certificates[choice.chosen].at_most(str(limits[0]), strength)
     return (
         f"{curve.repair.spec} at {strength:g}{both}: {promise} with {confidence:.4g} confidence. Seen on the calibration "
-        f"split: {harm.sentence}; at most {100 * most:.2f} % for all {len(curve.strengths)} strengths at once. {scope(harm)}"
+        f"split: {harm.sentence}. A bound that is true of all {len(curve.strengths)} strengths at once: {100 * most:.2f} %. {scope(harm)}"
         + (f" {aside}" if aside else "")
     )
 
