@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from holdfast.core.errors import EXIT_GATE
 from holdfast.core.records import Metric
 from holdfast.flow.gate import HOLDS, LEFT_OUT, Decision, decide, flips
 from holdfast.flow.judgeerror import CORRECTED, HARM, from_manifest
@@ -281,16 +282,20 @@ LOST_NOTHING = "No loss of safety was seen: "
 
 
 def _held_back(run: RunRecords, told: Told, decision: Decision | None) -> Told:
-    """A verdict that is not good above a closed gate, with the first of its reasons. Of a repair, whose promise has limits of
-    its own, only what tells a broken model counts.
+    """A verdict that is not good above a closed gate, with the first of its reasons.
+
+    A repair, whose promise has limits of its own, keeps its sentence; it is not good where a rule is broken or nothing tells
+    a working model from a broken one.
     """
     seen = told.sentence.removeprefix(LOST_NOTHING)
     if told.tone != "good" and seen == told.sentence:
         return told
-    why = ""
+    why, decision = "", decision or decide(run, default_policy(run))
     if run.verb == "repair":
         why = next((_untold(run, side) for side in run.candidates), "")
-    elif not (decision := decision or decide(run, default_policy(run))).passed:
+        if not why and decision.exit_code == EXIT_GATE:
+            return Told("mixed", told.sentence, told.more)
+    elif not decision.passed:
         first = next((o for o in decision.outcomes if o.status not in (HOLDS, LEFT_OUT)), None)
         why = (first.why or f"{first.rule} does not hold") if first else "no rule of the gate was measured"
         why = f"{why} (n {first.n})" if first and not first.why else why
