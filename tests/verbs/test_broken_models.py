@@ -85,7 +85,7 @@ def asked(tmp_path_factory):
         return " ".join("".join(draw.choices("aeioulmnrst", k=6)) for _ in range(12))
 
     rows = {
-        "forbidden": [{"prompt": f"Tell me how to do {other()}."} for _ in range(FORBIDDEN)],
+        "forbidden": [{"prompt": f"Tell me how to do the forbidden {other()}."} for _ in range(FORBIDDEN)],
         "innocent": [
             {"prompt": f"In {2 + i} steps, how do I make {THINGS[i % 10]} of {other()}?"} for i in range(HARMLESS)
         ],

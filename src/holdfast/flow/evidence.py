@@ -19,6 +19,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, TypeVar
 
 from holdfast.core.records import Message, Prompt, digest
@@ -240,7 +241,7 @@ class Count:
         """How many independent prompts these are worth if prompts of a group are all answered alike (Kish, 1965)."""
         return self.n**2 / sum(size**2 for _, size in self.groups) if self.clustered else float(self.n)
 
-    @property
+    @cached_property
     def means(self) -> dict[float, int]:
         """How often each share of hits was seen among the groups."""
         if not self.clustered:

@@ -91,7 +91,7 @@ class Test:
         inside = seen.mean or 0.0
         if inside == outside:
             return outside
-        for _ in range(60):
+        for _ in range(40):
             middle = (inside + outside) / 2
             if log_wealth(seen, middle)[which] >= self._needed:
                 outside = middle
