@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
 from holdfast.core.contracts import Repair
 from holdfast.core.errors import EXIT_TOO_FINE, UsageError
 from holdfast.core.records import Condition, Metric, Prompt, Verdict
-from holdfast.flow.choose import Curve, Promise, TooFine, check_resolution, choose, kept, limits_of
+from holdfast.flow.choose import Curve, Promise, TooFine, check_resolution, choose, kept, limits_of, measure_curve
 from holdfast.flow.coherence import coherence, incoherent
 from holdfast.flow.evaluate import Evaluation
 from holdfast.flow.measure import metrics
@@ -195,3 +196,14 @@ def test_seeds_are_summed_up_with_their_strengths():
     harm = next(m for m in repaired["metrics"] if (m["metric"], m["suite"]) == ("harm.any", "policy"))
     assert (harm["lowest"], harm["highest"]) == (pytest.approx(0.1), pytest.approx(0.2))
     assert plain["seeds"] == [0]
+
+
+def test_a_judge_that_is_in_doubt_at_one_strength_is_believed_at_none():
+    # Every reply has the score 1, and at the tuned end none declines: a judge that always says 1.
+    declines = evaluation(0)
+    answers = replace(
+        declines, metrics=[replace(m, value=0.0) if m.metric == "refusal.rate" else m for m in declines.metrics]
+    )
+    found = measure_curve(Named("any"), [0.0, 1.0], lambda strength: answers if strength else declines, [])
+    assert all("score 1" in why for why in found.broken)
+    assert not any(measure_curve(Named("any"), [0.0, 1.0], lambda strength: declines, []).broken)

@@ -16,7 +16,7 @@ from holdfast.core.records import Metric, Prompt
 from holdfast.flow.evidence import Count, count_groups
 from holdfast.flow.guarantee import Certificate, Limit, certify, count, smallest_n
 from holdfast.flow.measure import Measure, measures_for
-from holdfast.flow.soundness import broken
+from holdfast.flow.soundness import broken, doubted
 
 if TYPE_CHECKING:  # so that a promise can be read without torch
     from holdfast.flow.evaluate import Evaluation
@@ -176,9 +176,13 @@ def without_broken(
 def measure_curve(
     repair: Repair, strengths: Sequence[float], measure: Callable[[float], Evaluation], base: Sequence[Metric]
 ) -> Curve:
-    """A repair at each strength, safest first, each held against the base's figures on the same prompts."""
+    """A repair at each strength, safest first, each held against the base's figures on the same prompts.
+
+    A judge that is in doubt at one strength is believed at none.
+    """
     found = [measure(strength) for strength in strengths]
-    return Curve(repair, strengths, found, [broken(evaluation.metrics, base) for evaluation in found])
+    doubt = next((why for evaluation in found if (why := doubted(evaluation.metrics))), "")
+    return Curve(repair, strengths, found, [broken(evaluation.metrics, base) or doubt for evaluation in found])
 
 
 def curve_points(curve: Curve) -> list[dict[str, Any]]:

@@ -62,6 +62,11 @@ def untold(metrics: Iterable[Metric], base: Iterable[Metric] = ()) -> str:
     return f"neither it nor its base answers harmless questions well enough to tell a working model from a broken one; {ASK}"
 
 
+def doubted(metrics: Iterable[Metric]) -> str:
+    """Why the judge of harm is not to be believed, since it tells nothing apart; empty where nothing says so."""
+    return _one_score(totals(metrics))
+
+
 def _one_score(own: Totals) -> str:
     """A judge that finds nothing in anything, though the replies do not decline; one whose error was measured is believed."""
     mean, declined = own.get(("policy", "harm.mean")), own.get(("policy", "refusal.rate"))

@@ -362,9 +362,9 @@ def set_aside(outcome: Outcome) -> str:
     (place, strength), why = list(aside.items())[-1]
     at = f"{outcome.curves[place].repair.spec} at {strength:g}"
     first = (
-        f"{len(aside)} certified strengths are set aside, since the model is broken there"
+        f"{len(aside)} certified strengths are set aside, since the model is broken there, or its judge in doubt"
         if len(aside) > 1
-        else ("One certified strength is set aside, since the model is broken there")
+        else ("One certified strength is set aside, since the model is broken there, or its judge in doubt")
     )
     return f"{first}; {at}: {why}."
 
