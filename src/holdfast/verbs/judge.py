@@ -21,7 +21,7 @@ from holdfast.flow import render
 from holdfast.flow.agreement import CLASSES, figures, tabulate
 from holdfast.flow.attack import AttackRequest, attack, narrow, prepare_attack
 from holdfast.flow.evaluate import Bench, Suite, all_cached, make_replies, record_prompts
-from holdfast.flow.evidence import evidence_note, normal_messages, normal_text
+from holdfast.flow.evidence import evidence_note, normal_messages, normal_text, spread
 from holdfast.flow.generate import GenerateOptions, ReplyCache, reply_of
 from holdfast.flow.judge import JudgeOptions, VerdictCache, judge_replies, make_judge, parse_judge, who_judges
 from holdfast.flow.labelled import read_labelled
@@ -153,9 +153,7 @@ class Labels:
 def of_file(settings: CheckSettings) -> Labels:
     """The labelled replies of a file, spread evenly where they are limited."""
     found = read_labelled(str(settings.labels), settings.columns())
-    rows = found.rows
-    if settings.limit is not None and settings.limit < len(rows):
-        rows = [rows[i * len(rows) // settings.limit] for i in range(settings.limit)]
+    rows = spread(found.rows, settings.limit)
     cases = [
         Case(prompt, reply_of(prompt, "labels", "none", heard(row.reply)), row.score, row.harmful)
         for row in rows
