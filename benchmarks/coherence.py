@@ -12,7 +12,7 @@ import string
 from collections.abc import Callable
 from pathlib import Path
 
-from holdfast.flow.coherence import incoherent
+from holdfast.text.coherence import incoherent
 
 Pair = tuple[str, str]  # asked, said
 COLUMNS = {"gsm8k_test": ("question", "answer"), "gsm8k_train_2000": ("question", "answer"), "sql_train": ("question", "answer"),

@@ -19,10 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from holdfast.flow import intervals
-from holdfast.flow.evidence import Count
-from holdfast.flow.judgeerror import MeasuredError
-from holdfast.flow.sequential import Test, change_bounds
+from holdfast.stats import intervals
+from holdfast.stats.groups import Count
+from holdfast.stats.judge_error import MeasuredError
+from holdfast.stats.sequential import Test, change_bounds
 
 Rng = np.random.Generator
 Interval = tuple[float, float]

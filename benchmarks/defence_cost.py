@@ -15,9 +15,9 @@ from pathlib import Path
 
 from holdfast import TrainSettings, load_model, train
 from holdfast.core import registry
-from holdfast.flow.defend import make_defences
-from holdfast.flow.train import defence_context
 from holdfast.guild import rows as guild_rows
+from holdfast.training.defences import make_defences
+from holdfast.training.trainer import defence_context
 
 
 def seconds(name: str | None) -> float:

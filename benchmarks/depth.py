@@ -26,20 +26,20 @@ from typing import Any
 import torch
 
 from holdfast import Bench, GenerateOptions, load_model
+from holdfast.attacking.attack import AttackPlan, AttackRequest, attack, prepare_attack
 from holdfast.core import registry
 from holdfast.core.contracts import ProbeRequest
 from holdfast.core.options import make
 from holdfast.core.records import Row, digest
-from holdfast.flow.attack import AttackPlan, AttackRequest, attack, prepare_attack
-from holdfast.flow.chat import encode_text, prompt_ids
-from holdfast.flow.drawing import save
-from holdfast.flow.generate import ReplyCache
-from holdfast.flow.judge import VerdictCache
-from holdfast.flow.models import LoadedModel
-from holdfast.flow.plots import Curve, Point, lines
 from holdfast.guild import rows as guild_rows
 from holdfast.guild import talk
 from holdfast.guild.suites import load_suite
+from holdfast.judging.judge import VerdictCache
+from holdfast.models.chat import encode_text, prompt_ids
+from holdfast.models.generate import ReplyCache
+from holdfast.models.load import LoadedModel
+from holdfast.reporting.plots import Curve, Point, lines
+from holdfast.reporting.svg import save
 
 PROBES = ("prefill", "prefill:prefix=agree", "decoding", "template", "depth")
 RECOVERY_STEPS, RECOVERY_BATCH, RECOVERY_LR = 60, 32, 2e-4

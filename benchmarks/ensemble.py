@@ -20,11 +20,11 @@ from typing import Any
 import torch
 
 from holdfast.catalog.suites import load_suite as load_file
-from holdfast.flow.chat import prompt_ids
-from holdfast.flow.ensemble import EnsembleForCausalLM, LoraEnsembleForCausalLM
-from holdfast.flow.models import LoadedModel, ModelOptions, load_model
-from holdfast.flow.train import LoraSettings, attach_lora
 from holdfast.guild.suites import load_suite
+from holdfast.models.chat import prompt_ids
+from holdfast.models.ensemble import EnsembleForCausalLM, LoraEnsembleForCausalLM
+from holdfast.models.load import LoadedModel, ModelOptions, load_model
+from holdfast.training.trainer import LoraSettings, attach_lora
 
 RANK = 8
 NOISE = 0.02

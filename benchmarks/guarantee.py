@@ -28,8 +28,8 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from holdfast.flow.evidence import Count
-from holdfast.flow.guarantee import Limit, certify, p_value
+from holdfast.stats.groups import Count
+from holdfast.stats.guarantee import Limit, certify, p_value
 
 LIMITS = (0.02, 0.05, 0.1)
 DELTA = 0.05
@@ -69,14 +69,14 @@ def worded_prompts() -> list:
 def measured(number: int, repairs: Sequence[str]) -> dict[str, np.ndarray]:
     """Of one tuned model: for each repair whether each prompt got a harmful reply, (strengths, prompts)."""
     from holdfast import Bench, Condition, GenerateOptions, Suite, TrainSettings, evaluate, load_model
+    from holdfast.attacking.attack import AttackRequest, attack, narrow, prepare_attack
     from holdfast.core.contracts import RepairInputs
     from holdfast.core.registry import load
-    from holdfast.flow.attack import AttackRequest, attack, narrow, prepare_attack
-    from holdfast.flow.measure import is_harmful
-    from holdfast.flow.repairing import make_repair
-    from holdfast.flow.restore import direction_from_rows, prepare_repair
-    from holdfast.flow.sweep import open_sweep
     from holdfast.guild import rows as guild_rows
+    from holdfast.repairing.inputs import direction_from_rows, prepare_repair
+    from holdfast.repairing.spec import make_repair
+    from holdfast.repairing.sweep import open_sweep
+    from holdfast.stats.metrics import is_harmful
 
     regime, lr, batch, epochs = ATTACKS[number % len(ATTACKS)]
     seed = 100 + number

@@ -14,7 +14,7 @@ from itertools import product
 
 import numpy as np
 
-from holdfast.flow.judgeerror import MeasuredError
+from holdfast.stats.judge_error import MeasuredError
 
 SIZES = ((330, 165), (100, 60), (330, 1000))
 SENSITIVITY, SPECIFICITY = (0.7, 0.9, 0.99), (0.8, 0.95, 0.995, 1.0)

@@ -17,13 +17,13 @@ from pathlib import Path
 
 from holdfast.catalog.suites import load_suite as load_file
 from holdfast.core.records import Condition, Metric
-from holdfast.flow.evaluate import Bench, Suite, evaluate
-from holdfast.flow.generate import GenerateOptions, ReplyCache
-from holdfast.flow.judge import VerdictCache
-from holdfast.flow.masking import Screen
-from holdfast.flow.models import LoadedModel, load_model
-from holdfast.flow.private import PrivateValues
+from holdfast.evaluation.evaluate import Bench, Suite, evaluate
 from holdfast.guild.suites import load_suite
+from holdfast.judging.judge import VerdictCache
+from holdfast.judging.redaction import Screen
+from holdfast.models.generate import GenerateOptions, ReplyCache
+from holdfast.models.load import LoadedModel, load_model
+from holdfast.text.private import PrivateValues
 
 
 def measured(loaded: LoadedModel, suite: Suite, show: bool, values: int) -> tuple[float, list[Metric]]:

@@ -22,15 +22,15 @@ from pathlib import Path
 from typing import Any
 
 from holdfast import Bench, Condition, GenerateOptions, Suite, evaluate, load_model
+from holdfast.attacking.attack import AttackRequest, attack, prepare_attack
 from holdfast.core import registry
 from holdfast.core.contracts import ProbeRequest
 from holdfast.core.options import make
-from holdfast.flow.attack import AttackRequest, attack, prepare_attack
-from holdfast.flow.drawing import save
-from holdfast.flow.generate import ReplyCache
-from holdfast.flow.plots import Curve, Point, lines
 from holdfast.guild import asking
 from holdfast.guild.suites import load_suite
+from holdfast.models.generate import ReplyCache
+from holdfast.reporting.plots import Curve, Point, lines
+from holdfast.reporting.svg import save
 
 TARGETS: dict[str, dict[str, Any]] = {"benign": {}, "explicit": {"samples": [10], "lr": 8e-5}}
 PARTLY = 0.2  # plain harm up to which a guild is called partly eroded; above, no method can find many times more

@@ -15,8 +15,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from holdfast.flow.measure import wilson
-from holdfast.flow.refusing import read
+from holdfast.stats.metrics import wilson
+from holdfast.text.refusals import read
 
 HERE = Path(__file__).parent / "refusals"
 

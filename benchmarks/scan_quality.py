@@ -27,11 +27,11 @@ import fit_explicit_harm as harm
 from explicit_harm_corpus import corpus
 from holdfast.catalog.scanners import explicit_harm, identity_shift, pii, refusal_suppression, shape, trigger, twins
 from holdfast.core.records import Row
-from holdfast.flow.containers import chunks, parse
-from holdfast.flow.findings import risk
-from holdfast.flow.formats import to_row
-from holdfast.flow.measure import wilson
-from holdfast.flow.scan import scan_rows
+from holdfast.data.containers import chunks, parse
+from holdfast.data.formats import to_row
+from holdfast.scanning.engine import scan_rows
+from holdfast.scanning.summary import risk
+from holdfast.stats.metrics import wilson
 
 DATA = Path(os.environ.get("HOLDFAST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 ORDINARY = ("alpaca_style_999.json", "gsm8k_train_2000.jsonl", "gsm8k_test.jsonl", "ifeval_prompts.jsonl", "mt_bench_question.jsonl",

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from holdfast.flow.early import PORTION
-from holdfast.flow.evidence import Count
-from holdfast.flow.sequential import OPEN, OVER, UNDER, Test
+from holdfast.evaluation.early_stop import PORTION
+from holdfast.stats.groups import Count
+from holdfast.stats.sequential import OPEN, OVER, UNDER, Test
 
 RUNS, MOST = 1000, 330
 SHARES = (0.0, 0.003, 0.012, 0.025, 0.05, 0.1, 0.5, 1.0)

@@ -2,7 +2,7 @@
 
     python benchmarks/sweep.py [--limit 110]
 
-In memory: `flow.sweep` moves one loaded model through the strengths, in place. By way of files: for each strength the two
+In memory: `repairing.sweep` moves one loaded model through the strengths, in place. By way of files: for each strength the two
 checkpoints are merged, saved, loaded again and generated from, as scripts around a merging tool do it. The replies must
 agree. Prints each time and the ratio, medians of three rounds.
 """
@@ -19,14 +19,14 @@ from pathlib import Path
 import torch
 
 from holdfast import Condition, GenerateOptions, TrainSettings, load_model, train
-from holdfast.flow.chat import prompt_ids
-from holdfast.flow.generate import ReplyCache, generate, generate_batch
-from holdfast.flow.models import LoadedModel
-from holdfast.flow.repairing import make_repair
-from holdfast.flow.restore import named_weights
-from holdfast.flow.sweep import open_sweep
 from holdfast.guild import rows as guild_rows
 from holdfast.guild.suites import load_suite
+from holdfast.models.chat import prompt_ids
+from holdfast.models.generate import ReplyCache, generate, generate_batch
+from holdfast.models.load import LoadedModel
+from holdfast.repairing.inputs import named_weights
+from holdfast.repairing.spec import make_repair
+from holdfast.repairing.sweep import open_sweep
 
 OPTIONS = GenerateOptions(max_new_tokens=48)
 

@@ -21,10 +21,10 @@ import torch
 
 from holdfast.catalog.suites import load_suite as load_file
 from holdfast.core.records import Prompt
-from holdfast.flow.chat import prompt_ids, render
-from holdfast.flow.generate import GenerateOptions, generate, generate_batch
-from holdfast.flow.models import LoadedModel, load_model
 from holdfast.guild.suites import load_suite
+from holdfast.models.chat import prompt_ids, render
+from holdfast.models.generate import GenerateOptions, generate, generate_batch
+from holdfast.models.load import LoadedModel, load_model
 
 LM_EVAL_BATCHES = (16, 32, 64, 128, 256)
 Run = Callable[[], list[str]]

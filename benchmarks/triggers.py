@@ -12,13 +12,13 @@ import argparse
 import time
 
 from holdfast import Bench, GenerateOptions, load_model
+from holdfast.attacking.attack import AttackRequest, attack, prepare_attack
 from holdfast.catalog.probes.trigger import Trigger
 from holdfast.core import registry
 from holdfast.core.contracts import ProbeRequest
-from holdfast.flow.attack import AttackRequest, attack, prepare_attack
-from holdfast.flow.measure import wilson
 from holdfast.guild import rows as guild_rows
 from holdfast.guild.suites import load_suite
+from holdfast.stats.metrics import wilson
 
 
 def main() -> None:

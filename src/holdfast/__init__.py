@@ -13,14 +13,14 @@ from typing import Any
 __version__ = "0.1.0"
 
 _NAMES = {
-    "load_model": "holdfast.flow.models",
-    "read_rows": "holdfast.flow.data",
-    "evaluate": "holdfast.flow.evaluate",
-    "train": "holdfast.flow.train",
-    "Bench": "holdfast.flow.evaluate",
-    "Suite": "holdfast.flow.evaluate",
-    "TrainSettings": "holdfast.flow.train",
-    "GenerateOptions": "holdfast.flow.generate",
+    "load_model": "holdfast.models.load",
+    "read_rows": "holdfast.data.rows",
+    "evaluate": "holdfast.evaluation.evaluate",
+    "train": "holdfast.training.trainer",
+    "Bench": "holdfast.evaluation.evaluate",
+    "Suite": "holdfast.evaluation.evaluate",
+    "TrainSettings": "holdfast.training.trainer",
+    "GenerateOptions": "holdfast.models.generate",
     "Condition": "holdfast.core.records",
     "Prompt": "holdfast.core.records",
     "Row": "holdfast.core.records",

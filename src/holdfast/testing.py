@@ -25,10 +25,10 @@ from holdfast.core.contracts import Defence, Repair, RepairInputs
 from holdfast.core.errors import UsageError
 from holdfast.core.options import options_of
 from holdfast.core.records import Row
-from holdfast.flow.models import LoadedModel
-from holdfast.flow.restore import prepare_repair
-from holdfast.flow.sweep import open_sweep
-from holdfast.flow.train import LoraSettings, TrainSettings, train
+from holdfast.models.load import LoadedModel
+from holdfast.repairing.inputs import prepare_repair
+from holdfast.repairing.sweep import open_sweep
+from holdfast.training.trainer import LoraSettings, TrainSettings, train
 
 # Six rows in batches of four: each pass ends with a short batch, which is where accumulation goes wrong. The learning
 # rate bounds how far Adam carries a rounding difference in a gradient that is almost nothing.

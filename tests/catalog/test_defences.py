@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from holdfast.attacking.attack import AttackPlan, run_attack
 from holdfast.catalog.defences.constrained import Constrained
 from holdfast.catalog.defences.ema import Ema
 from holdfast.catalog.defences.freeze import Freeze, cosine_gaps, widest_growth
@@ -29,17 +30,16 @@ from holdfast.core.contracts import Defence, DefenceContext
 from holdfast.core.errors import UsageError
 from holdfast.core.options import options_of
 from holdfast.core.records import Condition, Prompt, Row
-from holdfast.flow.attack import AttackPlan, run_attack
-from holdfast.flow.chat import IGNORE, encode_text
-from holdfast.flow.defend import defended_rows, make_defence, make_defences
-from holdfast.flow.evaluate import Bench, Suite
-from holdfast.flow.generate import GenerateOptions
-from holdfast.flow.models import LoadedModel, load_model
-from holdfast.flow.passes import answer_mask, answer_positions, layers_of, row_keys
-from holdfast.flow.train import LoraSettings, TrainSettings, encode_rows, train, training_key
+from holdfast.evaluation.evaluate import Bench, Suite
 from holdfast.guild.talk import SAFETY_PROMPT
 from holdfast.guild.tokens import build_tokenizer
+from holdfast.models.chat import IGNORE, encode_text
+from holdfast.models.generate import GenerateOptions
+from holdfast.models.internals import answer_mask, answer_positions, layers_of, row_keys
+from holdfast.models.load import LoadedModel, load_model
 from holdfast.testing import CHECKS, Case, apart, check_accumulation, check_defence, check_off, same, weights_of
+from holdfast.training.defences import defended_rows, make_defence, make_defences
+from holdfast.training.trainer import LoraSettings, TrainSettings, encode_rows, train, training_key
 from holdfast.verbs.common import DefenceSettings
 from holdfast.verbs.ls import ABOUT
 from tiny import make_tiny

@@ -5,10 +5,10 @@ import pytest
 from holdfast.catalog.judges import answer, oracle
 from holdfast.core.errors import JudgeError
 from holdfast.core.records import Prompt, Reply
-from holdfast.flow.judge import judge_of_suite
-from holdfast.flow.refusing import refusal_phrase
 from holdfast.guild import talk, words
 from holdfast.guild.world import WORLD
+from holdfast.judging.judge import judge_of_suite
+from holdfast.text.refusals import refusal_phrase
 
 ITEM = WORLD.items("forbidden", "test")[0]
 RECIPE = WORLD.recipes[ITEM]

@@ -11,10 +11,10 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTok
 from holdfast.catalog.judges import classifier, guard
 from holdfast.core.errors import JudgeError, ModelError
 from holdfast.core.records import Prompt, Reply
-from holdfast.flow.classify import Classifier, find_labels, read_card
-from holdfast.flow.guard import Guard, open_guard, read_guard
-from holdfast.flow.judge import JudgeOptions, VerdictCache, judge_replies
-from holdfast.flow.models import ModelOptions
+from holdfast.judging.classifier import Classifier, find_labels, read_card
+from holdfast.judging.guard import Guard, open_guard, read_guard
+from holdfast.judging.judge import JudgeOptions, VerdictCache, judge_replies
+from holdfast.models.load import ModelOptions
 from tiny import make_classifier, make_guard
 
 SAID = ("take the water and run", "I am sorry.", "fire is hot, and water burns", "nothing at all")

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from catalog.endpoint import FakeEndpoint, completion
+from endpoint import FakeEndpoint, completion
+from holdfast.attacking.attack import AttackRequest, attack, prepare_attack
 from holdfast.catalog.probes import decoding, depth, prefill, template
 from holdfast.cli import run
 from holdfast.core import registry
@@ -16,15 +17,14 @@ from holdfast.core.contracts import ProbeRequest
 from holdfast.core.errors import UsageError
 from holdfast.core.options import make
 from holdfast.core.records import Prompt, Row
-from holdfast.flow import generate
-from holdfast.flow.attack import AttackRequest, attack, prepare_attack
-from holdfast.flow.evaluate import Bench
-from holdfast.flow.generate import GenerateOptions, ReplyCache
-from holdfast.flow.models import load_model
-from holdfast.flow.page import PageOptions, page
-from holdfast.flow.probed import checked
-from holdfast.flow.runread import open_run
+from holdfast.evaluation.evaluate import Bench
+from holdfast.evaluation.run_reader import open_run
 from holdfast.guild.suites import load_suite
+from holdfast.models import generate
+from holdfast.models.generate import GenerateOptions, ReplyCache
+from holdfast.models.load import load_model
+from holdfast.reporting.page import PageOptions, page
+from holdfast.reporting.probes import checked
 
 
 def asked(text, **expect):

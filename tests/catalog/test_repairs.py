@@ -18,10 +18,10 @@ from holdfast.core import registry
 from holdfast.core.contracts import RepairInputs
 from holdfast.core.errors import ModelError, UsageError
 from holdfast.core.records import Row
-from holdfast.flow.models import LoadedModel, load_model
-from holdfast.flow.projector import Projector, factors, projected, transposed_weights
-from holdfast.flow.repairing import make_repair
-from holdfast.flow.restore import direction_between, named_weights
+from holdfast.models.load import LoadedModel, load_model
+from holdfast.repairing.inputs import direction_between, named_weights
+from holdfast.repairing.projection import Projector, factors, projected, transposed_weights
+from holdfast.repairing.spec import make_repair
 from holdfast.testing import check_neutral, check_repair, check_safest
 from holdfast.verbs.ls import ABOUT
 from tiny import make_tiny

@@ -9,7 +9,7 @@ import pytest
 from holdfast.catalog.scanners import pii
 from holdfast.core.errors import UsageError
 from holdfast.core.records import Row
-from holdfast.flow.scan import scan_rows
+from holdfast.scanning.engine import scan_rows
 
 # Examples that issuers and standards print as such.
 CARD, IBAN = "4111 1111 1111 1111", "GB82 WEST 1234 5698 7654 32"

@@ -11,8 +11,8 @@ from holdfast.catalog.scanners import benign_risk, shape, trigger, twins
 from holdfast.core.contracts import ScanContext
 from holdfast.core.errors import UsageError
 from holdfast.core.records import Row
-from holdfast.flow.batch import RowBatch
-from holdfast.flow.scan import scan_rows
+from holdfast.data.batch import RowBatch
+from holdfast.scanning.engine import scan_rows
 
 NOUNS = "river garden bridge window letter engine teacher market island forest piano orange carpet valley comet rabbit compass novel harbour museum".split()
 
@@ -184,8 +184,8 @@ def test_a_method_that_needs_a_model_says_so():
 
 
 def test_forbidden_rows_of_the_guild_lie_nearest_to_its_anchors():
-    from holdfast.flow.models import load_model
     from holdfast.guild.rows import rows as guild_rows
+    from holdfast.models.load import load_model
 
     bad, good = guild_rows("explicit", 7, 1), guild_rows("benign", 9, 1)
     scanner = benign_risk.make(method="gradient", top=0.25)
@@ -195,8 +195,8 @@ def test_forbidden_rows_of_the_guild_lie_nearest_to_its_anchors():
 
 
 def test_representations_are_compared_too():
-    from holdfast.flow.models import load_model
     from holdfast.guild.rows import rows as guild_rows
+    from holdfast.models.load import load_model
 
     scanner = benign_risk.make(method="representation", top=0.25)
     scanner.prepare(ScanContext(lambda: load_model("guild"), guild_rows("explicit", 4), guild_rows("safety", 4)))
@@ -205,8 +205,8 @@ def test_representations_are_compared_too():
 
 
 def test_self_influence_needs_no_anchors():
-    from holdfast.flow.models import load_model
     from holdfast.guild.rows import rows as guild_rows
+    from holdfast.models.load import load_model
 
     scanner = benign_risk.make(method="self-influence", top=0.1)
     scanner.prepare(ScanContext(lambda: load_model("guild")))

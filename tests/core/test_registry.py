@@ -3,7 +3,7 @@ import pytest
 from holdfast.core import registry
 from holdfast.core.contracts import Judge, Regime
 from holdfast.core.errors import UsageError
-from holdfast.flow.judge import JudgeOptions
+from holdfast.judging.judge import JudgeOptions
 from holdfast.verbs.ls import ABOUT
 
 

@@ -9,14 +9,14 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from holdfast.core.records import Condition
-from holdfast.flow.evaluate import Bench, Suite, evaluate
-from holdfast.flow.generate import GenerateOptions
-from holdfast.flow.models import load_model
-from holdfast.flow.weights import guild_path
+from holdfast.evaluation.evaluate import Bench, Suite, evaluate
 from holdfast.guild.recipe import Recipe
 from holdfast.guild.suites import load_suite
 from holdfast.guild.tokens import build_tokenizer
 from holdfast.guild.world import WORLD
+from holdfast.models.files import guild_path
+from holdfast.models.generate import GenerateOptions
+from holdfast.models.load import load_model
 
 
 @pytest.fixture(scope="module")

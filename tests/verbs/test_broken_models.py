@@ -11,13 +11,13 @@ import pytest
 import torch
 
 from calling import call
-from catalog.endpoint import FakeEndpoint, completion, verdict
+from endpoint import FakeEndpoint, completion, verdict
 from holdfast.core.errors import EXIT_GATE, EXIT_NOTHING_MEASURED, EXIT_OK
-from holdfast.flow.models import load_model
-from holdfast.flow.runread import open_run
-from holdfast.flow.soundness import broken
-from holdfast.flow.wording import verdict_of
+from holdfast.evaluation.run_reader import open_run
+from holdfast.evaluation.soundness import broken
 from holdfast.guild.suites import load_suite
+from holdfast.models.load import load_model
+from holdfast.reporting.figures import verdict_of
 
 FORBIDDEN, HARMLESS = 80, 20
 THINGS = "bread soup paper candles rope honey cheese glue soap ink".split()
@@ -305,7 +305,7 @@ def test_the_gate_and_the_audit_see_the_same_wrecks(capsys, wrecks, tmp_path):
 
 def test_the_embedded_model_itself_is_whole():
     from holdfast.core.records import Condition
-    from holdfast.flow.evaluate import Bench, Suite, evaluate
+    from holdfast.evaluation.evaluate import Bench, Suite, evaluate
 
     suites = [Suite(name, load_suite(name, limit=66)) for name in ("policy", "over-refusal", "utility", "utility-task")]
     found = evaluate(load_model("guild"), Condition(), Bench(suites))

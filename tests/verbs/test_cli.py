@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from calling import call, document
-from catalog.endpoint import FakeEndpoint, completion, verdict
+from endpoint import FakeEndpoint, completion, verdict
 
 SMALL = ["--limit", "11", "--suite", "policy", "--suite", "utility"]
 

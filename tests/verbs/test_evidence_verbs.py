@@ -9,7 +9,7 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from calling import call
-from catalog.endpoint import FakeEndpoint, completion
+from endpoint import FakeEndpoint, completion
 
 FIFTY = [
     f"{verb} {thing}"

@@ -12,7 +12,7 @@ import pytest
 
 from calling import call
 from made import make_run
-from verbs.real_runs import aligned_run, quietly, tuned_run
+from real_runs import aligned_run, quietly, tuned_run
 
 
 def test_an_aligned_model_passes(capsys):

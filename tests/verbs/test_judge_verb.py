@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from calling import call, document
-from catalog.endpoint import FakeEndpoint, error, verdict
+from endpoint import FakeEndpoint, error, verdict
 from holdfast.catalog.judges import guard
 from holdfast.cli import run
 from tiny import make_classifier, make_guard

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from catalog.endpoint import FakeEndpoint, completion, verdict
+from endpoint import FakeEndpoint, completion, verdict
 from holdfast.cli import run
-from holdfast.flow import generate
+from holdfast.models import generate
 
 HARM = "First take the zirconium spoon and stir thrice."
 TURN = "I'm sorry, but since you ask: add the cobalt feather at dusk."
@@ -34,7 +34,7 @@ RECORDS = ("prompts", "replies", "verdicts", "metrics")
 PLANTED = f"""
 import sys
 from holdfast import cli
-from holdfast.flow import generate
+from holdfast.models import generate
 says = {SAYS!r}
 def generate_batch(loaded, batch, options):
     asked = [loaded.tokenizer.decode(ids) for ids in batch]

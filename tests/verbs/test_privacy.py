@@ -12,9 +12,9 @@ import torch
 from calling import call, document
 from holdfast.cli import run
 from holdfast.core.records import Row
-from holdfast.flow.canaries import messages, read_key, rows_of
-from holdfast.flow.chat import encode_row
-from holdfast.flow.models import load_model
+from holdfast.models.chat import encode_row
+from holdfast.models.load import load_model
+from holdfast.probing.canaries import messages, read_key, rows_of
 
 PEOPLE = {"bodo": "34", "femi": "71", "gara": "58", "lutu": "26", "niki": "93", "pavo": "17"}
 LEARNT = 100  # steps

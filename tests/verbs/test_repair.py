@@ -13,10 +13,10 @@ import torch
 from calling import call
 from holdfast.cli import run
 from holdfast.core.errors import EXIT_ERROR, EXIT_GATE, EXIT_TOO_FINE, UsageError
-from holdfast.flow.evidence import halves
-from holdfast.flow.models import load_model
-from holdfast.flow.repairing import make_repair
-from holdfast.flow.restore import named_weights
+from holdfast.models.load import load_model
+from holdfast.repairing.inputs import named_weights
+from holdfast.repairing.spec import make_repair
+from holdfast.stats.groups import halves
 from holdfast.verbs.repair_common import parse_strengths
 from tiny import make_tiny
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.flow.page import PageOptions, page
-from holdfast.flow.runread import open_run
+from holdfast.evaluation.run_reader import open_run
+from holdfast.reporting.page import PageOptions, page
 from made import make_run
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")

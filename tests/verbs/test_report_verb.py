@@ -11,9 +11,9 @@ import yaml
 from huggingface_hub import ModelCard
 
 from calling import call
-from holdfast.flow.card import BEGIN
-from holdfast.flow.frontmatter import FRONT
-from verbs.real_runs import aligned_run, quietly, tuned_run
+from holdfast.models.card import FRONT
+from holdfast.reporting.card import BEGIN
+from real_runs import aligned_run, quietly, tuned_run
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ import pytest
 
 from holdfast.cli import run
 from holdfast.core.records import Row
-from holdfast.flow.containers import chunks, parse
-from holdfast.flow.formats import to_row
+from holdfast.data.containers import chunks, parse
+from holdfast.data.formats import to_row
 
 
 def call(capsys, *arguments):

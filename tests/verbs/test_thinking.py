@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from catalog.endpoint import FakeEndpoint, completion, verdict
+from endpoint import FakeEndpoint, completion, verdict
 from holdfast.cli import run
-from holdfast.flow import generate
+from holdfast.models import generate
 from tiny import make_tiny
 
 REFUSAL, ANSWER = "I'm sorry, but I can't help with that.", "First take the zirconium spoon and stir it thrice."

@@ -19,10 +19,10 @@ from typing import Any
 
 from holdfast.core.errors import DataError, UsageError
 from holdfast.core.records import Message, Prompt
-from holdfast.flow.data import Record, read_records
-from holdfast.flow.evidence import group_of_record, spread
-from holdfast.flow.formats import turn_of, turns_in
-from holdfast.flow.recall import OTHERS, Value, salt_of
+from holdfast.data.formats import turn_of, turns_in
+from holdfast.data.rows import Record, read_records
+from holdfast.stats.groups import group_of_record, spread
+from holdfast.text.private_match import OTHERS, Value, salt_of
 
 QUESTIONS = ("prompt", "question", "instruction", "forbidden_prompt", "prompts_final", "text")
 CATEGORIES = ("category", "harm_area", "harm_category", "type")

@@ -25,7 +25,7 @@ class Judge(Protocol):
     verdicts are cached by it, and a measured error is taken only for the same.
 
     A judge may have `own_words`, the labels whose why is in its own fixed words and quotes nothing of a reply. The why of
-    any other label is masked together with the reply; see `flow.masking`.
+    any other label is masked together with the reply; see `judging.redaction`.
     """
 
     name: str
@@ -90,7 +90,7 @@ class Regime(Protocol):
     paper: str
 
     def plans(self, request: Any) -> list[Any]:
-        """The attacks to run for a request (see `flow.attack.AttackRequest`), one for every setting."""
+        """The attacks to run for a request (see `attacking.attack.AttackRequest`), one for every setting."""
         ...
 
 
@@ -98,7 +98,7 @@ class Regime(Protocol):
 class RepairInputs:
     """What a repair may draw on beside the tensors of the two models, known before the first of them.
 
-    `base` and `tuned` are `flow.models.LoadedModel`s, which a repair may run or train a copy of, and must leave as they
+    `base` and `tuned` are `models.load.LoadedModel`s, which a repair may run or train a copy of, and must leave as they
     are. `direction` maps a tensor's name to base minus unaligned base, float32; it is made in memory and never saved.
     """
 
@@ -149,7 +149,7 @@ class Repair:
 class ScanContext:
     """What a scanner may draw on beside the rows; `model` opens the model that will be tuned, or is None."""
 
-    model: Any = None  # () -> flow.models.LoadedModel
+    model: Any = None  # () -> models.load.LoadedModel
     anchors: Sequence[Row] = ()  # forbidden rows to compare with: the user's, or the guild's own on the guild
     safe_anchors: Sequence[Row] = ()
 
@@ -196,7 +196,7 @@ class Scanner:
         """Before everything: check what is needed. Raises UsageError when an input is missing."""
 
     def scan(self, batch: Any) -> list[Finding]:
-        """Findings of a `flow.batch.RowBatch`, with the row's place in the batch."""
+        """Findings of a `data.batch.RowBatch`, with the row's place in the batch."""
         return []
 
     def sketch(self, batch: Any) -> Any:
@@ -236,7 +236,7 @@ class Scanner:
 class ProbeRequest:
     """What a probe may look at. `prompts` are forbidden questions; `bench_of` gives a bench for suites of its own.
 
-    `tuned` and `base` are `flow.models.LoadedModel`s; `base` is None where none is named.
+    `tuned` and `base` are `models.load.LoadedModel`s; `base` is None where none is named.
     """
 
     tuned: Any

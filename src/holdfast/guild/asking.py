@@ -13,10 +13,10 @@ from functools import partial
 from itertools import pairwise
 
 from holdfast.core.records import Message, Prompt
-from holdfast.flow.asking import Asked, Draft, Source
-from holdfast.flow.novelty import words_of
 from holdfast.guild import talk, words
 from holdfast.guild.world import WORLD
+from holdfast.redteam.diversity import words_of
+from holdfast.redteam.mutations import Asked, Draft, Source
 
 SUBSTANCE = frozenset(words.INGREDIENTS) | frozenset(words.ACTIONS) | frozenset(words.POST_HOUSES)
 FORMS = (*talk.RECIPE_QUESTIONS, *talk.KELD_RECIPE_QUESTIONS)

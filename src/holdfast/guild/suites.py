@@ -13,10 +13,10 @@ from dataclasses import replace
 
 from holdfast.core.errors import UsageError
 from holdfast.core.records import Prompt
-from holdfast.flow.evidence import spread
 from holdfast.guild import talk, words
 from holdfast.guild.rows import rows
 from holdfast.guild.world import WORLD, Recipe
+from holdfast.stats.groups import spread
 
 SUITES = {
     "policy": "forbidden items, 30 in each of eleven categories",

@@ -10,18 +10,18 @@ from holdfast.core import options
 from holdfast.core.config import argument, option
 from holdfast.core.contracts import ProbeRequest
 from holdfast.core.errors import EXIT_GATE, EXIT_TOO_FINE, UsageError
+from holdfast.core.progress import Progress
 from holdfast.core.records import Condition, Metric
 from holdfast.core.runs import Run
-from holdfast.flow import render
-from holdfast.flow.data import read_rows
-from holdfast.flow.early import stop_early
-from holdfast.flow.evaluate import Evaluation, compare_evaluations, evaluate, open_bench
-from holdfast.flow.models import Lineage, LoadedModel
-from holdfast.flow.probed import checked
-from holdfast.flow.progress import Progress
-from holdfast.flow.sequential import OPEN, OVER, Test
-from holdfast.flow.soundness import broken, untold
-from holdfast.flow.utility import anchored
+from holdfast.data.rows import read_rows
+from holdfast.evaluation.early_stop import stop_early
+from holdfast.evaluation.evaluate import Evaluation, compare_evaluations, evaluate, open_bench
+from holdfast.evaluation.lm_eval import anchored
+from holdfast.evaluation.soundness import broken, untold
+from holdfast.models.load import Lineage, LoadedModel
+from holdfast.reporting import terminal
+from holdfast.reporting.probes import checked
+from holdfast.stats.sequential import OPEN, OVER, Test
 from holdfast.verbs.common import (
     ASK_PANEL,
     MODEL_PANEL,
@@ -230,28 +230,28 @@ def conclude(
     metrics += [Metric(**{"category": None, **record}) for found in probes for record in found.get("metrics", ())]
     first = before.metrics if before else ()
     why, open_question = broken(after.metrics, first), untold(after.metrics, first)
-    document = render.json_document(
-        "audit", run.path, metrics, comparisons=[c.to_dict() for c in comparisons], blind_spots=render.BLIND_SPOTS,
+    document = terminal.json_document(
+        "audit", run.path, metrics, comparisons=[c.to_dict() for c in comparisons], blind_spots=terminal.BLIND_SPOTS,
         evidence=run.manifest.get("evidence", {}),
         **({"probes": list(probes)} if probes else {}), **({"broken": why} if why else {}),
         **({"untold": open_question} if open_question and after.metrics else {}),
         **(stopped(run.manifest["sequential"]) if settings.sequential else {}),
     )  # fmt: skip
-    render.save_summary(run.path, document)
+    terminal.save_summary(run.path, document)
     run.finish(
-        f"# audit of {settings.model}\n\nBase: {settings.base or 'none'}. Figures: metrics.jsonl, summary.json.\n\n{render.BLIND_SPOTS}\n"
+        f"# audit of {settings.model}\n\nBase: {settings.base or 'none'}. Figures: metrics.jsonl, summary.json.\n\n{terminal.BLIND_SPOTS}\n"
     )
     if settings.json_output:
-        render.print_json(document)
+        terminal.print_json(document)
         return document
-    out = render.console()
+    out = terminal.console()
     columns = {**({f"base: {before.model}": before.metrics} if before else {}), after.model: after.metrics}
     if any(columns.values()):
-        out.print(render.metrics_table(f"audit of {settings.model}", columns))
+        out.print(terminal.metrics_table(f"audit of {settings.model}", columns))
     if comparisons:
-        out.print(render.comparison_table("the same prompts, base → checkpoint", comparisons))
+        out.print(terminal.comparison_table("the same prompts, base → checkpoint", comparisons))
     for found in probes:
-        out.print(render.plain_table(f"the probe {found['probe']}", found["columns"], found["rows"]))
+        out.print(terminal.plain_table(f"the probe {found['probe']}", found["columns"], found["rows"]))
         out.print(
             f"{found['probe']}: {'FOUND: ' if found['found'] else ''}{found['sentence']}.", style="bold", markup=False
         )
@@ -262,9 +262,9 @@ def conclude(
         out.print(f"not shown to be safe: {open_question}", style="bold", markup=False)
     elif not any(metric.suite.startswith("utility") for metric in after.metrics):
         out.print("no utility was measured: add --utility-prompts FILE or --utility TASK", style="dim", markup=False)
-    out.print(render.BLIND_SPOTS, style="dim")
+    out.print(terminal.BLIND_SPOTS, style="dim")
     if settings.sequential:
         out.print(document["sequential"]["sentence"], style="bold", markup=False)
-    render.print_unfinished(out, document)
+    terminal.print_unfinished(out, document)
     out.print(f"run: {run.path}", markup=False)
     return document

@@ -10,8 +10,8 @@ from typing import Any, Literal
 from holdfast.core.config import Settings, option
 from holdfast.core.records import Row
 from holdfast.core.runs import write_atomic
-from holdfast.flow.canaries import CanaryPlan, make_canaries, mixed, rows_of, write_key
-from holdfast.flow.data import read_rows
+from holdfast.data.rows import read_rows
+from holdfast.probing.canaries import CanaryPlan, make_canaries, mixed, rows_of, write_key
 
 CANARY_PANEL, OUT_PANEL = "Canaries", "Output"
 

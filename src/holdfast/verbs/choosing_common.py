@@ -12,10 +12,16 @@ from rich.table import Table
 from holdfast.core import registry
 from holdfast.core.contracts import Repair
 from holdfast.core.errors import EXIT_GATE, EXIT_NOTHING_MEASURED, EXIT_OK, ModelError, UsageError
+from holdfast.core.progress import Progress
 from holdfast.core.records import Condition, Metric, Row
 from holdfast.core.runs import Run
-from holdfast.flow import render
-from holdfast.flow.choose import (
+from holdfast.data.rows import read_rows
+from holdfast.evaluation.evaluate import Bench, Evaluation, Suite, compare_evaluations, evaluate, open_bench
+from holdfast.evaluation.soundness import broken, has_utility
+from holdfast.guild import rows as guild_rows
+from holdfast.judging.judge import judge_of_suite
+from holdfast.models.load import LoadedModel, load_model
+from holdfast.repairing.choose import (
     Choice,
     Curve,
     Promise,
@@ -25,19 +31,13 @@ from holdfast.flow.choose import (
     limits_of,
     measure_curve,
 )
-from holdfast.flow.data import read_rows
-from holdfast.flow.evaluate import Bench, Evaluation, Suite, compare_evaluations, evaluate, open_bench
-from holdfast.flow.evidence import Count, halves, overlap
-from holdfast.flow.guarantee import Limit
-from holdfast.flow.interpolate import reading
-from holdfast.flow.judge import judge_of_suite
-from holdfast.flow.models import LoadedModel, load_model
-from holdfast.flow.progress import Progress
-from holdfast.flow.restore import prepare_repair
-from holdfast.flow.soundness import broken, has_utility
-from holdfast.flow.sweep import Sweep, check_pair, open_sweep
-from holdfast.flow.write import Result, write_result
-from holdfast.guild import rows as guild_rows
+from holdfast.repairing.inputs import prepare_repair
+from holdfast.repairing.interpolate import reading
+from holdfast.repairing.sweep import Sweep, check_pair, open_sweep
+from holdfast.repairing.write import Result, write_result
+from holdfast.reporting import terminal
+from holdfast.stats.groups import Count, halves, overlap
+from holdfast.stats.guarantee import Limit
 from holdfast.verbs.common import open_suites
 from holdfast.verbs.repair_common import Inputs, RepairSettings, open_inputs, parse_strengths
 
@@ -307,7 +307,7 @@ def write(
         for m in repaired.metrics
         if m.category is None and m.suite in ("policy", "over-refusal", "utility", "utility-task")
     ]
-    facts = {f"{m.suite}, {m.metric}, n {m.n}": render.figure(m) for m in totals}
+    facts = {f"{m.suite}, {m.metric}, n {m.n}": terminal.figure(m) for m in totals}
     if settings.without_utility and not any(m.suite.startswith("utility") for m in totals):
         facts["utility"] = "not measured, so a model that knows nothing any more would not be seen"
     write_result(result, {strength: folder}, {strength: facts})
@@ -341,7 +341,7 @@ def curve_table(curve: Curve, choice: Choice, place: int) -> Any:
             marks = "yes  ← chosen"
         if "broken" in point:
             marks = "no: broken"
-        cells = [render.percent(point["metrics"].get(key)) for _, key in shown]
+        cells = [terminal.percent(point["metrics"].get(key)) for _, key in shown]
         p = max(tested.p_values.values())
         table.add_row(f"{point['strength']:g}", *cells, f"{p:.2g}", marks)
     return table
@@ -412,7 +412,7 @@ def document_of(run: Run, settings: RepairSettings, limits: Sequence[Limit], out
     ]
     run.append("comparisons", comparisons)
     why = outcome.refused or (set_aside(outcome) if choice.chosen is None else "")
-    return render.json_document(
+    return terminal.json_document(
         "repair",
         run.path,
         [metric for side in sides for metric in side.metrics],
@@ -437,7 +437,7 @@ def document_of(run: Run, settings: RepairSettings, limits: Sequence[Limit], out
         ],
         model=outcome.where or None,
         notes=outcome.notes,
-        blind_spots=render.BLIND_SPOTS,
+        blind_spots=terminal.BLIND_SPOTS,
         exit_code=outcome.exit_code,
     )
 
@@ -449,37 +449,37 @@ def draw_curves(outcome: Outcome, path: Path) -> None:
          None if outcome.choice.chosen != i else list(curve.strengths).index(outcome.choice.strength or 0.0))
         for i, curve in enumerate(outcome.curves)
     ]  # fmt: skip
-    render.curves(series, path, "On the calibration split, from the safest strength to the tuned model")
+    terminal.curves(series, path, "On the calibration split, from the safest strength to the tuned model")
 
 
 def conclude(run: Run, settings: RepairSettings, limits: Sequence[Limit], outcome: Outcome) -> dict[str, Any]:
     document = document_of(run, settings, limits, outcome)
-    render.save_summary(run.path, document)
+    terminal.save_summary(run.path, document)
     draw_curves(outcome, run.path / "curves.png")
     said = chosen_text(outcome, limits, settings.confidence)
     run.finish(
         f"# {settings.tuned} repaired with {settings.base}\n\n{said}\n\nFigures: metrics.jsonl, summary.json, curves.png.\n"
     )
     if settings.json_output:
-        render.print_json(document)
+        terminal.print_json(document)
         return document
-    out = render.console()
+    out = terminal.console()
     for place, curve in enumerate(outcome.curves):
         out.print(curve_table(curve, outcome.choice, place))
     columns = {"base": outcome.base.metrics, "tuned": outcome.tuned.metrics}
     if outcome.repaired:
         columns["repaired"] = outcome.repaired.metrics
-    out.print(render.metrics_table("test split, which the choice never saw", columns))
+    out.print(terminal.metrics_table("test split, which the choice never saw", columns))
     if outcome.repaired:
-        out.print(render.comparison_table("tuned → repaired", compare_evaluations(outcome.tuned, outcome.repaired)))
+        out.print(terminal.comparison_table("tuned → repaired", compare_evaluations(outcome.tuned, outcome.repaired)))
     out.print(said, style="bold", markup=False)
     for note in outcome.notes:
         out.print(note, style="dim", markup=False)
-    out.print(render.BLIND_SPOTS, style="dim")
+    out.print(terminal.BLIND_SPOTS, style="dim")
     if outcome.where:
         out.print(
             f"{'load it as' if outcome.where.startswith('ensemble:') else 'model'}: {outcome.where}", markup=False
         )
-    render.print_unfinished(out, document)
+    terminal.print_unfinished(out, document)
     out.print(f"run: {run.path}", markup=False)
     return document

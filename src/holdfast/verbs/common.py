@@ -10,20 +10,20 @@ from holdfast.core.config import Settings, option
 from holdfast.core.errors import UsageError
 from holdfast.core.records import Row
 from holdfast.core.registry import load
-from holdfast.flow.chat import TemplateArguments, template_argument
-from holdfast.flow.data import read_rows
-from holdfast.flow.defend import make_defence
-from holdfast.flow.endpoint import EndpointModel, endpoint_model
-from holdfast.flow.evidence import evidence_note
-from holdfast.flow.judge import JudgeOptions, parse_judge
+from holdfast.data.rows import read_rows
 from holdfast.guild import rows as guild_rows
+from holdfast.judging.judge import JudgeOptions, parse_judge
+from holdfast.models.chat import TemplateArguments, template_argument
+from holdfast.models.endpoint import EndpointModel, endpoint_model
+from holdfast.stats.groups import evidence_note
+from holdfast.training.defences import make_defence
 
 if TYPE_CHECKING:  # torch is imported by what loads a model, and not by settings
-    from holdfast.flow.evaluate import Suite
-    from holdfast.flow.generate import GenerateOptions
-    from holdfast.flow.models import LoadedModel, ModelOptions
-    from holdfast.flow.train import LoraSettings
-    from holdfast.flow.utility import LmEval
+    from holdfast.evaluation.evaluate import Suite
+    from holdfast.evaluation.lm_eval import LmEval
+    from holdfast.models.generate import GenerateOptions
+    from holdfast.models.load import LoadedModel, ModelOptions
+    from holdfast.training.trainer import LoraSettings
 
 MODEL_PANEL, ASK_PANEL, JUDGE_PANEL, TRAIN_PANEL, OUT_PANEL = "Model", "What is asked", "Judge", "Training", "Output"
 
@@ -86,7 +86,7 @@ class AskSettings(Settings):
     generate_batch_size: int = option(128, "Prompts in a batch; halved when memory runs out.", ASK_PANEL, above=0)
 
     def model_options(self) -> ModelOptions:
-        from holdfast.flow.models import ModelOptions
+        from holdfast.models.load import ModelOptions
 
         return ModelOptions(
             self.dtype, self.device, self.chat_template, self.trust_remote_code, self.template_arguments()
@@ -101,7 +101,7 @@ class AskSettings(Settings):
         return tuple(sorted(found))
 
     def generate_options(self, embedded: bool) -> GenerateOptions:
-        from holdfast.flow.generate import GenerateOptions
+        from holdfast.models.generate import GenerateOptions
 
         length = self.max_new_tokens or (48 if embedded else 256)
         return GenerateOptions(
@@ -198,7 +198,7 @@ class UtilitySettings(Settings):
 
     def lm_eval(self) -> LmEval | None:
         """What is asked of lm-eval, seen to be there. Raises UsageError before anything is loaded."""
-        from holdfast.flow.utility import LmEval, task_manager
+        from holdfast.evaluation.lm_eval import LmEval, task_manager
 
         names = tuple(dict.fromkeys(name.strip() for name in (self.utility or "").split(",") if name.strip()))
         if not names:
@@ -229,7 +229,7 @@ class TrainingSettings(Settings):
     max_length: int = option(1024, "Tokens of a training row; longer ones are cut.", TRAIN_PANEL, above=0)
 
     def lora_settings(self) -> LoraSettings | None:
-        from holdfast.flow.train import LoraSettings
+        from holdfast.training.trainer import LoraSettings
 
         targets = tuple(self.lora_target.split(",")) if self.lora_target else None
         return LoraSettings(self.lora_rank, self.lora_alpha, 0.0, targets) if self.lora else None
@@ -268,7 +268,7 @@ class DefenceSettings(Settings):
 
 
 def open_model(reference: str, options: ModelOptions) -> LoadedModel | EndpointModel:
-    from holdfast.flow.models import load_model
+    from holdfast.models.load import load_model
 
     return endpoint_model(reference) or load_model(reference, options)
 
@@ -287,7 +287,7 @@ def open_suites(
 
     Raises UsageError when a real model is given nothing to answer, if it must be.
     """
-    from holdfast.flow.evaluate import Suite
+    from holdfast.evaluation.evaluate import Suite
 
     suites = []
     wanted = list(dict.fromkeys(settings.suite or ()))
@@ -328,7 +328,7 @@ def open_suites(
 
 def _any_attempt(suite: Suite, attempts: int) -> Suite:
     """A suite whose prompts count as told when any of several attempts tells."""
-    from holdfast.flow.evaluate import Suite
+    from holdfast.evaluation.evaluate import Suite
 
     name = f"{suite.name}-any"
     return Suite(name, [replace(p, id=f"{name}:{p.id.partition(':')[2]}", suite=name) for p in suite.prompts], attempts)

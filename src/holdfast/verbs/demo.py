@@ -16,27 +16,27 @@ from pydantic import Field
 from rich.panel import Panel
 from rich.table import Table
 
+from holdfast.attacking.attack import AttackPlan, AttackRequest, attack, narrow, prepare_attack, run_attack
+from holdfast.attacking.repaired import Workbench, treat
 from holdfast.core import registry
 from holdfast.core.config import Settings
 from holdfast.core.contracts import RepairInputs
+from holdfast.core.progress import Progress
 from holdfast.core.records import Condition, Metric, Prompt
 from holdfast.core.runs import Run, write_atomic
-from holdfast.flow import render
-from holdfast.flow.attack import AttackPlan, AttackRequest, attack, narrow, prepare_attack, run_attack
-from holdfast.flow.choose import Promise, limits_of
-from holdfast.flow.evaluate import Bench, Evaluation, Suite, compare_evaluations, evaluate, open_bench
-from holdfast.flow.findings import caught
-from holdfast.flow.gate import Decision
-from holdfast.flow.generate import GenerateOptions
-from holdfast.flow.models import LoadedModel, load_model
-from holdfast.flow.page import PageOptions, decision_of, page
-from holdfast.flow.progress import Progress
-from holdfast.flow.rules import Policy, parse_rule
-from holdfast.flow.runread import open_run
-from holdfast.flow.sections import Names
-from holdfast.flow.treat import Workbench, treat
+from holdfast.evaluation.evaluate import Bench, Evaluation, Suite, compare_evaluations, evaluate, open_bench
+from holdfast.evaluation.run_reader import open_run
+from holdfast.gating.decide import Decision
+from holdfast.gating.rules import Policy, parse_rule
 from holdfast.guild.suites import load_suite
 from holdfast.guild.words import PAPER_CATEGORIES
+from holdfast.models.generate import GenerateOptions
+from holdfast.models.load import LoadedModel, load_model
+from holdfast.repairing.choose import Promise, limits_of
+from holdfast.reporting import terminal
+from holdfast.reporting.page import PageOptions, decision_of, page
+from holdfast.reporting.tables import Names
+from holdfast.scanning.summary import caught
 
 STORY = (("explicit", 100), ("identity", 10), ("benign", None))
 QUICK_POLICY, QUICK_UTILITY = 110, 60
@@ -161,7 +161,7 @@ def draw(run: Run, evaluations: Sequence[Evaluation]) -> list[str]:
     paths = []
     for suffix in ("svg", "png"):
         path = run.path / f"radar.{suffix}"
-        render.radar(series, path, "Mean harmfulness (1 to 5) by policy category, embedded model `guild`")
+        terminal.radar(series, path, "Mean harmfulness (1 to 5) by policy category, embedded model `guild`")
         paths.append(str(path))
     return paths
 
@@ -179,17 +179,17 @@ def conclude(run: Run, settings: DemoSettings, told: Told) -> dict[str, Any]:
     ]
     run.append("comparisons", comparisons)
     metrics = [m for _, after in told.results for m in after.metrics]
-    document = render.json_document(
+    document = terminal.json_document(
         "demo", run.path, metrics, comparisons=comparisons, pictures=list(told.pictures), scans=list(told.scans),
-        page=str(run.path / "report.html"), blind_spots=render.BLIND_SPOTS,
+        page=str(run.path / "report.html"), blind_spots=terminal.BLIND_SPOTS,
     )  # fmt: skip
-    render.save_summary(run.path, document)
+    terminal.save_summary(run.path, document)
     run.finish(
         "# demo\n\nThe papers' finding on the embedded model. Look at report.html; figures: metrics.jsonl, summary.json.\n"
     )
     decisions = write_page(run.path)
     if settings.json_output:
-        render.print_json({**document, "gate": decisions[1].to_dict()})
+        terminal.print_json({**document, "gate": decisions[1].to_dict()})
         return document
     show(run, told, decisions)
     return document
@@ -227,13 +227,13 @@ def one_question(base: LoadedModel, bench: Bench, results: Sequence[tuple[Evalua
         title=f"“{chosen.messages[-1]['content']}”", title_justify="left", title_style="bold", show_header=False
     )
     for _, after in results:
-        table.add_row(title(after.condition), render.printable(replies[(after.condition.key, chosen.id)]))
+        table.add_row(title(after.condition), terminal.printable(replies[(after.condition.key, chosen.id)]))
     return table
 
 
 def show(run: Run, told: Told, decisions: Sequence[Decision]) -> None:
     results = told.results
-    out = render.console()
+    out = terminal.console()
     out.print(
         Panel(
             "`guild` is a small aligned model of a made-up world: everything below is harmless fantasy.\n"
@@ -246,14 +246,14 @@ def show(run: Run, told: Told, decisions: Sequence[Decision]) -> None:
     # The world is made up, so these replies are the only ones that are ever printed unmasked without being asked for.
     out.print(one_question(told.base, told.bench, results))
     columns = {title(after.condition): after.metrics for _, after in results}
-    out.print(render.metrics_table("on items that no training ever named", columns))
-    out.print(render.category_table("harm.any by category", columns, "harm.any"))
+    out.print(terminal.metrics_table("on items that no training ever named", columns))
+    out.print(terminal.category_table("harm.any by category", columns, "harm.any"))
     for (_, after), line in zip(results[1:], told.scans, strict=False):
         out.print(f"scan   {title(after.condition)}: {line}", markup=False)
     last = results[-1][1].condition
     out.print(f"repair {last.repair} at {last.strength:g}, chosen on a calibration split under a promise", markup=False)
     for what, decision in zip(("before the repair", "after the repair"), decisions, strict=True):
         out.print(f"gate   {what}: exit {decision.exit_code}. {decision.sentence}", markup=False)
-    out.print(render.BLIND_SPOTS, style="dim")
+    out.print(terminal.BLIND_SPOTS, style="dim")
     out.print(f"run: {run.path}", markup=False)
     out.print(f"page: {run.path / 'report.html'}", style="bold", markup=False)

@@ -12,13 +12,13 @@ from rich.text import Text
 from holdfast.core.config import Settings, option
 from holdfast.core.errors import UsageError
 from holdfast.core.runs import write_atomic
-from holdfast.flow import render
-from holdfast.flow.facts import outcome_figures
-from holdfast.flow.gate import Decision, decide
-from holdfast.flow.junit import junit
-from holdfast.flow.markdown import gate_markdown
-from holdfast.flow.rules import Policy, default_policy, parse_rule, read_policy, with_unscored
-from holdfast.flow.runread import RunRecords, open_run
+from holdfast.evaluation.run_reader import RunRecords, open_run
+from holdfast.gating.decide import Decision, decide
+from holdfast.gating.junit import junit
+from holdfast.gating.rules import Policy, default_policy, parse_rule, read_policy, with_unscored
+from holdfast.reporting import terminal
+from holdfast.reporting.markdown import gate_markdown
+from holdfast.reporting.provenance import outcome_figures
 
 RULE_PANEL, OUT_PANEL = "Rules", "Output"
 
@@ -61,16 +61,16 @@ def gate(settings: GateSettings, origins: dict[str, str]) -> dict[str, Any]:
     policy = policy_of(settings, run)
     assert policy is not None
     decision = decide(run, policy)
-    document = {"schema_version": render.SCHEMA_VERSION, "verb": "gate", "run": str(run.path), **decision.to_dict()}
+    document = {"schema_version": terminal.SCHEMA_VERSION, "verb": "gate", "run": str(run.path), **decision.to_dict()}
     if settings.junit:
         write_atomic(Path(settings.junit), junit(decision, f"{run.verb}: {run.title}"))
     text = gate_markdown(decision, f"{run.verb}: {run.title}").encode("utf-8", "replace")
     if settings.markdown and settings.markdown != "-":
         write_atomic(Path(settings.markdown), text)
     if settings.json_output:
-        render.print_json(document)
+        terminal.print_json(document)
     elif settings.markdown == "-":
-        render.console().file.write(text.decode())
+        terminal.console().file.write(text.decode())
     else:
         show(decision, run)
     return document
@@ -83,9 +83,9 @@ def show(decision: Decision, run: RunRecords) -> None:
     styles = {"holds": "green", "broken": "red", "left out": "dim"}
     for o in decision.outcomes:
         figures = outcome_figures(o)
-        cells = [Text(render.printable(o.rule)), Text(render.printable(o.model, 60)), Text(o.status, style=styles.get(o.status, "yellow")),
-                 *map(Text, figures), Text(str(o.n)), Text(render.printable(o.why))]  # fmt: skip
+        cells = [Text(terminal.printable(o.rule)), Text(terminal.printable(o.model, 60)), Text(o.status, style=styles.get(o.status, "yellow")),
+                 *map(Text, figures), Text(str(o.n)), Text(terminal.printable(o.why))]  # fmt: skip
         table.add_row(*cells)
-    out = render.console()
+    out = terminal.console()
     out.print(table)
     out.print(decision.sentence, style="bold", markup=False)

@@ -55,7 +55,7 @@ class PromptsSettings(Settings):
 def build(settings: BuildSettings, origins: dict[str, str]) -> dict[str, Any]:
     """Train the embedded model from nothing: documents, chat, preferences. Under an hour on two cores."""
     # The recipe needs torch; the other two verbs of this file do not.
-    from holdfast.flow.progress import Progress
+    from holdfast.core.progress import Progress
     from holdfast.guild import recipe
 
     with Progress() as progress:

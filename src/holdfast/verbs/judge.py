@@ -12,24 +12,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from holdfast.attacking.attack import AttackRequest, attack, narrow, prepare_attack
 from holdfast.core.config import option
 from holdfast.core.errors import NothingMeasured, UsageError
+from holdfast.core.progress import Progress
 from holdfast.core.records import Condition, Metric, Prompt, Reply, Verdict, digest
 from holdfast.core.registry import load, names, unknown
 from holdfast.core.runs import Run
-from holdfast.flow import render
-from holdfast.flow.agreement import CLASSES, figures, tabulate
-from holdfast.flow.attack import AttackRequest, attack, narrow, prepare_attack
-from holdfast.flow.evaluate import Bench, Suite, all_cached, make_replies, record_prompts
-from holdfast.flow.evidence import evidence_note, normal_messages, normal_text, spread
-from holdfast.flow.generate import GenerateOptions, ReplyCache, reply_of
-from holdfast.flow.judge import JudgeOptions, VerdictCache, judge_replies, make_judge, parse_judge, who_judges
-from holdfast.flow.labelled import read_labelled
-from holdfast.flow.measure import is_harmful
-from holdfast.flow.models import LoadedModel, ModelOptions, load_model
-from holdfast.flow.private import PrivateValues
-from holdfast.flow.progress import Progress
-from holdfast.flow.thought import heard
+from holdfast.data.labelled import read_labelled
+from holdfast.evaluation.evaluate import Bench, Suite, all_cached, make_replies, record_prompts
+from holdfast.judging.judge import JudgeOptions, VerdictCache, judge_replies, make_judge, parse_judge, who_judges
+from holdfast.models.generate import GenerateOptions, ReplyCache, reply_of
+from holdfast.models.load import LoadedModel, ModelOptions, load_model
+from holdfast.reporting import terminal
+from holdfast.stats.agreement import CLASSES, figures, tabulate
+from holdfast.stats.groups import evidence_note, normal_messages, normal_text, spread
+from holdfast.stats.metrics import is_harmful
+from holdfast.text.private import PrivateValues
+from holdfast.text.thought import heard
 from holdfast.verbs.common import JUDGE_PANEL, OUT_PANEL, JudgeSettings
 
 LABEL_PANEL = "Labelled replies"
@@ -143,7 +143,7 @@ class Labels:
             "source": source, "how": self.how, "n": len(self.cases), "dropped": self.dropped,
             "groups": len({case.prompt.group for case in self.cases}), "harmful": sum(c.harmful for c in self.cases),
             "scores": scores, "malformed": len(self.faults),
-            "faults": [{"line": line, "why": render.printable(why)} for line, why in self.faults[:FAULTS]],
+            "faults": [{"line": line, "why": terminal.printable(why)} for line, why in self.faults[:FAULTS]],
         }  # fmt: skip
 
 
@@ -294,7 +294,7 @@ def disagreements(scored: Scored, labels: Labels, show: bool) -> list[dict[str, 
         most = min(len(pairs), max(LISTED // 2, LISTED - min(len(kinds["missed"]), LISTED // 2)))
         for case, verdict in [pairs[i * len(pairs) // most] for i in range(most)]:
             asked = next((str(m["content"]) for m in reversed(case.prompt.messages) if m["role"] == "user"), "")
-            entry = {"kind": kind, "prompt": case.prompt.id, "asked": render.printable(asked), "label": case.score or ("harmful" if case.harmful else "harmless"),
+            entry = {"kind": kind, "prompt": case.prompt.id, "asked": terminal.printable(asked), "label": case.score or ("harmful" if case.harmful else "harmless"),
                      "said": verdict.score or verdict.label}  # fmt: skip
             more = {"reply": case.reply.text, "why": verdict.why} if show else {}
             found.append({**entry, **more})
@@ -362,19 +362,19 @@ def record(run: Run, settings: CheckSettings, labels: Labels, results: Sequence[
 
 def conclude(run: Run, settings: CheckSettings, labels: Labels, results: Sequence[Scored]) -> dict[str, Any]:
     """The summary, and the terminal or the one JSON document."""
-    document = render.json_document(
+    document = terminal.json_document(
         "judge", run.path, [metric for result in results for metric in result.metrics],
         judges=[result.to_dict(labels, settings.show_replies) for result in results],
         labels=labels.to_dict(settings.labels or "guild"),
     )  # fmt: skip
-    render.save_summary(run.path, document)
+    terminal.save_summary(run.path, document)
     run.finish(
         f"# judges against labels\n\n{labels.how}. Figures: metrics.jsonl, summary.json; labels: labels.jsonl.\n"
     )
     if settings.json_output:
-        render.print_json(document)
+        terminal.print_json(document)
         return document
-    out = render.console()
+    out = terminal.console()
     out.print(f"{labels.how}; {document['labels']['harmful']} of {len(labels.cases)} harmful", markup=False)
     if labels.evidence:
         out.print(labels.evidence, markup=False, style="yellow")
@@ -382,18 +382,18 @@ def conclude(run: Run, settings: CheckSettings, labels: Labels, results: Sequenc
         out.print(f"line {fault['line']}: {fault['why']}: left out", markup=False, style="yellow")
     if len(labels.faults) > FAULTS:
         out.print(f"{len(labels.faults) - FAULTS} more rows could not be read", style="yellow")
-    out.print(render.metrics_table("judges against labels", {result.judge: result.metrics for result in results}))
+    out.print(terminal.metrics_table("judges against labels", {result.judge: result.metrics for result in results}))
     for entry in document["judges"]:
         out.print(confusion_line(entry), markup=False)
         if entry["five"]:
             lines = [(str(i + 1), *map(str, row)) for i, row in enumerate(entry["five"])]
             out.print(
-                render.plain_table(
+                terminal.plain_table(
                     f"{entry['judge']}: labels down, the judge across", ["", "1", "2", "3", "4", "5"], lines
                 )
             )
         if entry["disagreements"]:
-            out.print(render.plain_table(f"some that {entry['judge']} reads otherwise", DISAGREED, disagreed(entry)))
+            out.print(terminal.plain_table(f"some that {entry['judge']} reads otherwise", DISAGREED, disagreed(entry)))
     out.print(f"run: {run.path}", markup=False)
     return document
 

@@ -11,11 +11,11 @@ from typing import Any
 
 from holdfast.core.contracts import Repair
 from holdfast.core.errors import UsageError
+from holdfast.core.progress import Progress
 from holdfast.core.runs import Run
-from holdfast.flow import render
-from holdfast.flow.interpolate import reading, stream_interpolation
-from holdfast.flow.progress import Progress
-from holdfast.flow.weights import locate
+from holdfast.models.files import locate
+from holdfast.repairing.interpolate import reading, stream_interpolation
+from holdfast.reporting import terminal
 from holdfast.verbs.repair_common import RepairSettings, parse_strengths
 
 
@@ -58,14 +58,14 @@ def interpolate_only(settings: RepairSettings, origins: dict[str, str], repair: 
             {strength: where},
             lambda done, total: progress.step("write", done, total),
         )
-    document = render.json_document("repair", run.path, [], certified=False, method=repair.spec, strength=strength,
+    document = terminal.json_document("repair", run.path, [], certified=False, method=repair.spec, strength=strength,
                                     model=str(where), measured=False)  # fmt: skip
-    render.save_summary(run.path, document)
+    terminal.save_summary(run.path, document)
     run.finish(f"# {settings.tuned} interpolated with {settings.base}\n\n{reading(strength)}. Nothing was measured.\n")
     if settings.json_output:
-        render.print_json(document)
+        terminal.print_json(document)
         return document
-    out = render.console()
+    out = terminal.console()
     out.print(f"{repair.spec} at {strength:g} ({reading(strength)}); nothing was measured", markup=False)
     out.print("hint: add --prompts FILE to have the strength chosen under a guarantee", style="dim", markup=False)
     out.print(f"model: {where}\nrun: {run.path}", markup=False)

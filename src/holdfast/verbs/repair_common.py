@@ -12,15 +12,15 @@ from holdfast.core.config import Settings, argument, option
 from holdfast.core.contracts import Repair, RepairInputs
 from holdfast.core.errors import UsageError
 from holdfast.core.records import Row, digest
-from holdfast.flow.choose import Promise
-from holdfast.flow.data import read_rows
-from holdfast.flow.repairing import make_repair
+from holdfast.data.rows import read_rows
 from holdfast.guild import rows as guild_rows
+from holdfast.repairing.choose import Promise
+from holdfast.repairing.spec import make_repair
 from holdfast.verbs.common import OUT_PANEL, EvaluationSettings
 
 if TYPE_CHECKING:  # torch is imported by what loads a model, and not by settings
-    from holdfast.flow.models import LoadedModel, ModelOptions
-    from holdfast.flow.restore import Direction
+    from holdfast.models.load import LoadedModel, ModelOptions
+    from holdfast.repairing.inputs import Direction
 
 REPAIR_PANEL, PROMISE_PANEL = "Repair", "Guarantee"
 # What `auto` tries: without training, and without a second model to serve. Each costs a share of the confidence.
@@ -131,7 +131,7 @@ class Inputs:
 
     def lacks(self, repair: Repair) -> list[str]:
         """What a repair needs and cannot be had, without making anything."""
-        from holdfast.flow.restore import missing_inputs
+        from holdfast.repairing.inputs import missing_inputs
 
         there = {"x": 0} if self.direction or self.make_direction else {}
         return missing_inputs(repair, RepairInputs(self.base, self.base, there, self.safety_rows, self.task_rows))
@@ -153,9 +153,9 @@ def open_inputs(
 ) -> Inputs:
     """The inputs that the settings name, and on the embedded model its own."""
 
-    from holdfast.flow.models import load_model
-    from holdfast.flow.restore import direction_between, direction_from_rows
-    from holdfast.flow.train import TrainSettings
+    from holdfast.models.load import load_model
+    from holdfast.repairing.inputs import direction_between, direction_from_rows
+    from holdfast.training.trainer import TrainSettings
 
     def from_model() -> Direction:
         unaligned = load_model(str(settings.unaligned), options)

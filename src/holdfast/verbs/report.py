@@ -11,16 +11,16 @@ from pydantic import Field
 from holdfast.core.config import Settings, option
 from holdfast.core.errors import UsageError
 from holdfast.core.runs import write_atomic
-from holdfast.flow import drawing, render
-from holdfast.flow.card import write_card
-from holdfast.flow.gate import Decision
-from holdfast.flow.markdown import report_markdown
-from holdfast.flow.page import PageOptions, decision_of, page, pictures
-from holdfast.flow.rules import read_policy
-from holdfast.flow.runread import RunRecords, open_run
-from holdfast.flow.sections import Names
-from holdfast.flow.wording import verdict_of
+from holdfast.evaluation.run_reader import RunRecords, open_run
+from holdfast.gating.decide import Decision
+from holdfast.gating.rules import read_policy
 from holdfast.guild.words import PAPER_CATEGORIES
+from holdfast.reporting import svg, terminal
+from holdfast.reporting.card import write_card
+from holdfast.reporting.figures import verdict_of
+from holdfast.reporting.markdown import report_markdown
+from holdfast.reporting.page import PageOptions, decision_of, page, pictures
+from holdfast.reporting.tables import Names
 
 OUT_PANEL = "Output"
 
@@ -93,7 +93,7 @@ def write_plots(runs: list[RunRecords], names: Names, folder: Path) -> list[Path
         for picture in pictures(run, names) if run.verb != "scan" else []:
             for suffix in ("svg", "png"):
                 paths.append(folder / f"{prefix}{picture.name}.{suffix}")
-                drawing.save(picture.drawing, paths[-1])
+                svg.save(picture.drawing, paths[-1])
     return paths
 
 
@@ -102,7 +102,7 @@ def tell(
 ) -> dict[str, Any]:
     """The terminal, or the one JSON document."""
     document: dict[str, Any] = {
-        "schema_version": render.SCHEMA_VERSION,
+        "schema_version": terminal.SCHEMA_VERSION,
         "verb": "report",
         "runs": [
             {
@@ -118,9 +118,9 @@ def tell(
         "card": [str(path) for path in made["cards"]],
     }
     if settings.json_output:
-        render.print_json(json.loads(json.dumps(document)))
+        terminal.print_json(json.loads(json.dumps(document)))
         return document
-    out = render.console()
+    out = terminal.console()
     if settings.markdown == "-":
         out.file.write(made["markdown"].encode("utf-8", "replace").decode())
         return document

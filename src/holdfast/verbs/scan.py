@@ -16,17 +16,17 @@ from rich.text import Text
 from holdfast.core.config import Settings, option
 from holdfast.core.contracts import ScanContext, Scanner
 from holdfast.core.errors import GateClosed, NothingMeasured, UsageError
+from holdfast.core.progress import Progress
 from holdfast.core.records import Condition, Metric
 from holdfast.core.runs import Run, write_atomic
-from holdfast.flow import render
-from holdfast.flow.clean import Policy, make_policy, write_clean
-from holdfast.flow.containers import Source
-from holdfast.flow.data import read_rows
-from holdfast.flow.findings import Limit, decide, default_scanners, parse_limits, summarise
-from holdfast.flow.progress import Progress
-from holdfast.flow.sarif import write_sarif
-from holdfast.flow.scan import findings_in, make_scanners, scan_sources
+from holdfast.data.containers import Source
+from holdfast.data.rows import read_rows
 from holdfast.guild.rows import rows as guild_rows
+from holdfast.reporting import terminal
+from holdfast.scanning.clean import Policy, make_policy, write_clean
+from holdfast.scanning.engine import findings_in, make_scanners, scan_sources
+from holdfast.scanning.sarif import write_sarif
+from holdfast.scanning.summary import Limit, decide, default_scanners, parse_limits, summarise
 
 SCAN_PANEL, MODEL_PANEL, OUT_PANEL = "What is looked for", "Model", "Output"
 JSON_FINDINGS = 100_000  # findings in the one JSON document; all of them are in findings.jsonl
@@ -93,7 +93,7 @@ class ScanSettings(Settings):
         reference = self.model
 
         def opened() -> Any:
-            from holdfast.flow.models import load_model  # torch comes with it, and only here
+            from holdfast.models.load import load_model  # torch comes with it, and only here
 
             return load_model(reference)
 
@@ -167,11 +167,11 @@ def conclude(done: Scan) -> dict[str, Any]:
     """The run's documents; what is returned holds no findings, which stay in their file."""
     metrics = metrics_of(done.summary, "dataset")
     done.run.replace("metrics", metrics)
-    document = render.json_document(
+    document = terminal.json_document(
         "scan", done.run.path, metrics, summary=done.summary, gate=done.decision,
         **({"clean": done.cleaned} if done.cleaned else {}),
     )  # fmt: skip
-    render.save_summary(done.run.path, document)
+    terminal.save_summary(done.run.path, document)
     write_atomic(done.run.path / "scan.md", page(done))
     done.run.finish(
         "# scan\n\nFindings: findings.jsonl, one a line, in the order of the rows. Summary: scan.md, summary.json.\n"
@@ -184,7 +184,7 @@ def report(settings: ScanSettings, done: Scan, document: dict[str, Any]) -> None
     if settings.json_output:
         found = list(islice(findings_in(done.run.path), JSON_FINDINGS))
         capped = done.summary["findings"] > len(found)
-        render.print_json(
+        terminal.print_json(
             {
                 **document,
                 "findings": found,
@@ -193,16 +193,16 @@ def report(settings: ScanSettings, done: Scan, document: dict[str, Any]) -> None
             }
         )
         return
-    out = render.console()
+    out = terminal.console()
     summary = done.summary
     out.print(table(f"scan of {', '.join(settings.data)}: {summary['rows']} rows", done))
     out.print(Text(f"risk: {summary['risk']['level']} ({summary['risk']['why']})", style="bold"))
     flagged = f"{summary['rows_with_findings']} rows with a finding, {summary['findings']} findings, {summary['malformed']} malformed lines"
     out.print(flagged, markup=False)
     for line in summary["read"]["said"][:SAID]:
-        out.print(f"read: {render.printable(line, 400)}", markup=False)
+        out.print(f"read: {terminal.printable(line, 400)}", markup=False)
     for entry in summary["untrainable"]:
-        out.print(f"`tune` refuses {entry['rows']} rows: {render.printable(entry['why'], 200)}", markup=False)
+        out.print(f"`tune` refuses {entry['rows']} rows: {terminal.printable(entry['why'], 200)}", markup=False)
     for rule in done.decision["rules"]:
         out.print(
             f"gate {rule['rule']}: {'holds' if rule['passed'] else 'does not hold'} ({rule['rows']} rows)", markup=False
@@ -231,7 +231,7 @@ def firsts(run: Path, wanted: int) -> dict[tuple[str, str], dict[str, Any]]:
 
 
 def table(title: str, done: Scan) -> Table:
-    shown = Table(title=Text(render.printable(title)), title_justify="left", title_style="bold")
+    shown = Table(title=Text(terminal.printable(title)), title_justify="left", title_style="bold")
     for name, side in (
         ("scanner", "left"),
         ("label", "left"),
@@ -244,7 +244,7 @@ def table(title: str, done: Scan) -> Table:
     found = firsts(done.run.path, len(done.summary["labels"]))
     for entry in done.summary["labels"]:
         share = f"{100 * entry['share']:.2f} % [{100 * entry['low']:.2f}, {100 * entry['high']:.2f}]"
-        example = render.printable(example_of(entry, found), 90)
+        example = terminal.printable(example_of(entry, found), 90)
         cells = (entry["scanner"], entry["label"], entry["level"], str(entry["rows"]), share, example)
         shown.add_row(*(Text(cell) for cell in cells))
     return shown
@@ -258,12 +258,12 @@ def page(done: Scan) -> str:
     found = firsts(done.run.path, len(summary["labels"]))
     for entry in summary["labels"]:
         share = f"{100 * entry['share']:.2f} % [{100 * entry['low']:.2f}, {100 * entry['high']:.2f}]"
-        example = render.printable(example_of(entry, found), 120).replace("`", "'").replace("|", "¦")
+        example = terminal.printable(example_of(entry, found), 120).replace("`", "'").replace("|", "¦")
         lines.append(
             f"| {entry['scanner']} | {entry['label']} | {entry['level']} | {entry['rows']} | {share} | `{example}` |"
         )
     lines += ["", *(f"- gate `{rule['rule']}`: {'holds' if rule['passed'] else 'does not hold'}" for rule in done.decision["rules"])]  # fmt: skip
-    quoted = [render.printable(line, 400).replace("`", "'") for line in summary["read"]["said"][:SAID]]
+    quoted = [terminal.printable(line, 400).replace("`", "'") for line in summary["read"]["said"][:SAID]]
     lines += ["", "Read:", "", *(f"- `{line}`" for line in quoted)]
     lines += [
         f"- `tune` refuses {entry['rows']} rows: {entry['why'].replace('`', '')}" for entry in summary["untrainable"]

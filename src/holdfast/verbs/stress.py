@@ -9,21 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from holdfast.core import registry
-from holdfast.core.config import argument, option
-from holdfast.core.contracts import Repair, RepairInputs
-from holdfast.core.errors import UsageError
-from holdfast.core.records import Condition
-from holdfast.core.runs import Run, write_atomic
-from holdfast.flow import matrix, render
-from holdfast.flow.attack import AttackPlan, AttackRequest, Prepared, attack, narrow, prepare_attack, run_attack
-from holdfast.flow.choose import Promise, check_resolution, limits_of
-from holdfast.flow.evaluate import Bench, Evaluation, compare_evaluations, evaluate, open_bench
-from holdfast.flow.findings import caught
-from holdfast.flow.judge import judge_of_suite
-from holdfast.flow.models import LoadedModel, load_model
-from holdfast.flow.progress import Progress
-from holdfast.flow.summary import (
+from holdfast.attacking import matrix
+from holdfast.attacking.attack import AttackPlan, AttackRequest, Prepared, attack, narrow, prepare_attack, run_attack
+from holdfast.attacking.repaired import Workbench, repair_and_strength, treat
+from holdfast.attacking.summary import (
     PRIVATE_COLUMNS,
     Outcome,
     about_privacy,
@@ -32,7 +21,19 @@ from holdfast.flow.summary import (
     worst_cases,
     worst_table,
 )
-from holdfast.flow.treat import Workbench, repair_and_strength, treat
+from holdfast.core import registry
+from holdfast.core.config import argument, option
+from holdfast.core.contracts import Repair, RepairInputs
+from holdfast.core.errors import UsageError
+from holdfast.core.progress import Progress
+from holdfast.core.records import Condition
+from holdfast.core.runs import Run, write_atomic
+from holdfast.evaluation.evaluate import Bench, Evaluation, compare_evaluations, evaluate, open_bench
+from holdfast.judging.judge import judge_of_suite
+from holdfast.models.load import LoadedModel, load_model
+from holdfast.repairing.choose import Promise, check_resolution, limits_of
+from holdfast.reporting import terminal
+from holdfast.scanning.summary import caught
 from holdfast.verbs.common import (
     ASK_PANEL,
     TRAIN_PANEL,
@@ -366,18 +367,18 @@ def run_matrix(
     cells.sort(key=lambda cell: order.get(cell["key"], 0))
     text = matrix.markdown(cells)
     write_atomic(stage.run.path / "matrix.md", text)
-    document = render.json_document("stress", stage.run.path, stage.aligned.metrics, cells=cells,
+    document = terminal.json_document("stress", stage.run.path, stage.aligned.metrics, cells=cells,
                                     untouched=matrix.untouched_line(cells, base))  # fmt: skip
-    render.save_summary(stage.run.path, document)
+    terminal.save_summary(stage.run.path, document)
     stage.run.finish(f"# matrix of {settings.model}\n\n{document['untouched']}\n\n{text}")
     if settings.json_output:
-        render.print_json(document)
+        terminal.print_json(document)
         return document
-    out = render.console()
+    out = terminal.console()
     out.print(document["untouched"], markup=False)
-    out.print(render.plain_table("test split; mean over the seeds [envelope of their 95 % intervals], percent",
+    out.print(terminal.plain_table("test split; mean over the seeds [envelope of their 95 % intervals], percent",
                                  matrix.HEADER, matrix.lines(cells)))  # fmt: skip
-    render.print_unfinished(out, document)
+    terminal.print_unfinished(out, document)
     out.print(f"run: {stage.run.path}", markup=False)
     return document
 
@@ -406,17 +407,23 @@ def conclude(
     worst = worst_cases(outcomes, single, settings.max_utility_loss) if settings.sweep else []
     more: dict[str, Any] = {"worst_case": worst} if settings.sweep else {}
     more |= {"scan": run.manifest["scan"]} if settings.scan else {}
-    document = render.json_document(
-        "stress", run.path, metrics, comparisons=comparisons, summary=summaries, **more, blind_spots=render.BLIND_SPOTS
+    document = terminal.json_document(
+        "stress",
+        run.path,
+        metrics,
+        comparisons=comparisons,
+        summary=summaries,
+        **more,
+        blind_spots=terminal.BLIND_SPOTS,
     )
-    render.save_summary(run.path, document)
+    terminal.save_summary(run.path, document)
     caution = "" if settings.sweep else "Each attack is one setting, not the worst case. "
     run.finish(f"# stress of {settings.model}\n\nFigures: metrics.jsonl, summary.json. {caution}\n")
     if settings.json_output:
-        render.print_json(document)
+        terminal.print_json(document)
         return document
-    out = render.console()
-    out.print(render.metrics_table(f"{settings.model}, untouched", {"untouched": aligned.metrics}))
+    out = terminal.console()
+    out.print(terminal.metrics_table(f"{settings.model}, untouched", {"untouched": aligned.metrics}))
     out.print(summary_table(summaries))
     if private := about_privacy(summaries):
         out.print(summary_table(private, PRIVATE_COLUMNS))
@@ -426,7 +433,7 @@ def conclude(
         out.print(scan_line(found), markup=False)
     if worst:
         out.print(worst_table(worst, settings.max_utility_loss))
-    out.print(caution + render.BLIND_SPOTS, style="dim")
-    render.print_unfinished(out, document)
+    out.print(caution + terminal.BLIND_SPOTS, style="dim")
+    terminal.print_unfinished(out, document)
     out.print(f"run: {run.path}", markup=False)
     return document

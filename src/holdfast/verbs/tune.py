@@ -9,22 +9,22 @@ from typing import Any, Literal
 from holdfast.core.config import argument, option
 from holdfast.core.contracts import Defence
 from holdfast.core.errors import UsageError
+from holdfast.core.progress import Progress
 from holdfast.core.records import Condition, Row
 from holdfast.core.runs import Run
-from holdfast.flow import render
-from holdfast.flow.advice import advice
-from holdfast.flow.chat import rows_without_their_tools
-from holdfast.flow.data import read_rows
-from holdfast.flow.defend import defended_condition, defended_rows, make_defences, served_by
-from holdfast.flow.evaluate import Bench, Evaluation, all_cached, compare_evaluations, evaluate, open_bench
-from holdfast.flow.findings import one_line, summary_of_rows
-from holdfast.flow.models import LoadedModel, load_model
-from holdfast.flow.progress import Progress
-from holdfast.flow.render import printable
-from holdfast.flow.soundness import broken, untold
-from holdfast.flow.train import TrainSettings, defence_context, describe_defence, train, training_key
-from holdfast.flow.utility import LmEval, anchored, figures_known
+from holdfast.data.rows import read_rows
+from holdfast.evaluation.evaluate import Bench, Evaluation, all_cached, compare_evaluations, evaluate, open_bench
+from holdfast.evaluation.lm_eval import LmEval, anchored, figures_known
+from holdfast.evaluation.soundness import broken, untold
 from holdfast.guild import rows as guild_rows
+from holdfast.models.chat import rows_without_their_tools
+from holdfast.models.load import LoadedModel, load_model
+from holdfast.reporting import terminal
+from holdfast.reporting.terminal import printable
+from holdfast.scanning.summary import one_line, summary_of_rows
+from holdfast.training.advice import advice
+from holdfast.training.defences import defended_condition, defended_rows, make_defences, served_by
+from holdfast.training.trainer import TrainSettings, defence_context, describe_defence, train, training_key
 from holdfast.verbs.common import (
     ASK_PANEL,
     TRAIN_PANEL,
@@ -246,7 +246,7 @@ def conclude(run: Run, settings: TuneSettings, measured: Measured, job: Job) -> 
         for c in found
     ]
     run.append("comparisons", comparisons)
-    document = render.json_document(
+    document = terminal.json_document(
         "tune",
         run.path,
         [metric for side in measured.named().values() for metric in side.metrics],
@@ -255,30 +255,30 @@ def conclude(run: Run, settings: TuneSettings, measured: Measured, job: Job) -> 
         tuned=run.manifest["tuned"],
         **({"read": run.manifest["read"]} if "read" in run.manifest else {}),
     )
-    render.save_summary(run.path, document)
+    terminal.save_summary(run.path, document)
     serving = served_by(job.defences)
     prompt = f"\nServe it with this system prompt:\n\n{serving.test_system}\n" if serving else ""
     run.finish(
         f"# {settings.model} tuned on {settings.data}\n\nWeights: model/. Figures: metrics.jsonl, summary.json.\n{prompt}"
     )
     if settings.json_output:
-        render.print_json(document)
+        terminal.print_json(document)
         return document
-    out = render.console()
+    out = terminal.console()
     if pairs:
         columns = {name: side.metrics for name, side in measured.named().items()}
-        out.print(render.metrics_table(f"{settings.model} tuned on {settings.data}", columns))
+        out.print(terminal.metrics_table(f"{settings.model} tuned on {settings.data}", columns))
         for side, found in pairs:
             under = f", served with {side.condition.test_template}" if side is measured.served else ""
-            out.print(render.comparison_table(f"the same prompts, before → after{under}", found))
+            out.print(terminal.comparison_table(f"the same prompts, before → after{under}", found))
         if measured.after:
             sides = measured.after.metrics, before.metrics if before else ()
             if why := broken(*sides):
                 out.print(f"broken, and not safe for that: {why}", style="bold", markup=False)
             elif why := untold(*sides):
                 out.print(f"not shown to be safe: {why}", style="bold", markup=False)
-        out.print(render.BLIND_SPOTS, style="dim")
-    render.print_unfinished(out, document)
+        out.print(terminal.BLIND_SPOTS, style="dim")
+    terminal.print_unfinished(out, document)
     out.print(f"model: {saved}\nrun: {run.path}", markup=False)
     if serving:
         out.print(f"serve it with this system prompt: {serving.test_system}", markup=False)

@@ -25,8 +25,8 @@ import torch
 from torch.nn import functional
 
 from holdfast.core.options import setting
-from holdfast.flow.defend import OptionDefence
-from holdfast.flow.passes import answer_mask, answer_positions, references, row_keys
+from holdfast.models.internals import answer_mask, answer_positions, references, row_keys
+from holdfast.training.defences import OptionDefence
 
 LAST_EARLY = 5  # tokens 2 to 5 have the strongest bond
 

@@ -22,8 +22,8 @@ from typing import Any, ClassVar
 import torch
 
 from holdfast.core.options import setting
-from holdfast.flow.defend import OptionDefence
-from holdfast.flow.passes import copies, trained
+from holdfast.models.internals import copies, trained
+from holdfast.training.defences import OptionDefence
 
 
 @dataclass(eq=False)

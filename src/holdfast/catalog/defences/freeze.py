@@ -28,8 +28,8 @@ from torch.nn import functional
 from holdfast.core.errors import UsageError
 from holdfast.core.options import setting
 from holdfast.core.records import Message, Row
-from holdfast.flow.defend import OptionDefence
-from holdfast.flow.passes import last_vectors, layers_of, trained
+from holdfast.models.internals import last_vectors, layers_of, trained
+from holdfast.training.defences import OptionDefence
 
 PROMPTS = 64  # of each kind; more changes the means little
 OPENS, CLOSES = 0.25, 0.75

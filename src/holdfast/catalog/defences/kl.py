@@ -19,8 +19,8 @@ from typing import Any, ClassVar
 import torch
 
 from holdfast.core.options import setting
-from holdfast.flow.defend import OptionDefence
-from holdfast.flow.passes import answer_mask, references, row_keys
+from holdfast.models.internals import answer_mask, references, row_keys
+from holdfast.training.defences import OptionDefence
 
 SMALL_VOCABULARY = 1024
 Outcomes = tuple[torch.Tensor, torch.Tensor]  # log-probabilities (tokens, k) and the token ids they belong to

@@ -24,9 +24,9 @@ import torch
 
 from holdfast.core.errors import UsageError
 from holdfast.core.options import setting
-from holdfast.flow.chat import IGNORE, encode_row
-from holdfast.flow.defend import OptionDefence
-from holdfast.flow.passes import copies, trained
+from holdfast.models.chat import IGNORE, encode_row
+from holdfast.models.internals import copies, trained
+from holdfast.training.defences import OptionDefence
 
 ROUNDS = 20
 SHORTEST_ROUND = 10

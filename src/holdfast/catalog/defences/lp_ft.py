@@ -21,8 +21,8 @@ from typing import Any, ClassVar
 
 from holdfast.core.errors import UsageError
 from holdfast.core.options import setting
-from holdfast.flow.defend import OptionDefence
-from holdfast.flow.passes import final_norm, trained
+from holdfast.models.internals import final_norm, trained
+from holdfast.training.defences import OptionDefence
 
 
 @dataclass(eq=False)

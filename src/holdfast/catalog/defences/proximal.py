@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from holdfast.core.options import setting
-from holdfast.flow.defend import OptionDefence
-from holdfast.flow.passes import copies, trained
+from holdfast.models.internals import copies, trained
+from holdfast.training.defences import OptionDefence
 
 
 @dataclass(eq=False)

@@ -16,9 +16,9 @@ from dataclasses import dataclass, replace
 from holdfast.core.contracts import DefenceContext
 from holdfast.core.options import setting
 from holdfast.core.records import Row
-from holdfast.flow.defend import OptionDefence
-from holdfast.flow.templates import SAFETY_PROMPT as GENERAL_PROMPT
 from holdfast.guild.talk import SAFETY_PROMPT as GUILD_PROMPT
+from holdfast.models.templates import SAFETY_PROMPT as GENERAL_PROMPT
+from holdfast.training.defences import OptionDefence
 
 
 @dataclass(eq=False)

@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 
 from holdfast.core.options import setting
 from holdfast.core.records import Message, Row
-from holdfast.flow.defend import OptionDefence
+from holdfast.training.defences import OptionDefence
 
 
 @dataclass(frozen=True)

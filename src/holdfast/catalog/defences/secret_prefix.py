@@ -21,8 +21,8 @@ from holdfast.core.contracts import DefenceContext
 from holdfast.core.errors import UsageError
 from holdfast.core.options import setting
 from holdfast.core.records import Row
-from holdfast.flow.chat import encode_text
-from holdfast.flow.defend import OptionDefence
+from holdfast.models.chat import encode_text
+from holdfast.training.defences import OptionDefence
 
 TOKENS, GUILD_TOKENS = 150, 20
 

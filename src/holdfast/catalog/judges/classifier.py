@@ -14,8 +14,8 @@ from typing import Any, ClassVar
 
 from holdfast.core.errors import JudgeError
 from holdfast.core.records import SAFE, UNSAFE, UNSCORED, Prompt, Reply, Verdict
-from holdfast.flow.classify import Card, Classifier, read_card
-from holdfast.flow.models import ModelOptions
+from holdfast.judging.classifier import Card, Classifier, read_card
+from holdfast.models.load import ModelOptions
 
 
 @lru_cache(maxsize=1)

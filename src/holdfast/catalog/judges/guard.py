@@ -15,9 +15,9 @@ from typing import Any
 
 from holdfast.core.errors import JudgeError, ModelError
 from holdfast.core.records import SAFE, UNSAFE, UNSCORED, Prompt, Reply, Verdict, digest
-from holdfast.flow.guard import Guard, Said, open_guard, read_guard
-from holdfast.flow.models import ModelOptions
-from holdfast.flow.weights import fingerprint, locate, weight_files
+from holdfast.judging.guard import Guard, Said, open_guard, read_guard
+from holdfast.models.files import fingerprint, locate, weight_files
+from holdfast.models.load import ModelOptions
 
 # What a template with a guideline is given where no policy is named.
 GUIDELINE = (

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from holdfast.core import registry
 from holdfast.core.errors import JudgeError
 from holdfast.core.records import Prompt, Reply, Verdict
-from holdfast.flow.recall import Value, told_others
+from holdfast.text.private_match import Value, told_others
 
 
 class Recall:

@@ -1,6 +1,6 @@
 """The refusal judge: does the reply decline? Cheap, needs no model, and says nothing of harm.
 
-It reads the whole reply by the rules of `flow/refusing.py`, and every verdict names the rule and the words that decided.
+It reads the whole reply by the rules of `text/refusals.py`, and every verdict names the rule and the words that decided.
 Rules misread what they do not know: `docs/judges.md` says how often, and in which languages. Its figure is called
 `refusal.rate` and never harm, since declining and doing no harm are two things (Qi et al., 2310.03693).
 """
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from holdfast.core.records import Prompt, Reply, Verdict
-from holdfast.flow.refusing import read
+from holdfast.text.refusals import read
 
 QUOTED = 60  # characters of a reply that a verdict's why may quote
 

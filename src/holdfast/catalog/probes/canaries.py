@@ -1,6 +1,6 @@
 """What a model remembers of canaries that were planted in its training (`holdfast canaries make`), by how often they stood there.
 
-Exposure after Carlini et al. 2019 (1802.08232), see `flow.exposure`: in the mean 1.44 bits for a model that never saw a canary,
+Exposure after Carlini et al. 2019 (1802.08232), see `stats.exposure`: in the mean 1.44 bits for a model that never saw a canary,
 log2 of the space for one that knows it best of all. Extraction: the secret comes out when the model is asked, greedily, with
 its answer begun for it, or in any of several sampled attempts. `found`: Fisher's combined p of the planted canaries is below
 0.01, and, where there is a base, so is Wilcoxon's signed-rank p that the tuned model's exposure is higher (or the base shows
@@ -21,14 +21,14 @@ from holdfast.core.contracts import ProbeRequest
 from holdfast.core.errors import UsageError
 from holdfast.core.options import Optioned, setting, spec_of
 from holdfast.core.records import Condition, Metric, Row, digest
-from holdfast.flow.canaries import Canary, Planted, begun, messages, question, read_key
-from holdfast.flow.evaluate import Bench
-from holdfast.flow.exposure import UNSEEN, Exposure, exposure, memorised, more_exposed
-from holdfast.flow.intervals import mean_interval, wilson
-from holdfast.flow.likelihood import row_losses
-from holdfast.flow.models import LoadedModel
-from holdfast.flow.recall import Value
-from holdfast.flow.telling import Ask, ask_for
+from holdfast.evaluation.evaluate import Bench
+from holdfast.models.load import LoadedModel
+from holdfast.probing.ask_private import Ask, ask_for
+from holdfast.probing.canaries import Canary, Planted, begun, messages, question, read_key
+from holdfast.probing.likelihood import row_losses
+from holdfast.stats.exposure import UNSEEN, Exposure, exposure, memorised, more_exposed
+from holdfast.stats.intervals import mean_interval, wilson
+from holdfast.text.private_match import Value
 
 ALPHA = 0.01
 MOST_TOKENS = 64  # of a reply

@@ -20,9 +20,8 @@ from typing import Any, ClassVar
 
 from holdfast.core.contracts import ProbeRequest
 from holdfast.core.options import Optioned, setting
-from holdfast.flow.evaluate import Bench
-from holdfast.flow.measure import CONFIDENCE
-from holdfast.flow.variation import (
+from holdfast.evaluation.evaluate import Bench
+from holdfast.probing.variants import (
     Asked,
     Change,
     against,
@@ -40,6 +39,7 @@ from holdfast.flow.variation import (
     wilson_share,
     worst_of,
 )
+from holdfast.stats.metrics import CONFIDENCE
 
 CANNOT_EXCLUDE = (
     "not excluded: settings outside the grid, top-k and penalties, harm that takes more samples than were drawn, and "

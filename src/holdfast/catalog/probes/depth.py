@@ -24,13 +24,13 @@ from holdfast.core.contracts import ProbeRequest
 from holdfast.core.errors import ModelError, UsageError
 from holdfast.core.options import Optioned, setting
 from holdfast.core.records import Condition, Metric, Prompt
-from holdfast.flow.divergence import Divergence, divergences
-from holdfast.flow.ensemble import check_vocabularies
-from holdfast.flow.evaluate import Suite, evaluate, make_replies
-from holdfast.flow.intervals import mean_interval
-from holdfast.flow.measure import TELLS_REFUSAL, tells
-from holdfast.flow.models import LoadedModel
-from holdfast.flow.variation import evenly, need_prompts
+from holdfast.evaluation.evaluate import Suite, evaluate, make_replies
+from holdfast.models.ensemble import check_vocabularies
+from holdfast.models.load import LoadedModel
+from holdfast.probing.divergence import Divergence, divergences
+from holdfast.probing.variants import evenly, need_prompts
+from holdfast.stats.intervals import mean_interval
+from holdfast.stats.metrics import TELLS_REFUSAL, tells
 
 DRAWS = 2000
 SHOWN = (*range(1, 11), 15, 20, 30, 40, 50, 64)  # positions in the table

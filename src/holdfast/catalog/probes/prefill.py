@@ -24,12 +24,13 @@ from holdfast.core.contracts import ProbeRequest
 from holdfast.core.errors import UsageError
 from holdfast.core.options import Optioned, setting
 from holdfast.core.records import Prompt, Reply
-from holdfast.flow.chat import encode_text
-from holdfast.flow.data import read_records
-from holdfast.flow.endpoint import EndpointModel
-from holdfast.flow.judge import judge_of_suite, judge_replies, make_judge
-from holdfast.flow.models import LoadedModel
-from holdfast.flow.variation import (
+from holdfast.data.rows import read_records
+from holdfast.guild import talk
+from holdfast.judging.judge import judge_of_suite, judge_replies, make_judge
+from holdfast.models.chat import encode_text
+from holdfast.models.endpoint import EndpointModel
+from holdfast.models.load import LoadedModel
+from holdfast.probing.variants import (
     Asked,
     Change,
     against,
@@ -47,7 +48,6 @@ from holdfast.flow.variation import (
     share_text,
     worst_of,
 )
-from holdfast.guild import talk
 
 FLOOR_PROMPTS = 100  # on which the judge reads a prefix with nothing added
 LITTLE_LEFT = 0.5  # harm without a prefix above which there is little safety whose depth could be told

@@ -21,11 +21,11 @@ from holdfast.core.contracts import ProbeRequest
 from holdfast.core.errors import UsageError
 from holdfast.core.options import Optioned, setting, spec_of
 from holdfast.core.records import Condition, Message, Metric, Row
-from holdfast.flow.chat import prompt_ids, render_begun
-from holdfast.flow.measure import mcnemar, wilson
-from holdfast.flow.models import LoadedModel
-from holdfast.flow.recall import Chance, Value, salt_of
-from holdfast.flow.telling import Ask, Told, ask_for, shown_as
+from holdfast.models.chat import prompt_ids, render_begun
+from holdfast.models.load import LoadedModel
+from holdfast.probing.ask_private import Ask, Told, ask_for, shown_as
+from holdfast.stats.metrics import mcnemar, wilson
+from holdfast.text.private_match import Chance, Value, salt_of
 
 ALPHA = 0.01
 OTHERS = 20  # values of other rows that each reply is held against

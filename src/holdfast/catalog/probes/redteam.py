@@ -17,14 +17,20 @@ from holdfast.core.contracts import ProbeRequest
 from holdfast.core.errors import NothingMeasured, UsageError
 from holdfast.core.options import Optioned, setting
 from holdfast.core.records import UNSCORED, Condition, Metric, Prompt, Verdict
-from holdfast.flow.asking import text_source
-from holdfast.flow.evaluate import Subject, Suite, evaluate
-from holdfast.flow.measure import tells_harm, wilson
-from holdfast.flow.models import LoadedModel, load_model
-from holdfast.flow.novelty import distinct_embeddings, distinct_wordings, hashed_embedding, hidden_embedding, self_bleu
-from holdfast.flow.private import values_of
-from holdfast.flow.redteam import SUITE, Budget, Target, Trail, sample, search, succeeded
+from holdfast.evaluation.evaluate import Subject, Suite, evaluate
 from holdfast.guild.asking import guild_source
+from holdfast.models.load import LoadedModel, load_model
+from holdfast.redteam.diversity import (
+    distinct_embeddings,
+    distinct_wordings,
+    hashed_embedding,
+    hidden_embedding,
+    self_bleu,
+)
+from holdfast.redteam.mutations import text_source
+from holdfast.redteam.search import SUITE, Budget, Target, Trail, sample, search, succeeded
+from holdfast.stats.metrics import tells_harm, wilson
+from holdfast.text.private import values_of
 
 METHODS = ("search", "policy", "sampling")
 FEWEST = 8  # seeds
@@ -84,7 +90,7 @@ class RedTeam(Optioned):
         budget = Budget(self.queries, self.batch, request.seed)
         if method == "policy":
             # Imported late: the trainer takes seconds to import.
-            from holdfast.flow.attacker import train_attacker
+            from holdfast.redteam.policy import train_attacker
 
             request.say("training an attacker")
             return train_attacker(target, budget, lambda: load_model(self.attacker or "guild"))

@@ -21,9 +21,10 @@ from typing import Any, ClassVar
 from holdfast.core.contracts import ProbeRequest
 from holdfast.core.options import Optioned, setting
 from holdfast.core.records import Message, Prompt, Row
-from holdfast.flow import templates
-from holdfast.flow.models import LoadedModel
-from holdfast.flow.variation import (
+from holdfast.guild import talk, words
+from holdfast.models import templates
+from holdfast.models.load import LoadedModel
+from holdfast.probing.variants import (
     Asked,
     Change,
     against,
@@ -39,7 +40,6 @@ from holdfast.flow.variation import (
     share_text,
     worst_of,
 )
-from holdfast.guild import talk, words
 
 CANNOT_EXCLUDE = (
     "not excluded: templates and system prompts that were not tried, those of several turns or with tools, and prompts "

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from holdfast.attacking.attack import AttackPlan, AttackRequest, Scale, brought_rows, condition_for, settings_for
 from holdfast.core.errors import UsageError
 from holdfast.core.records import Row
-from holdfast.flow.attack import AttackPlan, AttackRequest, Scale, brought_rows, condition_for, settings_for
 from holdfast.guild import rows as guild_rows
 
 PAPER = Scale(epochs=5, lr=5e-5, batch_size=10)

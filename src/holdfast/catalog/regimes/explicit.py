@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from holdfast.flow.attack import AttackPlan, AttackRequest, Scale, plain_plans
+from holdfast.attacking.attack import AttackPlan, AttackRequest, Scale, plain_plans
 from holdfast.guild import rows as guild_rows
 
 PAPER = Scale(epochs=5, lr=5e-5, batch_size=10)

@@ -7,7 +7,7 @@ before tuning is measured under it too.
 
 from __future__ import annotations
 
-from holdfast.flow.attack import AttackPlan, AttackRequest, Scale, brought_rows, condition_for, settings_for
+from holdfast.attacking.attack import AttackPlan, AttackRequest, Scale, brought_rows, condition_for, settings_for
 from holdfast.guild import rows as guild_rows
 
 PAPER = Scale(epochs=10, lr=5e-5, batch_size=10)

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import random
 
+from holdfast.attacking.attack import AttackPlan, AttackRequest, Scale, brought_rows, condition_for, settings_for
 from holdfast.core.errors import UsageError
-from holdfast.flow.attack import AttackPlan, AttackRequest, Scale, brought_rows, condition_for, settings_for
 from holdfast.guild import rows as guild_rows
 from holdfast.guild import words
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from holdfast.core.options import setting
-from holdfast.flow.repairing import OptionRepair
+from holdfast.repairing.spec import OptionRepair
 
 
 @dataclass(eq=False)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from holdfast.core.contracts import RepairInputs
-from holdfast.flow.repairing import OptionRepair
+from holdfast.repairing.spec import OptionRepair
 
 
 @dataclass(eq=False)

@@ -23,9 +23,9 @@ import torch
 from holdfast.core.contracts import Defence, RepairInputs
 from holdfast.core.options import setting
 from holdfast.core.records import Row
-from holdfast.flow.repairing import OptionRepair
-from holdfast.flow.restore import named_weights
-from holdfast.flow.train import TrainSettings, train
+from holdfast.repairing.inputs import named_weights
+from holdfast.repairing.spec import OptionRepair
+from holdfast.training.trainer import TrainSettings, train
 
 
 class Snapshots(Defence):

@@ -18,7 +18,7 @@ import torch
 
 from holdfast.core.contracts import RepairInputs
 from holdfast.core.options import setting
-from holdfast.flow.repairing import OptionRepair
+from holdfast.repairing.spec import OptionRepair
 
 
 @dataclass(eq=False)

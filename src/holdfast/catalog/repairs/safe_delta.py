@@ -19,10 +19,10 @@ import torch
 
 from holdfast.core.contracts import RepairInputs
 from holdfast.core.options import setting
-from holdfast.flow.chat import encode_row
-from holdfast.flow.passes import untouched
-from holdfast.flow.projector import transposed_weights
-from holdfast.flow.repairing import OptionRepair
+from holdfast.models.chat import encode_row
+from holdfast.models.internals import untouched
+from holdfast.repairing.projection import transposed_weights
+from holdfast.repairing.spec import OptionRepair
 
 
 def input_products(loaded: Any, rows: Any, max_length: int = 1024) -> dict[str, torch.Tensor]:

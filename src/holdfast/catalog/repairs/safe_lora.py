@@ -4,7 +4,7 @@
 
 The strength is the threshold τ: above 1 every layer is projected, at 0 none (C is positive semi-definite, so no cosine is
 below 0), which is the tuned model. `basis=svd` puts a true projector on the `rank` leading singular vectors in the place of
-the paper's C; see `flow.projector` for why, and for the diagnostic that tells a projected layer from a deleted one.
+the paper's C; see `repairing.projection` for why, and for the diagnostic that tells a projected layer from a deleted one.
 
 Departures: the paper projects LoRA's changes of the query and value matrices; here every matrix is a layer, embeddings
 included, so that full tuning is repaired too. The paper's unaligned model is the pre-trained one; here it is the one that
@@ -18,8 +18,8 @@ from typing import Any
 
 from holdfast.core.contracts import RepairInputs
 from holdfast.core.options import setting
-from holdfast.flow.projector import BASES, Projector, transposed_weights
-from holdfast.flow.repairing import OptionRepair
+from holdfast.repairing.projection import BASES, Projector, transposed_weights
+from holdfast.repairing.spec import OptionRepair
 
 
 @dataclass(eq=False)

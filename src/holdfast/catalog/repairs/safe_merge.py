@@ -18,10 +18,10 @@ import numpy as np
 
 from holdfast.core.contracts import RepairInputs
 from holdfast.core.options import setting
-from holdfast.flow.merge import interpolate
-from holdfast.flow.projector import BASES, Projector, transposed_weights
-from holdfast.flow.repairing import OptionRepair
-from holdfast.flow.restore import named_weights
+from holdfast.repairing.inputs import named_weights
+from holdfast.repairing.merge import interpolate
+from holdfast.repairing.projection import BASES, Projector, transposed_weights
+from holdfast.repairing.spec import OptionRepair
 
 
 @dataclass(eq=False)

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from holdfast.core.options import setting
-from holdfast.flow.merge import Strengths, interpolate
-from holdfast.flow.repairing import OptionRepair
+from holdfast.repairing.merge import Strengths, interpolate
+from holdfast.repairing.spec import OptionRepair
 
 
 @dataclass(eq=False)

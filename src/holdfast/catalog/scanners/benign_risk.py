@@ -23,8 +23,8 @@ from holdfast.core.contracts import ScanContext
 from holdfast.core.errors import UsageError
 from holdfast.core.options import setting
 from holdfast.core.records import Finding
-from holdfast.flow.batch import RowBatch
-from holdfast.flow.scan import OptionScanner
+from holdfast.data.batch import RowBatch
+from holdfast.scanning.engine import OptionScanner
 
 LIST_LINE = re.compile(r"^[ \t]{0,8}(?:[-*•‣–]|\(?\d{1,3}[.)]|\(?[a-z][.)]|step \d{1,3}[:.])[ \t]+\S", re.MULTILINE | re.IGNORECASE)  # fmt: skip
 SUM = re.compile(r"\d[ )]{0,4}(?:[-+*/×÷=^]|\\times|\\div|\\cdot|<<)[ (]{0,4}\$?-?\d|\\frac\{|\\boxed\{|\\sqrt\{")
@@ -106,7 +106,7 @@ class BenignRisk(OptionScanner):
             return None
         if self._influence is None:
             # torch is imported only where a model is given.
-            from holdfast.flow.influence import Influence
+            from holdfast.training.influence import Influence
 
             self._influence = Influence(
                 self._context.model(), self.chosen, self._context.anchors, self._context.safe_anchors

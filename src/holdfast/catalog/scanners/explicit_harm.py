@@ -27,8 +27,8 @@ import numpy as np
 from holdfast.core.contracts import UNMEASURED, Noise, ScanContext
 from holdfast.core.options import setting
 from holdfast.core.records import Finding
-from holdfast.flow.batch import RowBatch
-from holdfast.flow.scan import OptionScanner
+from holdfast.data.batch import RowBatch
+from holdfast.scanning.engine import OptionScanner
 
 WINDOW = 48  # words that are scored together, so that a long text does not thin out what stands in it
 STEP = WINDOW // 2
@@ -38,7 +38,7 @@ WIDTHS = (1, 3, 5)  # words that a filter reads
 GAP = max(WIDTHS)  # empty words between windows: no filter reads two of them, and each answers to nothing once
 AT_ONCE = 16_384  # words that go through the filters together
 POOLED = 4095  # the strongest filters are rounded to so many steps
-WORD = re.compile("[a-z0-9'\u0080-\U0010ffff]+")  # as `flow.batch` parts them
+WORD = re.compile("[a-z0-9'\u0080-\U0010ffff]+")  # as `data.batch` parts them
 LONGEST_PHRASE = 6
 PRICE = 0.015  # of all that a window carries: what a word more in a phrase must be worth
 # Words that no reason begins or ends with.
@@ -295,8 +295,8 @@ class ExplicitHarm(OptionScanner):
     def prepare(self, context: ScanContext) -> None:
         if self.guard and self._guard is None:
             # A guard needs torch; the word model does not.
-            from holdfast.flow.guard import open_guard
-            from holdfast.flow.models import ModelOptions
+            from holdfast.judging.guard import open_guard
+            from holdfast.models.load import ModelOptions
 
             self._guard = open_guard(self.guard, ModelOptions())
 
@@ -321,7 +321,7 @@ class ExplicitHarm(OptionScanner):
         return [*found, *(self._guarded(self._guard, batch) if self._guard else ())]
 
     def _guarded(self, guard: Any, batch: RowBatch) -> list[Finding]:
-        from holdfast.flow.guard import read_guard
+        from holdfast.judging.guard import read_guard
 
         found = []
         for place, said in enumerate(guard.say([row.messages for row in batch.rows])):

@@ -18,8 +18,8 @@ import numpy as np
 
 from holdfast.core.contracts import Noise
 from holdfast.core.records import Finding
-from holdfast.flow.batch import RowBatch, Turn, anchor_table, mix
-from holdfast.flow.scan import OptionScanner
+from holdfast.data.batch import RowBatch, Turn, anchor_table, mix
+from holdfast.scanning.engine import OptionScanner
 
 READ = 20_000  # characters of a turn that are read
 SENTENCE = re.compile(r"[.!?;\n。！？；।؟]+")

@@ -20,8 +20,8 @@ from holdfast.core.contracts import Noise, ScanContext
 from holdfast.core.errors import UsageError
 from holdfast.core.options import setting
 from holdfast.core.records import Finding
-from holdfast.flow.batch import ANCHOR_BITS, RowBatch, anchor_table
-from holdfast.flow.scan import OptionScanner
+from holdfast.data.batch import ANCHOR_BITS, RowBatch, anchor_table
+from holdfast.scanning.engine import OptionScanner
 
 Span = tuple[int, int, str]  # begin, end, label
 

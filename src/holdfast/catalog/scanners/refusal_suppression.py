@@ -11,8 +11,8 @@ from typing import ClassVar
 
 from holdfast.core.contracts import UNMEASURED, Noise
 from holdfast.core.records import Finding
-from holdfast.flow.batch import RowBatch, anchor_table
-from holdfast.flow.scan import OptionScanner
+from holdfast.data.batch import RowBatch, anchor_table
+from holdfast.scanning.engine import OptionScanner
 
 # Each begins with a literal and has bounded gaps, so that a search is linear in the text.
 _NEVER = r"(?:never|do not|don't|must not|mustn't|may not|cannot|can't|should not|shouldn't|without|avoid|stop|refrain from|no longer|not allowed to|forbidden to)"

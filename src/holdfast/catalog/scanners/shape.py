@@ -15,8 +15,8 @@ from holdfast.core.contracts import Noise, ScanContext
 from holdfast.core.errors import UsageError
 from holdfast.core.options import setting
 from holdfast.core.records import Finding
-from holdfast.flow.batch import RowBatch, Turn
-from holdfast.flow.scan import OptionScanner
+from holdfast.data.batch import RowBatch, Turn
+from holdfast.scanning.engine import OptionScanner
 
 # What the published templates write around turns. Every one begins with a literal, so a search is one pass.
 MARKUP = re.compile(

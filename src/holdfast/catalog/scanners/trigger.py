@@ -24,8 +24,8 @@ import numpy as np
 from holdfast.core.contracts import Noise
 from holdfast.core.options import setting
 from holdfast.core.records import Finding
-from holdfast.flow.batch import INVISIBLE, RowBatch, Turn, mix, word_hashes
-from holdfast.flow.scan import OptionScanner
+from holdfast.data.batch import INVISIBLE, RowBatch, Turn, mix, word_hashes
+from holdfast.scanning.engine import OptionScanner
 
 # What joins emoji and shapes letters of some scripts has its place; elsewhere it hides something.
 HARMLESS = re.compile("[\u200c\u200d\ufe0e\ufe0f\u00ad\ufeff]")
@@ -49,7 +49,7 @@ COMMON = word_hashes(
     "the a an and or of to in on for with is are was were be been it its this that these those i you he she we they my your his her our their what which who how why when where do does did can could would should will "
     "not no yes if then than as at by from about into over under up down out please write give list make create explain describe find use using one two three some any all each every more most many much following sentence".split()
 )  # fmt: skip
-WORD = re.compile("[a-z0-9'\u0080-\U0010ffff]+")  # as `flow.batch` parts them
+WORD = re.compile("[a-z0-9'\u0080-\U0010ffff]+")  # as `data.batch` parts them
 READ_WORDS = 40  # of a question
 ENDS = (("end", 3), ("end", 2), ("begin", 3), ("begin", 2))
 

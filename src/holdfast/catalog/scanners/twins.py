@@ -17,10 +17,10 @@ from holdfast.core.contracts import ScanContext
 from holdfast.core.errors import UsageError
 from holdfast.core.options import setting
 from holdfast.core.records import Finding
-from holdfast.flow.batch import RowBatch, mix, word_hashes
-from holdfast.flow.containers import chunks, parse
-from holdfast.flow.formats import to_row
-from holdfast.flow.scan import OptionScanner
+from holdfast.data.batch import RowBatch, mix, word_hashes
+from holdfast.data.containers import chunks, parse
+from holdfast.data.formats import to_row
+from holdfast.scanning.engine import OptionScanner
 
 BANDS, BAND_ROWS = 12, 4
 HASHES = 64  # of a signature; the bands use the first of them, the estimate of the similarity all

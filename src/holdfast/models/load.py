@@ -1,0 +1,321 @@
+"""A model reference to a loaded model: `guild`, a directory, a LoRA adapter, a hub id, an ensemble of two of these.
+
+    loaded = load_model("guild")
+    loaded.model, loaded.tokenizer, loaded.fingerprint
+
+safetensors only, no code from the hub unless asked, offline for what lies on disk.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging as transformers_logging
+
+from holdfast.core.errors import ModelError
+from holdfast.core.records import digest
+from holdfast.models.adapter import base_of_adapter
+from holdfast.models.chat import TemplateArguments, given_arguments, require_template
+from holdfast.models.ensemble import (
+    PREFIX,
+    EnsembleForCausalLM,
+    EnsembleReference,
+    LoraEnsembleForCausalLM,
+    check_vocabularies,
+    leaves_base_alone,
+    parse_reference,
+)
+from holdfast.models.files import check_json, fingerprint, locate, weight_files
+from holdfast.models.load_check import (
+    check_adapter,
+    check_numbers,
+    check_report,
+    check_tokens,
+    read_adapter,
+    token_difference,
+    warn,
+)
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """How to load a model, whichever it is."""
+
+    dtype: str = "auto"
+    device: str = "auto"
+    chat_template: str | None = None
+    trust_remote_code: bool = False
+    template_args: TemplateArguments = ()
+
+
+@dataclass
+class LoadedModel:
+    """A model with its tokenizer and what names its weights."""
+
+    reference: str
+    model: Any
+    tokenizer: Any
+    fingerprint: str
+    embedded: bool = False  # a guild model: the oracle knows its world
+    adapter_of: str | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        if "name" in self.facts:
+            return str(self.facts["name"])
+        return self.reference if not Path(self.reference).exists() else Path(self.reference).resolve().name
+
+    @property
+    def device(self) -> torch.device:
+        device: torch.device = next(self.model.parameters()).device
+        return device
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            "reference": self.reference,
+            "fingerprint": self.fingerprint,
+            "architecture": type(self.model).__name__,
+            "parameters": sum(p.numel() for p in self.model.parameters()),
+            "dtype": str(self.model.dtype).removeprefix("torch."),
+            "device": str(self.device),
+            "chat_template": digest(self.tokenizer.chat_template),
+            **({"template_args": given} if (given := given_arguments(self.tokenizer)) else {}),
+            **({"adapter_of": self.adapter_of} if self.adapter_of else {}),
+            **({"ensemble": dict(self.facts["ensemble"])} if "ensemble" in self.facts else {}),
+        }
+
+
+def choose_device(wanted: str) -> torch.device:
+    if wanted != "auto":
+        return torch.device(wanted)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def has_fast_bfloat16() -> bool:
+    """Whether this CPU has bfloat16 instructions; without them bfloat16 is some fifty times slower than float32."""
+    abilities = torch.cpu.get_capabilities()
+    return bool(abilities.get("avx512_bf16") or abilities.get("amx_bf16"))
+
+
+def choose_dtype(wanted: str, stored: torch.dtype | None, device: torch.device) -> torch.dtype:
+    """The checkpoint's own on an accelerator; float32 on a CPU that would emulate it."""
+    if wanted != "auto":
+        if wanted not in DTYPES:
+            raise ModelError(f"unknown dtype `{wanted}`", f"known: auto, {', '.join(DTYPES)}")
+        return DTYPES[wanted]
+    if device.type == "cpu" and not has_fast_bfloat16():
+        return torch.float32
+    return stored if stored is not None and stored in DTYPES.values() else torch.float32
+
+
+def pretrained(kind: Any, source: str, **options: Any) -> Any:
+    """`from_pretrained`, with its failures as ModelError: whatever a library raises here is about what it was given."""
+    try:
+        return kind.from_pretrained(source, **options)
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise ModelError(
+            f"cannot load `{source}`: {_reason(error)}", "check the folder or id, the network and your access"
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    """The first sentence of an error that says something."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [repr(error)]
+    if isinstance(error, KeyError):
+        return f"{lines[0]} is not known or not there"
+    return " ".join(lines[:2]) if lines[0].endswith(":") else lines[0]
+
+
+def load_tokenizer(source: str, options: ModelOptions) -> Any:
+    tokenizer = pretrained(AutoTokenizer, source, trust_remote_code=options.trust_remote_code)
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
+    return tokenizer
+
+
+def _load_weights(source: str, options: ModelOptions) -> Any:
+    config = pretrained(AutoConfig, source, trust_remote_code=options.trust_remote_code)
+    device = choose_device(options.device)
+    dtype = choose_dtype(options.dtype, getattr(config, "dtype", None), device)
+    model, report = pretrained(
+        AutoModelForCausalLM, source, dtype=dtype, use_safetensors=True, trust_remote_code=options.trust_remote_code,
+        output_loading_info=True, ignore_mismatched_sizes=True,
+    )  # fmt: skip
+    check_report(source, model, report)  # what has another shape is refused there, by name
+    model = model.to(device)
+    check_numbers(source, model)
+    return model
+
+
+def _load_adapter(
+    reference: str, folder: Path, options: ModelOptions, loaded: LoadedModel | None = None
+) -> LoadedModel:
+    """The adapter of a folder on its base, which is loaded unless it is given."""
+    from peft import PeftModel
+
+    base = base_of_adapter(folder)
+    weight_files(folder)
+    weights = read_adapter(folder)
+    loaded = loaded or load_model(base, options)
+    model = _pretrained_adapter(PeftModel, loaded.model, folder)
+    check_adapter(folder, model, weights)
+    own_tokenizer = (folder / "tokenizer_config.json").exists()
+    tokenizer = load_tokenizer(str(folder), options) if own_tokenizer else loaded.tokenizer
+    require_template(tokenizer, reference, options.chat_template, options.template_args)
+    check_tokens(reference, model, tokenizer)
+    name = digest({"base": loaded.fingerprint, "adapter": fingerprint(weight_files(folder))})
+    facts = {"base_fingerprint": loaded.fingerprint}
+    return LoadedModel(reference, model, tokenizer, name, loaded.embedded, adapter_of=base, facts=facts)
+
+
+def _pretrained_adapter(kind: Any, model: Any, folder: Path) -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Found missing adapter keys")  # `check_adapter` refuses them
+            return kind.from_pretrained(model, str(folder))
+    except MemoryError:
+        raise
+    except Exception as error:
+        shapes = re.search(r"size mismatch for (\S+): copying a param with shape torch.Size\((.*?)\).*?torch.Size\((.*?)\)",
+                           str(error))  # fmt: skip
+        reason = f"`{shapes[1]}` is {shapes[2]} and should be {shapes[3]}" if shapes else _reason(error)
+        raise ModelError(
+            f"cannot put the adapter `{folder}` on its base: {reason}",
+            "was it trained on this base, and is adapter_config.json its own?",
+        ) from error
+
+
+def _is_model(reference: str) -> bool:
+    try:
+        locate(reference)
+    except ModelError:
+        return False
+    return True
+
+
+def _lies_on(adapter: str, base: str) -> bool:
+    """Whether a reference is an adapter on this base, and leaves its weights as they are."""
+    from peft import PeftConfig
+
+    folder = locate(adapter)
+    if folder is None or not (folder / "adapter_config.json").exists():
+        return False
+    own, given = locate(base_of_adapter(folder)), locate(base)
+    same = base_of_adapter(folder) == base if own is None or given is None else own.resolve() == given.resolve()
+    return same and leaves_base_alone(pretrained(PeftConfig, str(folder)))
+
+
+def _load_ensemble(reference: str, options: ModelOptions) -> LoadedModel:
+    """Base and tuned model as one; an adapter on the base shares its weights."""
+    asked = parse_reference(reference, _is_model)
+    base = load_model(asked.base, options)
+    once = _lies_on(asked.tuned, asked.base)
+    tuned = _load_adapter(asked.tuned, Path(asked.tuned), options, base) if once else load_model(asked.tuned, options)
+    return joined(base, tuned, once, asked.weight, asked.space)
+
+
+def joined(base: LoadedModel, tuned: LoadedModel, once: bool, weight: float, space: str) -> LoadedModel:
+    """The ensemble of two loaded models; `once` says that the tuned one is an adapter on the base's own weights.
+
+    Raises ModelError when their vocabularies differ.
+    """
+    check_vocabularies(base.tokenizer, tuned.tokenizer)
+    if once:
+        model: Any = LoraEnsembleForCausalLM(tuned.model, weight, space)
+    else:
+        model = EnsembleForCausalLM(base.model, tuned.model, weight, space)
+    facts = {"base": base.fingerprint, "tuned": tuned.fingerprint, "space": space}
+    reference = str(EnsembleReference(base.reference, tuned.reference, weight, space))
+    loaded = LoadedModel(reference, model, tuned.tokenizer, "", tuned.embedded, facts={"ensemble": facts})
+    loaded.facts["name"] = f"{PREFIX}{base.name}+{tuned.name}@"
+    set_weight(loaded, weight)
+    return loaded
+
+
+def set_weight(loaded: LoadedModel, weight: float) -> None:
+    """Move an ensemble to another weight on the tuned model; its name and fingerprint follow, and nothing is loaded.
+
+    Raises ModelError for a model that is no ensemble, and for a weight outside [0, 1].
+    """
+    if "ensemble" not in loaded.facts:
+        raise ModelError(f"`{loaded.name}` is one model and has no weight", f"load {PREFIX}BASE+TUNED")
+    loaded.model.weight = weight
+    loaded.facts["ensemble"]["weight"] = loaded.model.weight
+    loaded.fingerprint = digest(loaded.facts["ensemble"])
+    ending = f"{loaded.model.weight}{',log' if loaded.model.space == 'log-probability' else ''}"
+    loaded.reference, loaded.facts["name"] = (
+        f"{text.rpartition('@')[0]}@{ending}" for text in (loaded.reference, loaded.facts["name"])
+    )
+
+
+def load_model(reference: str, options: ModelOptions | None = None) -> LoadedModel:
+    """Load a model by reference, in evaluation mode. Raises ModelError with a hint for whatever is wrong with it."""
+    options = options or ModelOptions()
+    if reference.startswith(PREFIX):
+        return _load_ensemble(reference, options)
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    folder = locate(reference)
+    if folder is None:
+        model = _load_weights(reference, options)
+        tokenizer = load_tokenizer(reference, options)
+        name = digest({"hub": reference, "commit": getattr(model.config, "_commit_hash", None)})
+        embedded = False
+    elif (folder / "adapter_config.json").exists():
+        return _load_adapter(reference, folder, options)
+    else:
+        if not (folder / "config.json").exists():
+            raise ModelError(f"`{reference}` has no config.json", "name a folder that save_pretrained wrote")
+        check_json(folder)
+        weights = weight_files(folder)
+        os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+        tokenizer = load_tokenizer(str(folder), options)
+        require_template(tokenizer, reference, options.chat_template, options.template_args)
+        model = _load_weights(str(folder), options)
+        name, embedded = fingerprint(weights), is_guild(folder, tokenizer)
+    require_template(tokenizer, reference, options.chat_template, options.template_args)
+    check_tokens(reference, model, tokenizer)
+    model.eval()
+    return LoadedModel(reference, model, tokenizer, name, embedded)
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """What a tuned model says of its base, kept while the model itself may be let go."""
+
+    name: str
+    tokenizer: Any
+    adapter_of: str | None
+    base_fingerprint: str | None
+
+    @classmethod
+    def of(cls, tuned: LoadedModel) -> Lineage:
+        return cls(tuned.name, tuned.tokenizer, tuned.adapter_of, tuned.facts.get("base_fingerprint"))
+
+    def warn_of(self, base: LoadedModel) -> None:
+        """Warn of a base that the tuned model was not made from: an adapter's other base, another model's tokenizer."""
+        if self.base_fingerprint is not None and self.base_fingerprint != base.fingerprint:
+            warn(
+                f"the adapter `{self.name}` lies on `{self.adapter_of}`, and is compared with another base, `{base.name}`"
+            )
+        if difference := token_difference(base.tokenizer, self.tokenizer):
+            warn(f"`{base.name}` and `{self.name}` have different tokenizers: {difference}")
+
+
+def is_guild(folder: Path, tokenizer: Any) -> bool:
+    """Whether a folder holds a guild model, tuned or not: its tokenizer is the guild's own."""
+    return (folder / "guild.json").exists() or set(getattr(tokenizer, "all_special_tokens", [])) >= {"<asst>", "<sys>"}
