@@ -126,7 +126,7 @@ def usable(settings: RepairSettings, subject: Subject, progress: Progress) -> li
             )  # says what is missing, and how to give it
         found.append(repair)
     if not found:
-        raise UsageError("no repair has all that it needs", "add --unaligned-rows FILE or name --method wise-ft")
+        raise UsageError("no repair has all that it needs", "add --unaligned-rows FILE or name --repair wise-ft")
     return found
 
 

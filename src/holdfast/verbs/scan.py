@@ -37,6 +37,8 @@ ANCHORS = 10  # as many as He et al. compare with
 class ScanSettings(Settings):
     """What is in a fine-tuning set, before anyone trains on it."""
 
+    first = ("scanner", "fail_on", "clean", "drop", "keep", "sarif", "model", "data_split", "jobs", "out",
+             "json_output")  # fmt: skip
     data: list[str] = Field(
         description="files, folders or hub ids, in any format of docs/data.md",
         json_schema_extra={"argument": True, "metavar": "DATA..."},
@@ -49,7 +51,7 @@ class ScanSettings(Settings):
         None,
         "A scanner; repeat the flag. Default: all of `holdfast ls scanners`.",
         SCAN_PANEL,
-        metavar="NAME[:KEY=VALUE,...]",
+        metavar="NAME[:K=V]",
     )
     fail_on: list[str] | None = option(
         None,
