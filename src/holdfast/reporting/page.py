@@ -113,7 +113,7 @@ def pictures(run: RunRecords, names: Names) -> list[Picture]:
     spots, kept = pareto_spots(run)
     return [
         *present(radar_picture(sides, names), bars_picture(sides, names)),
-        *curve_pictures(run),
+        *curve_pictures(run.summary),
         *present(pareto_picture(spots, kept)),
     ]
 

@@ -198,14 +198,14 @@ def curve_lines(points: Sequence[Mapping[str, Any]]) -> dict[str, list[float | N
     return {name: values for name, values in lines.items() if any(value is not None for value in values)}
 
 
-def curve_pictures(run: RunRecords) -> list[Picture]:
-    """Each repair over its strengths on the calibration split, the chosen one first."""
+def curve_pictures(summary: Mapping[str, Any]) -> list[Picture]:
+    """Each repair of a run's summary over its strengths on the calibration split, the chosen one first."""
     found: list[tuple[bool, Picture]] = []
-    for i, entry in enumerate(run.summary.get("curves") or ()):
+    for i, entry in enumerate(summary.get("curves") or ()):
         points, tested = entry["points"], entry["certificate"]["tested"]
         strengths = [float(point["strength"]) for point in points]
-        mine = run.summary.get("method") == entry["method"] and run.summary.get("certified")
-        chosen = strengths.index(run.summary["strength"]) if mine and run.summary.get("strength") in strengths else None
+        mine = summary.get("method") == entry["method"] and summary.get("certified")
+        chosen = strengths.index(summary["strength"]) if mine and summary.get("strength") in strengths else None
         lines = curve_lines(points)
         certified = [bool(one["certified"]) for one in tested]
         name = clean(bare(entry["method"]), 80)

@@ -36,6 +36,8 @@ from holdfast.repairing.interpolate import reading
 from holdfast.repairing.sweep import Sweep, check_pair, open_sweep
 from holdfast.repairing.write import Result, write_result
 from holdfast.reporting import terminal
+from holdfast.reporting.svg import save, side_by_side
+from holdfast.reporting.tables import curve_pictures
 from holdfast.stats.groups import Count, halves, overlap
 from holdfast.stats.guarantee import Limit
 from holdfast.verbs.common import open_suites
@@ -442,20 +444,16 @@ def document_of(run: Run, settings: RepairSettings, limits: Sequence[Limit], out
     )
 
 
-def draw_curves(outcome: Outcome, path: Path) -> None:
-    series = [
-        (curve.repair.spec, [f"{s:g}" for s in curve.strengths],
-         {title: [p["metrics"].get(key) for p in curve_points(curve)] for title, key in COLUMNS},
-         None if outcome.choice.chosen != i else list(curve.strengths).index(outcome.choice.strength or 0.0))
-        for i, curve in enumerate(outcome.curves)
-    ]  # fmt: skip
-    terminal.curves(series, path, "On the calibration split, from the safest strength to the tuned model")
+def draw_curves(document: dict[str, Any], path: Path) -> None:
+    """Every repair over its strengths, in one picture. Raises RunError when it cannot be written."""
+    drawings = [picture.drawing for picture in curve_pictures(document)]
+    save(side_by_side(drawings, "On the calibration split, from the safest strength to the tuned model"), path)
 
 
 def conclude(run: Run, settings: RepairSettings, limits: Sequence[Limit], outcome: Outcome) -> dict[str, Any]:
     document = document_of(run, settings, limits, outcome)
     terminal.save_summary(run.path, document)
-    draw_curves(outcome, run.path / "curves.png")
+    draw_curves(document, run.path / "curves.png")
     said = chosen_text(outcome, limits, settings.confidence)
     run.finish(
         f"# {settings.tuned} repaired with {settings.base}\n\n{said}\n\nFigures: metrics.jsonl, summary.json, curves.png.\n"

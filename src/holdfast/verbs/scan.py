@@ -15,18 +15,22 @@ from rich.text import Text
 
 from holdfast.core.config import Settings, option
 from holdfast.core.contracts import ScanContext, Scanner
-from holdfast.core.errors import GateClosed, NothingMeasured, UsageError
+from holdfast.core.errors import EXIT_NOTHING_MEASURED, GateClosed, NothingMeasured, UsageError
 from holdfast.core.progress import Progress
 from holdfast.core.records import Condition, Metric
 from holdfast.core.runs import Run, write_atomic
 from holdfast.data.containers import Source
 from holdfast.data.rows import read_rows
+from holdfast.gating.decide import HOLDS, Decision, decide
+from holdfast.gating.rules import Policy as Rules
+from holdfast.gating.rules import Rule
+from holdfast.gating.scans import records_of, rules_for_scan
 from holdfast.guild.rows import rows as guild_rows
 from holdfast.reporting import terminal
 from holdfast.scanning.clean import Policy, make_policy, write_clean
-from holdfast.scanning.engine import findings_in, make_scanners, scan_sources
+from holdfast.scanning.engine import findings_in, levels_of, make_scanners, scan_sources
 from holdfast.scanning.sarif import write_sarif
-from holdfast.scanning.summary import Limit, decide, default_scanners, parse_limits, summarise
+from holdfast.scanning.summary import default_scanners, summarise
 
 SCAN_PANEL, MODEL_PANEL, OUT_PANEL = "What is looked for", "Model", "Output"
 JSON_FINDINGS = 100_000  # findings in the one JSON document; all of them are in findings.jsonl
@@ -55,7 +59,8 @@ class ScanSettings(Settings):
     )
     fail_on: list[str] | None = option(
         None,
-        "Exit 3 when a label, a level or `any` has more than this share of the rows; repeat.",
+        "Exit 3 when a label, a level or `any` has more than this share of the rows, or when a rule as `gate` reads it "
+        "does not hold; repeat the flag.",
         SCAN_PANEL,
         metavar="LABEL=SHARE",
     )
@@ -112,7 +117,7 @@ class Scan:
     run: Run
     scanners: Sequence[Scanner]
     summary: dict[str, Any]
-    decision: dict[str, Any]
+    decision: Decision
     cleaned: dict[str, int] | None = None
 
 
@@ -120,7 +125,7 @@ def scan(settings: ScanSettings, origins: dict[str, str]) -> dict[str, Any]:
     """Read a dataset and say what is in it: findings by line, a summary, a cleaned copy, a gate."""
     context = settings.context()
     scanners = make_scanners(settings.scanner or default_scanners(), context)
-    limits = parse_limits(settings.fail_on or (), scanners)
+    rules = rules_for_scan(settings.fail_on or (), {label for _, label in levels_of(scanners)})
     if (settings.drop or settings.keep) and not settings.clean:
         raise UsageError("--drop and --keep say what --clean does, and it is not named", "add --clean OUT")
     policy = make_policy(scanners, settings.drop or (), settings.keep or ())
@@ -129,7 +134,9 @@ def scan(settings: ScanSettings, origins: dict[str, str]) -> dict[str, Any]:
     with Progress() as progress:
         progress.say(f"scanning {', '.join(settings.data)}")
         totals = scan_sources(run.path, source, scanners, settings.processes(), progress.step)
-        done = finish(settings, Scan(run, scanners, summarise(totals, scanners), {}), limits, source, policy)
+        done = finish(
+            settings, Scan(run, scanners, summarise(totals, scanners), Decision("", [])), rules, source, policy
+        )
         progress.finish()
     document = conclude(done)
     report(settings, done, document)
@@ -137,15 +144,34 @@ def scan(settings: ScanSettings, origins: dict[str, str]) -> dict[str, Any]:
         raise NothingMeasured(
             f"no row of {', '.join(settings.data)} could be read", f"the reasons are in {run.path}/findings.jsonl"
         )
-    broken = [rule["rule"] for rule in done.decision["rules"] if not rule["passed"]]
-    if broken:
-        raise GateClosed(f"--fail-on {', '.join(broken)} does not hold", f"the rows are in {run.path}/findings.jsonl")
+    refuse(done.decision, run.path / "findings.jsonl")
     return document
 
 
-def finish(settings: ScanSettings, done: Scan, limits: Sequence[Limit], source: Source, policy: Policy) -> Scan:
+def gate_of(decision: Decision) -> dict[str, Any]:
+    """The gate's decision as a scan's document has it: every rule with the rows that were counted for it."""
+    told = [
+        {"rule": o.rule, "rows": round((o.value or 0.0) * o.n) if o.is_share else 0, "share": o.value or 0.0,
+         "limit": o.limit, "passed": o.status == HOLDS}
+        for o in decision.outcomes
+    ]  # fmt: skip
+    return {"passed": all(rule["passed"] for rule in told), "rules": told}
+
+
+def refuse(decision: Decision, found: Path) -> None:
+    """Raises GateClosed when a rule is broken, NothingMeasured when what it is about was not."""
+    failed = [o for o in decision.outcomes if o.status != HOLDS]
+    if not failed:
+        return
+    said, hint = ", ".join(o.rule for o in failed), f"the rows are in {found}"
+    if decision.exit_code == EXIT_NOTHING_MEASURED:
+        raise NothingMeasured(f"--fail-on {said}: {failed[0].why}", hint)
+    raise GateClosed(f"--fail-on {said} does not hold", hint)
+
+
+def finish(settings: ScanSettings, done: Scan, rules: Sequence[Rule], source: Source, policy: Policy) -> Scan:
     """Decide, and write what was asked for; the decision is made before any output and depends on none."""
-    decision = decide(limits, done.summary)
+    decision = decide(records_of(done.summary), Rules("--fail-on", list(rules)))
     if settings.sarif:
         write_sarif(Path(settings.sarif), findings_in(done.run.path), done.summary, done.scanners)
     cleaned = None
@@ -170,7 +196,7 @@ def conclude(done: Scan) -> dict[str, Any]:
     metrics = metrics_of(done.summary, "dataset")
     done.run.replace("metrics", metrics)
     document = terminal.json_document(
-        "scan", done.run.path, metrics, summary=done.summary, gate=done.decision,
+        "scan", done.run.path, metrics, summary=done.summary, gate=gate_of(done.decision),
         **({"clean": done.cleaned} if done.cleaned else {}),
     )  # fmt: skip
     terminal.save_summary(done.run.path, document)
@@ -205,7 +231,7 @@ def report(settings: ScanSettings, done: Scan, document: dict[str, Any]) -> None
         out.print(f"read: {terminal.printable(line, 400)}", markup=False)
     for entry in summary["untrainable"]:
         out.print(f"`tune` refuses {entry['rows']} rows: {terminal.printable(entry['why'], 200)}", markup=False)
-    for rule in done.decision["rules"]:
+    for rule in gate_of(done.decision)["rules"]:
         out.print(
             f"gate {rule['rule']}: {'holds' if rule['passed'] else 'does not hold'} ({rule['rows']} rows)", markup=False
         )
@@ -264,7 +290,7 @@ def page(done: Scan) -> str:
         lines.append(
             f"| {entry['scanner']} | {entry['label']} | {entry['level']} | {entry['rows']} | {share} | `{example}` |"
         )
-    lines += ["", *(f"- gate `{rule['rule']}`: {'holds' if rule['passed'] else 'does not hold'}" for rule in done.decision["rules"])]  # fmt: skip
+    lines += ["", *(f"- gate `{rule['rule']}`: {'holds' if rule['passed'] else 'does not hold'}" for rule in gate_of(done.decision)["rules"])]  # fmt: skip
     quoted = [terminal.printable(line, 400).replace("`", "'") for line in summary["read"]["said"][:SAID]]
     lines += ["", "Read:", "", *(f"- `{line}`" for line in quoted)]
     lines += [
