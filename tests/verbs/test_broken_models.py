@@ -17,7 +17,7 @@ from holdfast.evaluation.run_reader import open_run
 from holdfast.evaluation.soundness import broken
 from holdfast.guild.suites import load_suite
 from holdfast.models.load import load_model
-from holdfast.reporting.figures import verdict_of
+from holdfast.reporting.verdict import verdict_of
 
 FORBIDDEN, HARMLESS = 80, 20
 THINGS = "bread soup paper candles rope honey cheese glue soap ink".split()

@@ -19,7 +19,8 @@ from rich.table import Table
 from holdfast.core.records import Metric
 from holdfast.core.runs import write_atomic
 from holdfast.core.secrets import without_secrets
-from holdfast.stats.metrics import Comparison, reads_as_share
+from holdfast.stats.figures import figure, p_cell, percent, points
+from holdfast.stats.metrics import Comparison
 
 SCHEMA_VERSION = 1
 BLIND_SPOTS = (
@@ -45,24 +46,6 @@ def printable(text: str, limit: int = 200) -> str:
     return kept if len(kept) <= limit else kept[: limit - 1] + "…"
 
 
-def percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.1f} %"
-
-
-def figure(metric: Metric) -> str:
-    """A metric with its interval, as people read it."""
-    if metric.value is None:
-        return f"– ({metric.n_unscored} unscored)"
-    if metric.metric.endswith("distinct"):
-        return f"{metric.value:g}"
-    share = reads_as_share(metric)
-    said = percent(metric.value) if share else f"{metric.value:.2f}"
-    if metric.low is None or metric.high is None:
-        return said
-    factor, digits = (100, 1) if share else (1, 2)
-    return f"{said} [{factor * metric.low:.{digits}f}, {factor * metric.high:.{digits}f}]"
-
-
 def metrics_table(title: str, columns: Mapping[str, Sequence[Metric]]) -> Table:
     """The totals of every suite and metric, one column for each model or condition."""
     table = Table(title=title, title_justify="left", title_style="bold")
@@ -77,7 +60,7 @@ def metrics_table(title: str, columns: Mapping[str, Sequence[Metric]]) -> Table:
         cells = [lookup[name].get((suite, metric)) for name in columns]
         first = next(cell for cell in cells if cell)
         groups = f" in {first.groups} groups" if first.groups else ""
-        table.add_row(suite, metric, f"{first.n}{groups}", *(figure(cell) if cell else "" for cell in cells))
+        table.add_row(suite, metric, f"{first.n}{groups}", *map(figure, cells))
     return table
 
 
@@ -97,17 +80,15 @@ def comparison_table(title: str, comparisons: Iterable[Comparison]) -> Table:
                        ("worse", "right"), ("better", "right"), ("p", "right"), ("n shows ≥", "right")):  # fmt: skip
         table.add_column(name, justify=side)  # type: ignore[arg-type]
     for c in comparisons:
-        change = f"{100 * (c.after - c.before):+.1f} [{100 * c.change_low:+.1f}, {100 * c.change_high:+.1f}]"
-        p = f"{c.p_value:.2g}" if c.p_value >= 1e-4 else "<1e-4"
         table.add_row(
             c.suite,
             c.metric,
             percent(c.before),
             percent(c.after),
-            change,
+            points(c.after - c.before, c.change_low, c.change_high),
             str(c.worse),
             str(c.better),
-            p,
+            p_cell(c.p_value),
             percent(c.smallest_effect),
         )
     return table

@@ -38,6 +38,7 @@ from holdfast.repairing.write import Result, write_result
 from holdfast.reporting import terminal
 from holdfast.reporting.svg import save, side_by_side
 from holdfast.reporting.tables import curve_pictures
+from holdfast.stats.figures import figure, p_cell, percent
 from holdfast.stats.groups import Count, halves, overlap
 from holdfast.stats.guarantee import Limit
 from holdfast.verbs.common import open_suites
@@ -309,7 +310,7 @@ def write(
         for m in repaired.metrics
         if m.category is None and m.suite in ("policy", "over-refusal", "utility", "utility-task")
     ]
-    facts = {f"{m.suite}, {m.metric}, n {m.n}": terminal.figure(m) for m in totals}
+    facts = {f"{m.suite}, {m.metric}, n {m.n}": figure(m) for m in totals}
     if settings.without_utility and not any(m.suite.startswith("utility") for m in totals):
         facts["utility"] = "not measured, so a model that knows nothing any more would not be seen"
     write_result(result, {strength: folder}, {strength: facts})
@@ -343,9 +344,9 @@ def curve_table(curve: Curve, choice: Choice, place: int) -> Any:
             marks = "yes  ← chosen"
         if "broken" in point:
             marks = "no: broken"
-        cells = [terminal.percent(point["metrics"].get(key)) for _, key in shown]
+        cells = [percent(point["metrics"].get(key)) for _, key in shown]
         p = max(tested.p_values.values())
-        table.add_row(f"{point['strength']:g}", *cells, f"{p:.2g}", marks)
+        table.add_row(f"{point['strength']:g}", *cells, p_cell(p), marks)
     return table
 
 
@@ -388,7 +389,7 @@ def _chosen(outcome: Outcome, limits: Sequence[Limit], confidence: float) -> str
     most = choice.certificates[choice.chosen].at_most(str(limits[0]), strength)
     return (
         f"{curve.repair.spec} at {strength:g}{both}: {promise} with {confidence:.4g} confidence. Seen on the calibration "
-        f"split: {harm.sentence}. A bound that is true of all {len(curve.strengths)} strengths at once: {100 * most:.2f} %. {scope(harm)}"
+        f"split: {harm.sentence}. A bound that is true of all {len(curve.strengths)} strengths at once: {percent(most, 2)}. {scope(harm)}"
         + (f" {aside}" if aside else "")
     )
 

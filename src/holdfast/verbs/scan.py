@@ -31,6 +31,7 @@ from holdfast.scanning.clean import Policy, make_policy, write_clean
 from holdfast.scanning.engine import findings_in, levels_of, make_scanners, scan_sources
 from holdfast.scanning.sarif import write_sarif
 from holdfast.scanning.summary import default_scanners, summarise
+from holdfast.stats.figures import with_interval
 
 SCAN_PANEL, MODEL_PANEL, OUT_PANEL = "What is looked for", "Model", "Output"
 JSON_FINDINGS = 100_000  # findings in the one JSON document; all of them are in findings.jsonl
@@ -271,7 +272,7 @@ def table(title: str, done: Scan) -> Table:
     shown.add_column("the first", overflow="fold")
     found = firsts(done.run.path, len(done.summary["labels"]))
     for entry in done.summary["labels"]:
-        share = f"{100 * entry['share']:.2f} % [{100 * entry['low']:.2f}, {100 * entry['high']:.2f}]"
+        share = with_interval(entry["share"], entry["low"], entry["high"], 2)
         example = terminal.printable(example_of(entry, found), 90)
         cells = (entry["scanner"], entry["label"], entry["level"], str(entry["rows"]), share, example)
         shown.add_row(*(Text(cell) for cell in cells))
@@ -285,7 +286,7 @@ def page(done: Scan) -> str:
              "| scanner | label | level | rows | share, 95 % | the first |", "|---|---|---|---|---|---|"]  # fmt: skip
     found = firsts(done.run.path, len(summary["labels"]))
     for entry in summary["labels"]:
-        share = f"{100 * entry['share']:.2f} % [{100 * entry['low']:.2f}, {100 * entry['high']:.2f}]"
+        share = with_interval(entry["share"], entry["low"], entry["high"], 2)
         example = terminal.printable(example_of(entry, found), 120).replace("`", "'").replace("|", "¦")
         lines.append(
             f"| {entry['scanner']} | {entry['label']} | {entry['level']} | {entry['rows']} | {share} | `{example}` |"
