@@ -17,10 +17,10 @@ from holdfast.gating.rules import read_policy
 from holdfast.guild.words import PAPER_CATEGORIES
 from holdfast.reporting import svg, terminal
 from holdfast.reporting.card import write_card
-from holdfast.reporting.figures import verdict_of
 from holdfast.reporting.markdown import report_markdown
 from holdfast.reporting.page import PageOptions, decision_of, page, pictures
 from holdfast.reporting.tables import Names
+from holdfast.reporting.verdict import verdict_of
 
 OUT_PANEL = "Output"
 
