@@ -193,7 +193,7 @@ def gate(
 
     path = result.path if isinstance(result, RunResult) else Path(result)
     texts = [str(rules)] if isinstance(rules, (str, Path)) else list(rules or ()) or None
-    decision, document = decided(GateSettings(run=str(path), rule=texts, policy=str(policy) if policy else None))
+    _, decision, document = decided(GateSettings(run=str(path), rule=texts, policy=str(policy) if policy else None))
     return GateResult(document, decision)
 
 
@@ -202,7 +202,7 @@ def report(*results: RunResult | str | Path, path: str | Path | None = None, sho
     from holdfast.api.report import ReportSettings, made
 
     runs = [str(one.path if isinstance(one, RunResult) else one) for one in results]
-    text = made(ReportSettings(runs=runs, show_replies=show_replies))
+    text = made(ReportSettings(runs=runs, show_replies=show_replies)).text
     page = Page(text, Path(path) if path else None)
     if path:
         page.save(path)

@@ -25,9 +25,9 @@ from holdfast.evaluation.run_reader import RunRecords, open_run
 from holdfast.gating.decide import Decision, decide
 from holdfast.gating.rules import default_policy
 from holdfast.reporting import terminal
-from holdfast.reporting.figures import verdict_of
+from holdfast.reporting.verdict import verdict_of
 from holdfast.scanning.engine import findings_in
-from holdfast.stats.figures import with_interval
+from holdfast.stats.figures import figure, with_interval
 
 if TYPE_CHECKING:
     import pandas
@@ -139,7 +139,7 @@ class RunResult(Documented):
         totals = {name: {(m.suite, m.metric): m for m in ms if m.category is None} for name, ms in columns.items()}
         keys = list(dict.fromkeys(key for found in totals.values() for key in found))
         rows = [
-            [*key, *(terminal.figure(found[key]) if key in found else "" for found in totals.values())] for key in keys
+            [*key, *(figure(found[key]) if key in found else "" for found in totals.values())] for key in keys
         ]
         return as_html(self.verdict, ["suite", "metric", *columns], rows)
 
