@@ -173,11 +173,12 @@ def stress(
 
 def call_models(call: Call, given: dict[str, tuple[ModelLike | None, Tokenizer | None]]) -> dict[str, str]:
     """Models as references, by the setting that names each; a tokenizer is only for those that are in memory."""
-    found = {}
+    found: dict[str, str] = {}
+    live = any(model is not None and not isinstance(model, (str, Path)) for model, _ in given.values())
     for name, (model, tokenizer) in given.items():
         if model is not None:
             named = isinstance(model, (str, Path))
-            found[name] = call.lend.model(model, None if named and len(given) > 1 else tokenizer, name)
+            found[name] = call.lend.model(model, None if named and live else tokenizer, name)
     return found
 
 
