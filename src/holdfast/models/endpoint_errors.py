@@ -17,7 +17,7 @@ from typing import Any
 
 from holdfast.core.records import Message
 from holdfast.core.secrets import HIDDEN, without_secrets
-from holdfast.text.safe import clean
+from holdfast.text.safe import for_page
 
 QUOTED = 240  # characters of an endpoint's reason that are shown
 ECHO_WORDS = 4  # words in a row of what was asked by which a reason is seen to repeat it
@@ -95,7 +95,7 @@ class Complaint:
     @property
     def quoted(self) -> str:
         """The reason as it may be shown: one short line in quotes, or "" where none was given."""
-        said = " ".join(clean(without_secrets(self.reason)).split())
+        said = " ".join(for_page(without_secrets(self.reason)).split())
         said = _KEY.sub(HIDDEN, said)
         return f"“{said[:QUOTED]}{'…' if len(said) > QUOTED else ''}”" if said else ""
 
