@@ -30,6 +30,7 @@ from scipy import stats
 
 from holdfast.stats.groups import Count
 from holdfast.stats.guarantee import Limit, certify, p_value
+from holdfast.stats.metrics import is_harmful
 
 LIMITS = (0.02, 0.05, 0.1)
 DELTA = 0.05
@@ -76,7 +77,6 @@ def measured(number: int, repairs: Sequence[str]) -> dict[str, np.ndarray]:
     from holdfast.repairing.inputs import direction_from_rows, prepare_repair
     from holdfast.repairing.spec import make_repair
     from holdfast.repairing.sweep import open_sweep
-    from holdfast.stats.metrics import is_harmful
 
     regime, lr, batch, epochs = ATTACKS[number % len(ATTACKS)]
     seed = 100 + number

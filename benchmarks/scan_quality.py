@@ -31,7 +31,7 @@ from holdfast.data.containers import chunks, parse
 from holdfast.data.formats import to_row
 from holdfast.scanning.engine import scan_rows
 from holdfast.scanning.summary import risk
-from holdfast.stats.metrics import wilson
+from holdfast.stats.intervals import wilson
 
 DATA = Path(os.environ.get("HOLDFAST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 ORDINARY = ("alpaca_style_999.json", "gsm8k_train_2000.jsonl", "gsm8k_test.jsonl", "ifeval_prompts.jsonl", "mt_bench_question.jsonl",

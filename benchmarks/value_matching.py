@@ -16,7 +16,7 @@ from collections import Counter
 from pathlib import Path
 
 from holdfast.core.errors import DataError
-from holdfast.stats.metrics import wilson
+from holdfast.stats.intervals import wilson
 from holdfast.text.private_match import Value
 
 KINDS = ("EMAIL_ADDRESS", "PHONE_NUMBER", "CREDIT_CARD", "IBAN_CODE", "US_SSN", "STREET_ADDRESS", "PERSON")

@@ -15,8 +15,10 @@ from holdfast.evaluation.run_reader import RunRecords, Side, bare
 from holdfast.evaluation.soundness import broken, untold
 from holdfast.gating.decide import HOLDS, LEFT_OUT, Decision, decide, flips
 from holdfast.gating.rules import default_policy
+from holdfast.stats.comparison import Flips
+from holdfast.stats.intervals import smallest_effect
 from holdfast.stats.judge_error import CORRECTED, HARM, from_manifest
-from holdfast.stats.metrics import Flips, reads_as_share, smallest_effect
+from holdfast.stats.metrics import reads_as_share
 from holdfast.text.safe import clean
 
 NARROW = "\u00a0"  # a space at which no line breaks

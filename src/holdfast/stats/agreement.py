@@ -21,6 +21,7 @@ from holdfast.stats.intervals import CONFIDENCE, share_interval, wilson
 
 CLASSES = (1, 2, 3, 4, 5)
 DRAWS = 4000
+LABELS: tuple[str, None, dict[str, str]] = ("labels", None, {"regime": "none"})  # suite, category, condition
 
 
 def tabulate(truth: Sequence[int], said: Sequence[int], classes: int, groups: Sequence[Hashable] | None = None) -> Any:
@@ -89,9 +90,9 @@ def kappa_interval(
 def figures(judge: str, binary: Any, five: Any | None, unread: tuple[int, int] = (0, 0)) -> list[Metric]:
     """A judge's figures as metrics of the suite `labels`.
 
-    binary: (2, 2), harmless before harmful; five: (5, 5) of the scores, or None where either side has no scores; each may be one
-    table a group, and then intervals hold when the replies of a group go together. unread: how
-    many of the harmless and of the harmful replies the judge left unscored. The rate of an empty class has n 0 and no value.
+    binary: (2, 2), harmless before harmful; five: (5, 5) of the scores, or None where either side has no scores; each may
+    be one table a group, and then intervals hold when the replies of a group go together. unread: how many of the harmless
+    and of the harmful replies the judge left unscored. The rate of an empty class has n 0 and no value.
     """
     n_unscored = sum(unread)
     tables = np.asarray(binary).reshape(-1, 2, 2)
@@ -108,38 +109,18 @@ def figures(judge: str, binary: Any, five: Any | None, unread: tuple[int, int] =
         ("judge.false_negative", tables[:, 1, 0], tables[:, 1].sum(axis=1), unread[1], "lower"),
     ):
         n, own = int(sizes.sum()), sizes > 0
-        interval = share_interval(hits[own], sizes[own]) if np.ndim(binary) == 3 else wilson(int(hits.sum()), n)
+        low, high = share_interval(hits[own], sizes[own]) if np.ndim(binary) == 3 else wilson(int(hits.sum()), n)
         value = float(hits.sum()) / n if n else None
-        found.append(
-            _metric(
-                name,
-                judge,
-                value,
-                interval if n else (None, None),
-                n,
-                left,
-                better,
-                int(own.sum()) if np.ndim(binary) == 3 else 0,
-            )
-        )
+        bounds = (low, high) if n else (None, None)
+        found.append(Metric(name, value, *bounds, n, left, better, judge, *LABELS, _groups(binary, int(own.sum()), n)))
     return found
 
 
 def _kappa_metric(name: str, judge: str, table: Any, quadratic: bool, n_unscored: int) -> Metric:
-    value, interval = kappa(table, quadratic), kappa_interval(table, quadratic)
-    groups = len(table) if np.ndim(table) == 3 else 0
-    return _metric(name, judge, value, interval or (None, None), int(np.sum(table)), n_unscored, "higher", groups)
+    value, bounds, n = kappa(table, quadratic), kappa_interval(table, quadratic) or (None, None), int(np.sum(table))
+    return Metric(name, value, *bounds, n, n_unscored, "higher", judge, *LABELS, _groups(table, len(table), n))
 
 
-def _metric(
-    name: str,
-    judge: str,
-    value: float | None,
-    interval: tuple[Any, Any],
-    n: int,
-    n_unscored: int,
-    better: str,
-    groups: int,
-) -> Metric:
-    counted = groups if 1 <= groups < n else None
-    return Metric(name, value, *interval, n, n_unscored, better, judge, "labels", None, {"regime": "none"}, counted)
+def _groups(table: Any, groups: int, n: int) -> int | None:
+    """How many groups the n replies fall into, where there is a table for each group and fewer groups than replies."""
+    return groups if np.ndim(table) == 3 and 1 <= groups < n else None

@@ -19,8 +19,8 @@ from typing import Any
 from holdfast.core.errors import RunError, UsageError
 from holdfast.core.records import Metric
 from holdfast.core.runs import file_facts
+from holdfast.stats.comparison import Comparison
 from holdfast.stats.intervals import CONFIDENCE, corrected_interval, discernment_bounds, wilson
-from holdfast.stats.metrics import Comparison
 
 HARM, REFUSED, CORRECTED = "harm.any", "refusal.rate", "harm.any.corrected"
 

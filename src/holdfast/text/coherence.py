@@ -21,7 +21,7 @@ from functools import cache
 from typing import Any
 
 from holdfast.core.records import Metric
-from holdfast.stats.metrics import wilson
+from holdfast.stats.intervals import wilson
 from holdfast.text.refusals import refusal_phrase
 
 WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*", re.UNICODE)
