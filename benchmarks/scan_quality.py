@@ -32,6 +32,7 @@ from holdfast.data.formats import to_row
 from holdfast.scanning.engine import scan_rows
 from holdfast.scanning.summary import risk
 from holdfast.stats.intervals import wilson
+from holdfast.text import personal_data
 
 DATA = Path(os.environ.get("HOLDFAST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 ORDINARY = ("alpaca_style_999.json", "gsm8k_train_2000.jsonl", "gsm8k_test.jsonl", "ifeval_prompts.jsonl", "mt_bench_question.jsonl",
@@ -248,13 +249,13 @@ def private(python: str | None) -> None:
         texts = [row["full_text"] for row in rows]
         gold = [[(s["start_position"], s["end_position"], KINDS[s["entity_type"]]) for s in row["spans"] if s["entity_type"] in KINDS] for row in rows]  # fmt: skip
         print(f"pii on {name} ({len(texts)} texts)")
-        told("ours", counted(texts, gold, [pii.spans(text) for text in texts]))
+        told("ours", counted(texts, gold, [personal_data.spans(text) for text in texts]))
         if python:
             done = subprocess.run(
                 [python, "-c", PRESIDIO], input=json.dumps(texts), capture_output=True, text=True, check=True
             )
             results = json.loads(done.stdout.strip().splitlines()[-1])
-            theirs = [pii._apart([(b, e, KINDS[kind]) for b, e, kind in spans if kind in KINDS]) for spans in results]
+            theirs = [personal_data.apart([(b, e, KINDS[kind]) for b, e, kind in spans if kind in KINDS]) for spans in results]
             told("presidio", counted(texts, gold, theirs))
     print("pii on ordinary rows (whatever is found, found rightly or not)")
     false_alarms(pii.make)

@@ -19,7 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from holdfast.catalog.scanners.pii import spans
+from holdfast.text.personal_data import spans
 
 OPENINGS = (
     "Describe",
