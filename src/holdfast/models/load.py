@@ -23,15 +23,8 @@ from holdfast.core.errors import ModelError
 from holdfast.core.records import digest
 from holdfast.models.adapter import base_of_adapter
 from holdfast.models.chat import TemplateArguments, given_arguments, require_template
-from holdfast.models.ensemble import (
-    PREFIX,
-    EnsembleForCausalLM,
-    EnsembleReference,
-    LoraEnsembleForCausalLM,
-    check_vocabularies,
-    leaves_base_alone,
-    parse_reference,
-)
+from holdfast.models.ensemble import EnsembleForCausalLM, LoraEnsembleForCausalLM, leaves_base_alone
+from holdfast.models.ensemble_reference import PREFIX, EnsembleReference, check_vocabularies, parse_reference
 from holdfast.models.files import check_json, fingerprint, locate, weight_files
 from holdfast.models.load_check import (
     check_adapter,
