@@ -28,18 +28,18 @@ from typing import Any
 import numpy as np
 
 from holdfast.models.checkpoint import open_checkpoint
-from holdfast.repairing.merge import mergekit_yaml
+from holdfast.repairing.result_card import mergekit_yaml
 
 ALPHA = 0.6
 SHARDS = 6
 # What a user runs, with {base}, {tuned}, {out} and {alpha} filled in.
 OURS = [
     sys.executable, "-c",
-    "import sys; from pathlib import Path; from holdfast.repairing.merge import interpolation, write_repaired\n"
+    "import sys; from pathlib import Path; from holdfast.repairing.interpolation import interpolation\nfrom holdfast.repairing.stream import write_repaired\n"
     "from holdfast.models.checkpoint import open_pair\n"
     "base, tuned, out, alpha = sys.argv[1:]\n"
     "pair = open_pair(Path(base), Path(tuned))\n"
-    "write_repaired(pair, {float(alpha): Path(out)}, interpolation(), elementwise=True, neutral=1.0)",
+    "write_repaired(pair, {float(alpha): Path(out)}, interpolation())",
     "{base}", "{tuned}", "{out}", "{alpha}",
 ]  # fmt: skip
 BARE = """

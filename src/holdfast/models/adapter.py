@@ -10,25 +10,16 @@ import json
 import re
 import shutil
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from holdfast.core.errors import HoldfastWarning, ModelError
 from holdfast.data.folders import HUB_ID
-from holdfast.models.checkpoint import (
-    HEADS,
-    ITEM,
-    Checkpoint,
-    copy_side_files,
-    fits,
-    fresh_folders,
-    open_checkpoint,
-    read_float32,
-)
+from holdfast.models.checkpoint import HEADS, Checkpoint, open_checkpoint
 from holdfast.models.files import ADAPTER, Tensor, check_json, fingerprint, listed, read_header, weight_files
-
-Finish = Callable[[float, Path], None]
+from holdfast.models.output_folders import Finish, copy_side_files, fresh_folders
+from holdfast.models.stored_numbers import ITEM, fits, read_float32
 
 # These begin by taking something out of the base's own weights, so that the adapter does not start from the base.
 ALTERS_BASE = ("pissa", "olora", "corda", "loftq", "lora_ga")

@@ -3,7 +3,7 @@
     direction = direction_from_rows(base, load, rows, settings, show)
     prepare_repair(repair, RepairInputs(base, tuned, direction.tensors))
 
-`repairing.sweep` moves a model through a repair's strengths in memory; `repairing.merge` writes repaired checkpoints.
+`repairing.sweep` moves a model through a repair's strengths in memory; `repairing.stream` writes repaired checkpoints.
 """
 
 from __future__ import annotations
