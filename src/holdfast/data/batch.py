@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from holdfast.core.records import Row
-from holdfast.data.formats import said_in
+from holdfast.data.turns import said_in
 
 Hashes = Any  # numpy array of uint64
 ANCHOR_BITS = 19
