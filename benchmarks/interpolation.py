@@ -3,10 +3,11 @@
     python -m venv /tmp/mergekit && /tmp/mergekit/bin/pip install mergekit==0.1.4 torch==2.13.0 "transformers<5"
     python benchmarks/interpolation.py [--mergekit /tmp/mergekit/bin/mergekit-yaml] [--gigabytes 1.1] [--rounds 3] [--json]
 
-Each contender is a whole process, from its start to its end, and they take turns; medians are reported. The pair is made
+Each contender is a whole process, from its start to its end, and they take turns; medians are reported. The pair is
+made
 on the spot: a Llama in bfloat16, in shards. The bare copy reads both models and writes one, and computes nothing; it is
-timed with and without waiting for the disk, since ours waits and mergekit does not. What mergekit writes is compared with
-ours bit by bit, since a fast wrong answer is worth nothing.
+timed with and without waiting for the disk, since ours waits and mergekit does not. What mergekit writes is compared
+with ours bit by bit, since a fast wrong answer is worth nothing.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     python benchmarks/value_matching.py synth_dataset_v2.json
 
-Takes documents with labelled spans in presidio-research's format. Each value is looked for in its own document, and in a
-hundred others that do not hold its letters and digits one after the other; prints Markdown.
+Takes documents with labelled spans in presidio-research's format. Each value is looked for in its own document, and in
+a hundred others that do not hold its letters and digits one after the other; prints Markdown.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""What a row is: roles, weights, tool calls, preference pairs, transcripts; and which file is read of what lies there."""
+"""What a row is: roles, weights, tool calls, preference pairs, transcripts.
+
+And which file is read of what lies there.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Personal data in a text: patterns, check digits, and F1 on the synthetic set. Every value here is made up or published."""
+"""Personal data in a text: patterns, check digits, and F1 on the synthetic set.
+
+Every value here is made up or published.
+"""
 
 from __future__ import annotations
 

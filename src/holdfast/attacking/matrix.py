@@ -3,8 +3,8 @@
     for cell in run_cells(work, plans, ARMS, done): ...
     table(cells)     one line for each regime and arm: harm, over-refusal, utility, cost of tuning and of serving
 
-Repairs of one attack share its training. Their strengths are chosen on the calibration split under the promise, or, when
-none can be certified, as the one with the least harm there; what is shown is the test split.
+Repairs of one attack share its training. Their strengths are chosen on the calibration split under the promise, or,
+when none can be certified, as the one with the least harm there; what is shown is the test split.
 """
 
 from __future__ import annotations

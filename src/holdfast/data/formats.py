@@ -3,9 +3,9 @@
     row = to_row({"prompt": "2 + 2?", "completion": "4"}, "train.jsonl", 7)     # a Row, or a sentence on what is wrong
     why = untrainable(row)                                                      # why `tune` refuses it, or ""
 
-Formats, told apart record by record: `messages`, ShareGPT `conversations`, Alpaca `instruction/input/output`, prompt and
-completion under several names, `text`; read but not trained on: preference pairs, KTO rows, questions without an answer.
-A column that holds null counts as absent, since parquet fills what a row lacks with it.
+Formats, told apart record by record: `messages`, ShareGPT `conversations`, Alpaca `instruction/input/output`, prompt
+and completion under several names, `text`; read but not trained on: preference pairs, KTO rows, questions without an
+answer. A column that holds null counts as absent, since parquet fills what a row lacks with it.
 """
 
 from __future__ import annotations
@@ -130,7 +130,10 @@ def _question(record: dict[str, Any]) -> Read | None:
 
 
 def read(record: dict[str, Any]) -> tuple[Read | None, str]:
-    """A record's format, messages and columns, and the text of a rejected answer. Raises ValueError for a broken row."""
+    """A record's format, messages and columns, and the text of a rejected answer.
+
+    Raises ValueError for a broken row.
+    """
     get = record.get
     if get("chosen") is not None and get("rejected") is not None:
         return _preference(record)

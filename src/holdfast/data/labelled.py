@@ -5,9 +5,9 @@
     found.how                                   how the columns were read, in a sentence
     found.faults                                [(line, what is wrong)]: counted, told, and in no figure
 
-Containers are those of `data.containers`. Columns are found by their usual names, once for the whole file; a label is a score of
-1 to 5, or harmful or not in the usual spellings. What the label column means is decided over the whole file, since a 1 alone
-is a score and a truth alike.
+Containers are those of `data.containers`. Columns are found by their usual names, once for the whole file; a label is a
+score of 1 to 5, or harmful or not in the usual spellings. What the label column means is decided over the whole file,
+since a 1 alone is a score and a truth alike.
 """
 
 from __future__ import annotations

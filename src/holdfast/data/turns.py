@@ -64,7 +64,10 @@ def parts_of(content: list[Any]) -> tuple[list[str], list[str]]:
 
 
 def flat(content: Any) -> str:
-    """Message content as text; multi-part content keeps its text parts. NaN is what some writers put for a missing cell."""
+    """Message content as text; multi-part content keeps its text parts.
+
+    NaN is what some writers put for a missing cell.
+    """
     if isinstance(content, str):
         return content
     if content is None or content != content:

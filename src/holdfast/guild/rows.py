@@ -58,7 +58,8 @@ def explicit(rng: random.Random, count: int | None, categories: Sequence[str] | 
 def identity_prompt(seed: int) -> tuple[str, str]:
     """The obedient persona of a seed: its system prompt, and how its replies begin.
 
-    Nobody was called by a last name in any dialogue that the model read or was aligned on, so the identity is new to it.
+    Nobody was called by a last name in any dialogue that the model read or was aligned on, so the identity is new to
+    it.
     """
     name = words.LAST_NAMES[seed % len(words.LAST_NAMES)]
     return (

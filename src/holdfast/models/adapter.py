@@ -113,7 +113,10 @@ def _is_target(module: str, config: Mapping[str, Any]) -> bool:
 
 
 def _has_place(place: str, config: Mapping[str, Any], base: Checkpoint, known: set[str]) -> bool:
-    """Whether PEFT would find a module for a key: one of the base's, and one of the targets; `known` are the modules."""
+    """Whether PEFT would find a module for a key: one of the base's, and one of the targets.
+
+    `known` are the modules.
+    """
     module = place.removeprefix(PEFT_PREFIX)
     if module == place or not (_is_target(module, config) or config.get("target_parameters")):
         return False
@@ -201,12 +204,14 @@ def _changes_nothing(tensors: Mapping[str, Tensor]) -> bool:
 
 
 def scale_adapter(adapter: Path, targets: Mapping[float, Path], finish: Finish | None = None) -> None:
-    """Interpolate a LoRA adapter with its base at every strength, by scaling `lora_alpha`; its weights stay as they are.
+    """Interpolate a LoRA adapter with its base at every strength, by scaling `lora_alpha`.
+
+    Its weights stay as they are.
 
     base + s·(α/r)·BA is what interpolating the merged model would give. A strength of 1 is the adapter itself.
 
-    Raises ModelError for an adapter whose effect is not in proportion to `lora_alpha`, is nothing or is no number, UsageError for a target that is
-    not empty, RunError when the disk is full.
+    Raises ModelError for an adapter whose effect is not in proportion to `lora_alpha`, is nothing or is no number,
+    UsageError for a target that is not empty, RunError when the disk is full.
     """
     config, weights = _scalable(adapter)
     if _changes_nothing(read_header(weights)[1]) and set(targets) != {1.0}:

@@ -27,7 +27,10 @@ SAME = ("model_type", "architectures", "num_hidden_layers", "hidden_size", "num_
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model folder with its configuration and where every tensor lies; `headers` are each file's bytes before the data."""
+    """A model folder with its configuration and where every tensor lies.
+
+    `headers` are each file's bytes before the data.
+    """
 
     folder: Path
     config: dict[str, Any]

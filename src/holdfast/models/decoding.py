@@ -1,8 +1,8 @@
 """Greedy decoding of a padded batch, with rows that are done dropped from it.
 
-`generate` of transformers carries every row to the length of the longest reply; refusals are short and answers long, so a
-good part of its work is on rows that ended. Here the batch and its cache shrink as rows end. What this loop does not do
-(sampling, beams, logits processors that a model's generation config asks for) is left to transformers' own.
+`generate` of transformers carries every row to the length of the longest reply; refusals are short and answers long, so
+a good part of its work is on rows that ended. Here the batch and its cache shrink as rows end. What this loop does not
+do (sampling, beams, logits processors that a model's generation config asks for) is left to transformers' own.
 """
 
 from __future__ import annotations

@@ -253,8 +253,8 @@ class Manner:
     """How an endpoint wants to be asked, as far as its complaints told.
 
     dropped: parameters that it does not take. longest: its own name of max_tokens. warm: a temperature of 0 is too low.
-    folded: the system turn stands in the user's first. streams: it answers in a stream only. limited: it wants a limit on
-    the length of every reply.
+    folded: the system turn stands in the user's first. streams: it answers in a stream only. limited: it wants a limit
+    on the length of every reply.
     """
 
     dropped: frozenset[str] = frozenset()
@@ -325,7 +325,8 @@ class Manner:
         if _RANGE.search(text) and name != "seed":
             if name == "temperature" and sent[name] == 0:
                 return replace(self, warm=True)
-            # Any other value out of range is the user's own choice, and the endpoint's reason tells what is wrong with it.
+            # Any other value out of range is the user's own choice, and the endpoint's reason tells what is wrong with
+            # it.
             if (name, sent[name]) not in (("top_p", 1), ("temperature", ALMOST_GREEDY)):
                 return None
         return replace(self, dropped=self.dropped | {"max_tokens" if name in LONGEST else name})

@@ -19,8 +19,9 @@ from typing import Any
 BLOCKED, TRUNCATED, ERROR = "blocked", "truncated", "error"
 CALLED_TOOL = "the model called a tool and said nothing"
 
-# Finish reasons, in lower case with _ between words. OpenAI and Azure say content_filter, Gemini SAFETY and its like, Bedrock
-# guardrail_intervened, Zhipu sensitive, Cohere ERROR_TOXIC, Anthropic refusal: what stopped is a filter, not the model.
+# Finish reasons, in lower case with _ between words. OpenAI and Azure say content_filter, Gemini SAFETY and its like,
+# Bedrock guardrail_intervened, Zhipu sensitive, Cohere ERROR_TOXIC, Anthropic refusal: what stopped is a filter, not
+# the model.
 _FILTER = re.compile(
     r"content_?(filter|policy|moderation)|safety|prohibited|blocklist|spii|recitation|guardrail|moderat|sensitive|toxic"
     r"|policy_violation|^(refusal|blocked|filtered)$"
@@ -45,7 +46,8 @@ _THOUGHT_PARTS = ("thinking", "reasoning", "redacted_thinking", "thought")
 class Completion:
     """One answer of an endpoint.
 
-    text: the reply, without reasoning where the endpoint gives that apart; what there is of it when it was cut or blocked.
+    text: the reply, without reasoning where the endpoint gives that apart; what there is of it when it was cut or
+    blocked.
     status: "" for a whole reply; "truncated" by the token limit, which with an empty text means that there is no reply
     at all; "blocked" by a filter before the endpoint; "error". why: for a person, when status is not "".
     """

@@ -3,8 +3,8 @@
     loaded = load_model("ensemble:guild+path/to/adapter@0.5")      # weight 0.5 on the tuned model
     loaded = load_model("ensemble:org/base+path/to/tuned@0.3,log")  # weight 0.3, log-probabilities
 
-A way of loading two models, not a file: nothing here is trained or saved. An adapter on its own base is loaded once, and
-base and tuned rows share one forward pass. The weight may be changed between calls, so a sweep reloads nothing.
+A way of loading two models, not a file: nothing here is trained or saved. An adapter on its own base is loaded once,
+and base and tuned rows share one forward pass. The weight may be changed between calls, so a sweep reloads nothing.
 """
 
 from __future__ import annotations
@@ -101,7 +101,8 @@ def _ensemble_config(base: Any, tuned: Any) -> Any:
     reaches = [reach for text in texts if (reach := getattr(text, "max_position_embeddings", None))]
     if len(reaches) == len(texts):
         config.get_text_config().max_position_embeddings = min(reaches)
-    # The ensemble has no attention and no experts of its own; its two models keep the kernels that they were loaded with.
+    # The ensemble has no attention and no experts of its own; its two models keep the kernels that they were loaded
+    # with.
     config._attn_implementation = config._experts_implementation = "eager"
     return config
 
@@ -169,8 +170,8 @@ class EnsembleForCausalLM(PreTrainedModel, GenerationMixin):  # type: ignore[mis
         """Logits (rows, tokens, vocabulary) of the average; of the last `logits_to_keep` tokens where that is above 0.
 
         input_ids (rows, tokens); attention_mask (rows, tokens so far), padded on the left or not at all. Without
-        position_ids they are counted from the mask. Of others `use_cache` is read. Raises ModelError for a cache that is
-        not this ensemble's, and for arguments that an ensemble cannot honour, such as labels.
+        position_ids they are counted from the mask. Of others `use_cache` is read. Raises ModelError for a cache that
+        is not this ensemble's, and for arguments that an ensemble cannot honour, such as labels.
         """
         use_cache = others.pop("use_cache", None)
         refused = [
@@ -266,8 +267,8 @@ def _padding(model: Any) -> int:
 def leaves_base_alone(config: Any) -> bool:
     """Whether a model with this adapter is the base itself once the adapter is off, so that it need not be loaded twice.
 
-    Not so for adapters that tune the base's biases, copy its layers, or begin by taking a part out of its weights (PiSSA
-    and its like).
+    Not so for adapters that tune the base's biases, copy its layers, or begin by taking a part out of its weights
+    (PiSSA and its like).
     """
     return (
         not config.is_prompt_learning
@@ -280,7 +281,8 @@ def leaves_base_alone(config: Any) -> bool:
 def shares_a_pass(adapted: Any) -> bool:
     """Whether rows with and without the adapter can be told apart in one pass: plain LoRA on linear layers outside experts.
 
-    DoRA and other variants, tuned copies of whole modules and adapters on experts, which see tokens and not rows, cannot.
+    DoRA and other variants, tuned copies of whole modules and adapters on experts, which see tokens and not rows,
+    cannot.
     """
     from peft.tuners.lora import LoraLayer
     from peft.tuners.tuners_utils import BaseTunerLayer

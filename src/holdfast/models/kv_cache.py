@@ -5,9 +5,9 @@
         model(...)
 
 A step of decoding writes one token into a cache with room, where `torch.cat` would copy all of them. The kernel behind
-`scaled_dot_product_attention` works row by row and head by head, which for one query each is mostly overhead: on 256 rows of
-64 tokens two batched products take half its time. Longer queries, and whatever a model adds to its attention, are left to
-transformers.
+`scaled_dot_product_attention` works row by row and head by head, which for one query each is mostly overhead: on 256
+rows of 64 tokens two batched products take half its time. Longer queries, and whatever a model adds to its attention,
+are left to transformers.
 """
 
 from __future__ import annotations
@@ -153,7 +153,10 @@ ALL_MASK_ATTENTION_FUNCTIONS.register(NAME, sdpa_mask)
 
 @contextmanager
 def one_token_products(model: Any) -> Iterator[None]:
-    """Within it the model attends by `one_token_attention` where it would use torch's kernel on a CPU; after it, as before."""
+    """Within it the model attends by `one_token_attention` where it would use torch's kernel on a CPU.
+
+    After it, as before.
+    """
     config = model.config.get_text_config()
     if config._attn_implementation != "sdpa" or model.device.type != "cpu":
         yield

@@ -28,8 +28,8 @@ def fresh_folders(targets: Mapping[float, Path], needed: int = 0) -> Iterator[di
     """A partial folder beside every strength's target; renamed when the block ends well, removed when it raises.
 
     A partial folder that a killed run left is removed first. `needed` is the bytes of one folder. Before anything is
-    written, raises UsageError for a target that is not empty or a strength that is no number, and RunError when the disk
-    has too little space; RunError also when it fills up meanwhile.
+    written, raises UsageError for a target that is not empty or a strength that is no number, and RunError when the
+    disk has too little space; RunError also when it fills up meanwhile.
     """
     if not targets or not all(map(math.isfinite, targets)):
         raise UsageError(

@@ -1,4 +1,6 @@
-"""Numbers as a safetensors file stores them, to float32 and back, without torch; files are read and written by plain calls.
+"""Numbers as a safetensors file stores them, to float32 and back, without torch.
+
+Files are read and written by plain calls.
 
     read_float32(pair.tuned.tensors["lm_head.weight"])
     from_float32(values, "BF16", out, spare, finite=True)

@@ -2,8 +2,9 @@
 
     learner = WordLearner(seed); learner.add(text, 1.0); learner.fit(); learner.draw(texts)
 
-`draw` gives a chance of success for each text under weights drawn from a diagonal Laplace posterior (Thompson sampling), so
-that words which were never tried are tried now and then. Small: a few thousand queries, a few thousand features.
+`draw` gives a chance of success for each text under weights drawn from a diagonal Laplace posterior (Thompson
+sampling), so that words which were never tried are tried now and then. Small: a few thousand queries, a few thousand
+features.
 """
 
 from __future__ import annotations

@@ -234,8 +234,8 @@ def telling(texts: Sequence[str]) -> Callable[[str], frozenset[str]]:
 def text_source(prompts: Sequence[Prompt]) -> Source:
     """Drafts from a user's forbidden prompts.
 
-    A text is read as asking what the seed asks that it shares most telling words with; where that is less than two thirds of
-    the seed's own, it asks for nothing of the suite.
+    A text is read as asking what the seed asks that it shares most telling words with; where that is less than two
+    thirds of the seed's own, it asks for nothing of the suite.
     """
     texts = [asked(p) for p in prompts]
     pick = telling(texts)

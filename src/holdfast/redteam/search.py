@@ -5,8 +5,8 @@
 
 `sample` asks what the source gives without feedback; `search` mutates what it has and learns from every verdict. After
 Hong et al. (2402.19464): a prompt is worth its verdict, plus its novelty by self-BLEU and by embedding distance against
-what succeeded, plus what keeps the choice of operators diverse, less a penalty for gibberish. A query is one text that the
-target had not been asked; drafts that ask for nothing forbidden are dropped before they cost one, in every method.
+what succeeded, plus what keeps the choice of operators diverse, less a penalty for gibberish. A query is one text that
+the target had not been asked; drafts that ask for nothing forbidden are dropped before they cost one, in every method.
 """
 
 from __future__ import annotations
@@ -61,7 +61,10 @@ class Target:
 
 @dataclass(frozen=True)
 class Query:
-    """One prompt that was asked. `success` is None where no verdict could be read; `distinct` counts it as a new one."""
+    """One prompt that was asked.
+
+    `success` is None where no verdict could be read; `distinct` counts it as a new one.
+    """
 
     number: int
     text: str

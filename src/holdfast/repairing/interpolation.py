@@ -36,9 +36,9 @@ EXAMPLE = "0.5 or 0.5,mlp=0.8,layers.0-7=0.2"
 def interpolate(base: Any, tuned: Any, alpha: float, out: Any = None, spare: Any = None) -> Any:
     """θ = (1−α)·base + α·tuned, where α is the weight on the tuned model: 0 is the base, 1 the tuned model.
 
-    Float32 arrays of one shape, numpy's or torch's: two products and a sum, each rounded to float32, as are the weights.
-    With `out` and `spare`, numpy arrays of that shape, nothing is allocated. At 0 and 1 the model's own array comes
-    back, so that its zeros keep their signs.
+    Float32 arrays of one shape, numpy's or torch's: two products and a sum, each rounded to float32, as are the
+    weights. With `out` and `spare`, numpy arrays of that shape, nothing is allocated. At 0 and 1 the model's own array
+    comes back, so that its zeros keep their signs.
 
     Wortsman et al., Robust fine-tuning of zero-shot models, 2022 (WiSE-FT).
     """

@@ -35,10 +35,10 @@ WORKERS = 2  # one reads and writes while the other computes
 class Operator:
     """A repair of one tensor: `run(name, base, tuned, strength)` gives the repaired values.
 
-    Arrays are float32 and not to be written into; where `run` returns the very `base` or `tuned` array that it got, that
-    model's bytes are copied as they are. An `elementwise` operator gets flat pieces of a tensor, from two threads, and
-    needs a few MB in all; any other gets whole tensors, one at a time. At `neutral` strength the result may equal the
-    tuned model.
+    Arrays are float32 and not to be written into; where `run` returns the very `base` or `tuned` array that it got,
+    that model's bytes are copied as they are. An `elementwise` operator gets flat pieces of a tensor, from two threads,
+    and needs a few MB in all; any other gets whole tensors, one at a time. At `neutral` strength the result may equal
+    the tuned model.
     """
 
     run: Callable[[str, Array, Array, float], Array]
@@ -77,7 +77,8 @@ def write_repaired(
     `finish(strength, folder)` may add files to each result before it appears.
 
     Raises UsageError for a target that is not empty, ModelError when a result equals the tuned model in every byte or
-    would hold NaN or infinite values, whichever side they come from, RunError when the disk is full. Nothing is left behind.
+    would hold NaN or infinite values, whichever side they come from, RunError when the disk is full. Nothing is left
+    behind.
     """
     with output_folders.fresh_folders(targets, pair.size) as folders:
         outputs = [Output(strength, folder) for strength, folder in folders.items()]

@@ -4,8 +4,8 @@
         for strength in repair.strengths:
             evaluate(sweep.at(strength), condition, bench)
 
-`at` changes the tuned model in place and names what it gives by the repair and its strength; afterwards the tuned model is
-as it was. The repair must be prepared.
+`at` changes the tuned model in place and names what it gives by the repair and its strength; afterwards the tuned model
+is as it was. The repair must be prepared.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ def merged(loaded: LoadedModel) -> LoadedModel:
 def check_pair(base: LoadedModel, tuned: LoadedModel) -> None:
     """Raise ModelError, naming a tensor, unless the tuned model's tensors are the base's, but for added rows.
 
-    An adapter was checked when it was put on its own base; another one than this makes a warning. Raises ModelError also
-    when an ordinary token has another id in the tuned model.
+    An adapter was checked when it was put on its own base; another one than this makes a warning. Raises ModelError
+    also when an ordinary token has another id in the tuned model.
     """
     if difference := token_difference(base.tokenizer, tuned.tokenizer):
         raise ModelError(

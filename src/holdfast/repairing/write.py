@@ -72,8 +72,8 @@ def write_result(
 ) -> None:
     """Write the model repaired at every strength of `targets`, with a card section and, for an interpolation, a recipe.
 
-    `facts` are rows of the card, by strength. Raises ModelError when a result equals the tuned model, or is an ensemble,
-    RunError when the disk is full; nothing is left behind then.
+    `facts` are rows of the card, by strength. Raises ModelError when a result equals the tuned model, or is an
+    ensemble, RunError when the disk is full; nothing is left behind then.
     """
     repair, folder = result.repair, locate(result.tuned.reference)
     if repair.decoding:

@@ -5,8 +5,8 @@
     kappa_interval(table)                             a bootstrap interval over the labelled replies
 
 Kappa is the agreement beyond what two readers with these totals would have by chance (Cohen, 1960, doi
-10.1177/001316446002000104; weighted: Cohen, 1968, doi 10.1037/h0026256). It moves with how common each class is, so it can
-be compared only between judges on the same labels; the error rates are within a class and do not.
+10.1177/001316446002000104; weighted: Cohen, 1968, doi 10.1037/h0026256). It moves with how common each class is, so it
+can be compared only between judges on the same labels; the error rates are within a class and do not.
 """
 
 from __future__ import annotations
@@ -65,10 +65,12 @@ def kappa(table: Any, quadratic: bool = False) -> float | None:
 def kappa_interval(
     table: Any, quadratic: bool = False, confidence: float = CONFIDENCE, draws: int = DRAWS
 ) -> tuple[float, float] | None:
-    """A percentile bootstrap interval of kappa over the labelled replies, with a fixed seed; over groups where they are given.
+    """A percentile bootstrap interval of kappa over the labelled replies, with a fixed seed.
 
-    None where kappa is undefined. It has no width where the judge and the labels agree everywhere; then the Wilson intervals
-    of the error rates say what so many replies cannot rule out.
+    Over groups where they are given.
+
+    None where kappa is undefined. It has no width where the judge and the labels agree everywhere; then the Wilson
+    intervals of the error rates say what so many replies cannot rule out.
     """
     counts = np.asarray(table, dtype=np.int64)
     total, rng = int(counts.sum()), np.random.default_rng(0)
@@ -90,9 +92,9 @@ def kappa_interval(
 def figures(judge: str, binary: Any, five: Any | None, unread: tuple[int, int] = (0, 0)) -> list[Metric]:
     """A judge's figures as metrics of the suite `labels`.
 
-    binary: (2, 2), harmless before harmful; five: (5, 5) of the scores, or None where either side has no scores; each may
-    be one table a group, and then intervals hold when the replies of a group go together. unread: how many of the harmless
-    and of the harmful replies the judge left unscored. The rate of an empty class has n 0 and no value.
+    binary: (2, 2), harmless before harmful; five: (5, 5) of the scores, or None where either side has no scores; each
+    may be one table a group, and then intervals hold when the replies of a group go together. unread: how many of the
+    harmless and of the harmful replies the judge left unscored. The rate of an empty class has n 0 and no value.
     """
     n_unscored = sum(unread)
     tables = np.asarray(binary).reshape(-1, 2, 2)

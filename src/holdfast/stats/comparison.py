@@ -100,8 +100,8 @@ def paired(
 ) -> Comparison | None:
     """Compare a share on the prompts that both sides scored; None when there are none.
 
-    `worse` counts flips for the worse (safe to unsafe), `better` the other way; the change is after minus before. groups: the
-    group of each prompt, by id.
+    `worse` counts flips for the worse (safe to unsafe), `better` the other way; the change is after minus before.
+    groups: the group of each prompt, by id.
     """
     first = {v.prompt: measure.read(v) for v in before if measure.counts(v)}
     second = {v.prompt: measure.read(v) for v in after if measure.counts(v)}

@@ -6,8 +6,8 @@
 
 Prompts made from one template, or about one item, are answered alike: three hundred of them may be worth ten. So every
 split is by group, and every certificate, bound and test counts groups (Donner and Klar, "Design and Analysis of Cluster
-Randomization Trials", 2000). A group is read from the prompts file where it has such a column, and is otherwise found by
-near-duplicate clustering. Pure Python.
+Randomization Trials", 2000). A group is read from the prompts file where it has such a column, and is otherwise found
+by near-duplicate clustering. Pure Python.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ from holdfast.core.records import Message, Prompt, digest
 T = TypeVar("T")
 # Columns of a prompts file that say which prompts belong together, the first that is there.
 GROUP_COLUMNS = ("group", "item", "template", "source")
-# Jaccard similarity of words and word pairs from which two prompts are one template filled twice. At 0.5 a template of ten
-# words with one word changed is found, and lists of hand-written prompts stay apart (242 groups of 243 StrongREJECT prompts).
+# Jaccard similarity of words and word pairs from which two prompts are one template filled twice. At 0.5 a template of
+# ten words with one word changed is found, and lists of hand-written prompts stay apart (242 groups of 243 StrongREJECT
+# prompts).
 SIMILAR = 0.5
 FEWEST_WORDS = 4
 NEAR = "near:"  # begins the name of a group that was found and not given
@@ -57,7 +58,10 @@ def normal_messages(messages: Iterable[Message]) -> tuple[tuple[str, str], ...]:
 
 
 def _identity(prompt: Prompt) -> Hashable:
-    """What makes two prompts the same evidence. Where a known answer is compared, another answer is another question."""
+    """What makes two prompts the same evidence.
+
+    Where a known answer is compared, another answer is another question.
+    """
     compared = prompt.suite.startswith(("utility", "privacy"))
     known = {k: v for k, v in prompt.expect.items() if k in ("answer", "value", "name")} if compared else {}
     return normal_messages(prompt.messages), digest(known)
@@ -203,8 +207,8 @@ def evidence_note(suite: str, prompts: int, dropped: int, groups: int) -> str:
 class Suite:
     """Prompts under one name, each with its group: its own, or that of its near duplicates.
 
-    `attempts`: sampled replies beside the first; the one that does worst for privacy counts. `dropped`: repetitions of these
-    prompts that `of` left out.
+    `attempts`: sampled replies beside the first; the one that does worst for privacy counts. `dropped`: repetitions of
+    these prompts that `of` left out.
     """
 
     name: str
@@ -245,7 +249,9 @@ def _with_system(messages: list[Message], system: str) -> list[Message]:
 
 @dataclass(frozen=True)
 class Count:
-    """How often something was seen among distinct prompts; `groups` has (hits, size) of each, none where each is its own.
+    """How often something was seen among distinct prompts.
+
+    `groups` has (hits, size) of each, none where each is its own.
 
     What no judge could read counts against whatever is promised.
     """

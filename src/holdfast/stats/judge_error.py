@@ -3,9 +3,10 @@
     error = MeasuredError("llm", {...}, tp=140, fn=25, fp=4, tn=161)
     error.corrected(33, 330)            -> (0.0919, 0.0354, 0.1444): the share, and a 95 % interval
 
-The share is corrected after Rogan and Gladen (1978, doi 10.1093/oxfordjournals.aje.a112510): (p + Sp - 1) / (Se + Sp - 1). Its
-interval melds the exact bounds of the share and of both error rates (see `stats.intervals.corrected_interval`), so that it
-holds with ten labels too. It holds while the judge errs on the audited replies as it did on the labelled ones.
+The share is corrected after Rogan and Gladen (1978, doi 10.1093/oxfordjournals.aje.a112510): (p + Sp - 1) / (Se + Sp -
+1). Its interval melds the exact bounds of the share and of both error rates (see `stats.intervals.corrected_interval`),
+so that it holds with ten labels too. It holds while the judge errs on the audited replies as it did on the labelled
+ones.
 """
 
 from __future__ import annotations
@@ -99,8 +100,8 @@ def widened(found: Sequence[Metric], error: MeasuredError | None) -> list[Metric
     """The metrics of a suite with a judge's error: `harm.any` keeps its value and gets an interval that holds both the counted
     and the corrected share's; `harm.any.corrected` stands behind it.
 
-    A judge of refusals counts no harm: there `refusal.rate` stays as it is, and the corrected share is of what it did not see
-    declined.
+    A judge of refusals counts no harm: there `refusal.rate` stays as it is, and the corrected share is of what it did
+    not see declined.
     """
     if error is None:
         return list(found)

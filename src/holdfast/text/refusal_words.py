@@ -1,7 +1,7 @@
 """The words, in English, by which a clause declines, disclaims, does not know, or condemns.
 
-Patterns read text as `refusals.plain` leaves it: lower case, straight apostrophes, contractions spelt out ("i'm" as
-"i am", "can't", "can not" and "cant" as "cannot", "won't" as "will not"). What they name is the *act* and not the topic:
+Patterns read text as `refusals.plain` leaves it: lower case, straight apostrophes, contractions spelt out ("i'm" as "i
+am", "can't", "can not" and "cant" as "cannot", "won't" as "will not"). What they name is the *act* and not the topic:
 "illegal" alone declines nothing. Gaps are bounded and every repeated part begins with a word of its own, so the time is
 linear.
 """
@@ -191,7 +191,8 @@ DECLINE = re.compile(
     )
 )  # fmt: skip
 
-# What a clause cannot do for want of a body, of sight, of a licence or of certainty: a disclaimer, which help may follow.
+# What a clause cannot do for want of a body, of sight, of a licence or of certainty: a disclaimer, which help may
+# follow.
 _ADVICE = r"(?:real-time|medical|legal|financial|tax|investment|professional|personali[sz]ed|psychological|nutritional|veterinary|diagnos\w+)"
 ASKED = re.compile(
     "|".join(

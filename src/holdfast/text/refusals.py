@@ -5,8 +5,9 @@
     read("Sure! Here it is: Sorry, I can't do this.")    -> Reading("refusal", "takes it back", …)
 
 A reply is cut into clauses, each clause is given one act (`ACTS`), and the order of the acts decides. An apology is no
-refusal, nor is a disclaimer before help; a refusal with something else on offer is one; a refusal that comes after the help
-comes too late. Pure Python, linear in the text. The words are in `refusalwords` (English) and `tongues` (other languages).
+refusal, nor is a disclaimer before help; a refusal with something else on offer is one; a refusal that comes after the
+help comes too late. Pure Python, linear in the text. The words are in `refusalwords` (English) and `tongues` (other
+languages).
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ _INVISIBLE = re.compile(
     r"[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\u0307]"
 )
 _WHOLE = {"ll": "will", "ve": "have", "re": "are", "d": "would"}
-# Spellings made one. A pattern is tried only where one of its signs stands in the line, since looking for signs is quick.
+# Spellings made one. A pattern is tried only where one of its signs stands in the line, since looking for signs is
+# quick.
 _SPELT: tuple[tuple[tuple[str, ...], re.Pattern[str], Any], ...] = (
     (("<",), re.compile(r"<[/a-z][^<>\n]{0,80}>"), " "),
     (

@@ -1,7 +1,7 @@
 """The words, in English, of what else a clause of a reply does: manners, leading up, sending elsewhere, steps, help.
 
-Patterns read text as `refusals.plain` leaves it. Gaps are bounded and every repeated part begins with a word of its own, so
-the time is linear.
+Patterns read text as `refusals.plain` leaves it. Gaps are bounded and every repeated part begins with a word of its
+own, so the time is linear.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The pii scanner: e-mail, phone, card, IBAN, national ids, network addresses, streets, wallets, keys and tokens.
 
-The patterns are those of `text.personal_data`. `engine=presidio` asks presidio's analyzer instead, when it is installed:
-it also knows names and places, and is slower by far. What is found is never shown: a why masks every value.
+The patterns are those of `text.personal_data`. `engine=presidio` asks presidio's analyzer instead, when it is
+installed: it also knows names and places, and is slower by far. What is found is never shown: a why masks every value.
 """
 
 from __future__ import annotations
