@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.table import Table
 
+from holdfast.api.settings import open_suites
 from holdfast.core import registry
 from holdfast.core.contracts import Repair
 from holdfast.core.errors import EXIT_GATE, EXIT_NOTHING_MEASURED, EXIT_OK, ModelError, UsageError
@@ -38,7 +39,6 @@ from holdfast.repairing.write import Result, write_result
 from holdfast.reporting import terminal
 from holdfast.stats.groups import Count, halves, overlap
 from holdfast.stats.guarantee import Limit
-from holdfast.verbs.common import open_suites
 from holdfast.verbs.repair_common import Inputs, RepairSettings, open_inputs, parse_strengths
 
 GUILD_SUITES = ("policy", "over-refusal", "utility", "utility-task")
@@ -181,7 +181,7 @@ def measured(settings: RepairSettings, origins: dict[str, str], promise: Promise
             settings.no_write or settings.without_utility
         ):
             progress.warn(f"no utility is measured, so nothing will be written: {ADD_UTILITY}, or --without-utility")
-        run = Run.open("repair", settings.tuned, settings.model_dump(), origins, settings.out)
+        run = Run.open("repair", settings.tuned, settings.record(), origins, settings.out)
         bench = open_bench(
             run, choosing, judge=judge, judge_options=settings.judge_options(), show_replies=settings.show_replies,
             options=settings.generate_options(subject.base.embedded), show=progress.step,

@@ -48,7 +48,7 @@ def holds_guild(folder: Path | None) -> bool:
 
 def interpolate_only(settings: RepairSettings, origins: dict[str, str], repair: Repair) -> dict[str, Any]:
     """Write an interpolation at a typed strength, streamed from the two folders; no model is loaded and nothing measured."""
-    run = Run.open("repair", settings.tuned, settings.model_dump(), origins, settings.out)
+    run = Run.open("repair", settings.tuned, settings.record(), origins, settings.out)
     (strength,), where = parse_strengths(settings.strength, repair), run.path / "model"
     with Progress() as progress:
         progress.say(f"{repair.spec} at {strength:g}: {reading(strength)}")

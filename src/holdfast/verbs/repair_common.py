@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from holdfast.api.settings import OUT_PANEL, EvaluationSettings
 from holdfast.core import registry
 from holdfast.core.config import Settings, argument, option
 from holdfast.core.contracts import Repair, RepairInputs
@@ -16,7 +17,6 @@ from holdfast.data.rows import read_rows
 from holdfast.guild import rows as guild_rows
 from holdfast.repairing.choose import Promise
 from holdfast.repairing.spec import make_repair
-from holdfast.verbs.common import OUT_PANEL, EvaluationSettings
 
 if TYPE_CHECKING:  # torch is imported by what loads a model, and not by settings
     from holdfast.models.load import LoadedModel, ModelOptions
@@ -164,7 +164,7 @@ def open_inputs(
     def from_rows() -> Direction:
         lr = settings.unaligned_lr or (GUILD_LR if base.embedded else PAPER_LR)
         return direction_from_rows(
-            base, lambda: load_model(reference, options), unaligned, TrainSettings(5.0, lr, 10, GUILD_SEED)
+            base, lambda: load_model(reference, options, fresh=True), unaligned, TrainSettings(5.0, lr, 10, GUILD_SEED)
         )
 
     if settings.unaligned and settings.unaligned_rows:
