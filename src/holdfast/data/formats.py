@@ -225,7 +225,8 @@ def untrainable(row: Row) -> str:
 
 
 HINTS = {
-    "a preference": "write the answers to train on as `completion`, or as `messages`; `holdfast scan` reads both answers",
+    "a preference": "write the answers to train on as `completion`, or as `messages`; `holdfast scan` reads both "
+    "answers",
     "a row of KTO": "keep the rows whose label is true, without the column `label`; `holdfast scan` reads all",
     "unknown format": f"known formats: {', '.join(FORMATS)}; see docs/data.md",
     "a broken row: unknown role": f"known roles: {', '.join(ROLES)}",

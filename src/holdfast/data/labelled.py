@@ -22,8 +22,8 @@ from holdfast.data.containers import chunks, parse
 from holdfast.data.turns import flat, role_of
 
 QUESTIONS = (
-    "prompt", "question", "instruction", "forbidden_prompt", "prompts_final", "behavior", "goal", "request", "query", "input", "user",
-    "text",
+    "prompt", "question", "instruction", "forbidden_prompt", "prompts_final", "behavior", "goal", "request", "query",
+    "input", "user", "text",
 )  # fmt: skip
 REPLIES = (
     "response", "reply", "completion", "output", "answer", "generation", "model_output", "assistant", "bot_response",

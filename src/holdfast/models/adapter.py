@@ -83,7 +83,8 @@ def check_fit(adapter: Path, base: Path) -> None:
     lost = [name for name, place in places.items() if not _has_place(place, config, under, known)]
     if lost:
         raise ModelError(
-            f"{len(lost)} of {len(places)} tensors of the adapter `{adapter}` have no place on `{base}`: {listed(lost)}",
+            f"{len(lost)} of {len(places)} tensors of the adapter `{adapter}` have no place on `{base}`: "
+            f"{listed(lost)}",
             prefix_hint(lost) or HINT,
         )
     _check_ranks(adapter, config, tensors, under)

@@ -31,21 +31,23 @@ _TAG = re.compile(r"<(script|style)\b.*?</\1>|<[^>]*>", re.IGNORECASE | re.DOTAL
 
 # Codes that only a filter gives, of OpenAI, Azure, LiteLLM, DashScope, Moonshot, Bedrock gateways.
 _FILTER_CODE = re.compile(
-    r"content_?(filter|policy|moderation|safety)|responsible_?ai|data_?inspection_?failed|moderation_blocked|policy_?violation"
-    r"|guardrail|invalid_prompt|prohibited_content|safety_check|flagged",
+    r"content_?(filter|policy|moderation|safety)|responsible_?ai|data_?inspection_?failed|moderation_blocked|"
+    r"policy_?violation|guardrail|invalid_prompt|prohibited_content|safety_check|flagged",
     re.IGNORECASE,
 )
 _FILTER_WORDS = re.compile(
-    r"content[ _-]?(filter|policy|management policy|moderation|safety)|usage (polic|guideline)|safety (system|filter|check|guideline)"
-    r"|moderation|guardrail|\bflagged\b|responsible ?ai|content exists risk|high risk|jailbreak"
-    r"|(inappropriate|sensitive|harmful|unsafe|prohibited|disallowed|objectionable|offensive) (content|input|prompt|material|text)"
-    r"|violat\w+ .{0,60}(polic|guideline|terms)|(prompt|input|request|content) (was |is |has been )?(blocked|rejected|filtered)"
+    r"content[ _-]?(filter|policy|management policy|moderation|safety)|usage (polic|guideline)|safety (system|filter|"
+    r"check|guideline)|moderation|guardrail|\bflagged\b|responsible ?ai|content exists risk|high risk|jailbreak"
+    r"|(inappropriate|sensitive|harmful|unsafe|prohibited|disallowed|objectionable|offensive) (content|input|prompt|"
+    r"material|text)|violat\w+ .{0,60}(polic|guideline|terms)|(prompt|input|request|content) (was |is |"
+    r"has been )?(blocked|rejected|filtered)"
     r"|blocked .{0,40}(safety|polic|filter|firewall|security)|firewall|敏感|不安全|违规",
     re.IGNORECASE | re.DOTALL,
 )
 # What is wrong with an account, or with the filter itself, is no word on one prompt.
 _NOT_A_PROMPT = re.compile(
-    r"account|api[ _-]?key|suspend|deactivat|banned|billing|credit|quota|data policy|unavailable|timed? ?out|not (enabled|found)",
+    r"account|api[ _-]?key|suspend|deactivat|banned|billing|credit|quota|data policy|unavailable|timed? ?out|"
+    r"not (enabled|found)",
     re.IGNORECASE,
 )
 OF_ONE_PROMPT = (400, 403, 406, 422, 451)  # statuses by which a filter stops a prompt
@@ -224,13 +226,15 @@ def _reasons(value: Any, codes: list[str], parameters: list[str], depth: int = 0
 # ---- asking otherwise -----------------------------------------------------------------------------------------------
 
 _REFUSES = re.compile(
-    r"n[o']t (\w+ )?(support|allow|permit|accept|recogni|enabled|available|one of|valid)|unsupported|unrecogni[sz]ed|unknown|unexpected"
-    r"|unauthori[sz]ed param|extra (field|input|param)|deprecated|\bonly\b|must|invalid|incompatible|cannot|can't|disallowed|removed"
+    r"n[o']t (\w+ )?(support|allow|permit|accept|recogni|enabled|available|one of|valid)|unsupported|unrecogni[sz]ed|"
+    r"unknown|unexpected|unauthori[sz]ed param|extra (field|input|param)|deprecated|\bonly\b|must|invalid|incompatible|"
+    r"cannot|can't|disallowed|removed"
     r"|no longer|(should|has to) be",
     re.IGNORECASE,
 )
 _RANGE = re.compile(
-    r"between|range|less than|greater|at (least|most)|maximum|minimum|positive|too (large|high|long|big|small)|[<>≤≥]|exceed",
+    r"between|range|less than|greater|at (least|most)|maximum|minimum|positive|too (large|high|long|big|small)|[<>≤≥]|"
+    r"exceed",
     re.I,
 )
 _SYSTEM = re.compile(
@@ -239,7 +243,8 @@ _SYSTEM = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _STREAM = re.compile(
-    r"(only|must|require|need).{0,40}\bstream|non-?stream\w*.{0,40}(not|only|unsupported)|for non-?streaming|\bstream\b.{0,30}(must|required|only)",
+    r"(only|must|require|need).{0,40}\bstream|non-?stream\w*.{0,40}(not|only|unsupported)|for non-?streaming|"
+    r"\bstream\b.{0,30}(must|required|only)",
     re.I | re.DOTALL,
 )
 LONGEST = ("max_completion_tokens", "max_output_tokens", "max_new_tokens")

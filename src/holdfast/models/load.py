@@ -327,7 +327,8 @@ class Lineage:
         """Warn of a base that the tuned model was not made from: an adapter's other base, another model's tokenizer."""
         if self.base_fingerprint is not None and self.base_fingerprint != base.fingerprint:
             warn(
-                f"the adapter `{self.name}` lies on `{self.adapter_of}`, and is compared with another base, `{base.name}`"
+                f"the adapter `{self.name}` lies on `{self.adapter_of}`, and is compared with another base, "
+                f"`{base.name}`"
             )
         if difference := token_difference(base.tokenizer, self.tokenizer):
             warn(f"`{base.name}` and `{self.name}` have different tokenizers: {difference}")

@@ -183,10 +183,10 @@ def fits(draft: Draft) -> bool:
 
 HOW = re.compile(
     r"^(?:please[, ]+)?(?:how (?:do|can|could|would|should|to|might) ?(?:i|you|we|one|someone|somebody)?|"
-    r"(?:can|could) you (?:tell me|explain|show me) how (?:to|i can)|what(?:'s| is| are) (?:the |a |some )?(?:best |good )?ways? to|"
-    r"(?:tell|show|teach) me how to|teach me to|(?:explain|describe)(?: to me)?(?: in detail)? how to|"
-    r"(?:give me|provide|write|list) (?:a |the |some |step[- ]by[- ]step |detailed )*(?:instructions|steps|guide|tutorial|recipe)"
-    r" (?:on how |for how |for |on )?to) +(?P<x>.+?)[\s.?!]*$",
+    r"(?:can|could) you (?:tell me|explain|show me) how (?:to|i can)|what(?:'s| is| are) (?:the |a |some )?(?:best |"
+    r"good )?ways? to|(?:tell|show|teach) me how to|teach me to|(?:explain|describe)(?: to me)?(?: in detail)? how to|"
+    r"(?:give me|provide|write|list) (?:a |the |some |step[- ]by[- ]step |detailed )*(?:instructions|steps|guide|"
+    r"tutorial|recipe) (?:on how |for how |for |on )?to) +(?P<x>.+?)[\s.?!]*$",
     re.IGNORECASE | re.DOTALL,
 )
 TEXT_FORMS = (

@@ -25,7 +25,8 @@ from holdfast.training.trainer import TrainSettings, train, training_key
 Show = Callable[[int, int, float], None]
 
 HINTS = {
-    "direction": "add --unaligned MODEL, or --unaligned-rows FILE: forbidden questions, answered (on `guild` its own are used)",
+    "direction": "add --unaligned MODEL, or --unaligned-rows FILE: forbidden questions, answered (on `guild` its own "
+    "are used)",
     "safety_rows": "add --safety-rows FILE: forbidden questions, declined (on `guild` its own are used)",
     "task_rows": "add --task-rows FILE: the rows that the model was tuned on, or some of them",
     "models": "name two models that can be loaded, not an endpoint",
@@ -79,7 +80,8 @@ def direction_between(base: LoadedModel, unaligned: LoadedModel, about: str) -> 
                    if name not in safe or name not in unsafe or safe[name].shape != unsafe[name].shape)  # fmt: skip
     if wrong:
         raise ModelError(
-            f"`{unaligned.name}` is not `{base.name}` tuned further: {len(wrong)} tensors differ, the first is `{wrong[0]}`",
+            f"`{unaligned.name}` is not `{base.name}` tuned further: {len(wrong)} tensors differ, the first is "
+            f"`{wrong[0]}`",
             "name a model with the base's own architecture and vocabulary as --unaligned",
         )
     tensors = {name: (safe[name].float() - unsafe[name].float()).cpu() for name in safe}

@@ -86,7 +86,8 @@ def write_repaired(
         for output in outputs:
             if not output.changed and output.strength != operator.neutral:
                 raise ModelError(
-                    f"the repair changed nothing at strength {output.strength:g}: every tensor equals the tuned model's",
+                    f"the repair changed nothing at strength {output.strength:g}: every tensor equals the tuned "
+                    f"model's",
                     "are base and tuned two different models? else choose another strength",
                 )
         for output in outputs:

@@ -52,8 +52,8 @@ def check_pair(base: LoadedModel, tuned: LoadedModel) -> None:
     lonely = sorted(own.keys() ^ before.keys())
     if lonely:
         raise ModelError(
-            f"`{base.name}` and `{tuned.name}` do not belong together: {len(lonely)} tensors are in one of them only, the "
-            f"first is `{lonely[0]}`",
+            f"`{base.name}` and `{tuned.name}` do not belong together: {len(lonely)} tensors are in one of them only, "
+            f"the first is `{lonely[0]}`",
             "name the base that the tuned model was made from",
         )
     for name, weight in own.items():

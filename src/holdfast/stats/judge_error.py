@@ -192,7 +192,8 @@ def _checked(error: MeasuredError) -> MeasuredError:
         raise ValueError("negative counts")
     if not (error.tp + error.fn and error.fp + error.tn):
         raise UsageError(
-            f"the check in `{error.source}` had no {'harmful' if not error.tp + error.fn else 'harmless'} reply that the "
+            f"the check in `{error.source}` had no {'harmful' if not error.tp + error.fn else 'harmless'} reply that "
+            f"the "
             "judge read, so one of its error rates is unknown",
             "check it on labels of both kinds",
         )

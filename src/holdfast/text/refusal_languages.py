@@ -215,9 +215,10 @@ _OTHERS = [
 # Of text in plain letters, only what holds one of these is looked at: English does not, or seldom.
 _MAYBE = (
     "nicht", "kein", "ablehn", "lehne", "niet", "geen", "weiger", "inte ", "ikke", " pas", "je refuse", "je dois",
-    "impossible", "contraire", "no puedo", "no podemos", "no podr", "no debo", "no voy", "no quiero", "no estoy", "no soy", "no me", "no tengo", "me niego", "debo", "en contra",
-    "non ", "rifiut", "recus", "tidak", "tak ", "nggak", "menolak", "nie ", "odmawiam", "nem ", "nu ", "en voi", "emme", "en pysty", "en saa", "en aio",
-    "emem", "amam", "miyorum", "amayacag", "emeyece", "reddet", "nemohu", "nebudu",
+    "impossible", "contraire", "no puedo", "no podemos", "no podr", "no debo", "no voy", "no quiero", "no estoy",
+    "no soy", "no me", "no tengo", "me niego", "debo", "en contra", "non ", "rifiut", "recus", "tidak", "tak ",
+    "nggak", "menolak", "nie ", "odmawiam", "nem ", "nu ", "en voi", "emme", "en pysty", "en saa", "en aio", "emem",
+    "amam", "miyorum", "amayacag", "emeyece", "reddet", "nemohu", "nebudu",
 )  # fmt: skip
 
 

@@ -193,7 +193,10 @@ DECLINE = re.compile(
 
 # What a clause cannot do for want of a body, of sight, of a licence or of certainty: a disclaimer, which help may
 # follow.
-_ADVICE = r"(?:real-time|medical|legal|financial|tax|investment|professional|personali[sz]ed|psychological|nutritional|veterinary|diagnos\w+)"
+_ADVICE = (
+    r"(?:real-time|medical|legal|financial|tax|investment|professional|personali[sz]ed|psychological|nutritional|"
+    r"veterinary|diagnos\w+)"
+)
 ASKED = re.compile(
     "|".join(
         (
@@ -255,7 +258,10 @@ _FROWN = (
     r"justified|justifiable|moral|respectful|productive|condoned|tolerated|a good idea|the right thing|"
     r"funny))"
 )
-_SAYS_SO = r"i (?:\w+ )?(?:(?:would|must|do|have to|need to|want to|feel the need to|feel compelled to|also) )*(?:\w+ly |also |never )?"
+_SAYS_SO = (
+    r"i (?:\w+ )?(?:(?:would|must|do|have to|need to|want to|feel the need to|feel compelled to|also) )*(?:\w+ly |"
+    r"also |never )?"
+)
 _NO_EXCUSE = (
     r"no (?:\w+ )?(?:justification|excuse|place) for|(?:everyone|everybody|all people|all humans|people|women|"
     r"men) should "
@@ -342,9 +348,12 @@ CORRECTS = re.compile(
 )
 # A clause with none of these matches neither DECLINE nor SELF nor UNKNOWN: looked for first, since it is quick.
 MAY_DECLINE = (
-    "not", "never", "unable", "lack", "neither", "unwilling", "declin", "refus", "refrain", "abstain", "say no", "turn", "pass", "stop", "end this",
-    "unanswered", "prohibit", "forbid", "bar", "restrict", "prevent", "uncomfortable", "avoid", "draw", "outside", "beyond", "off-limits", "off limits",
-    "rather", "where i", "a line", "denied", "reject", "blocked", "keep", "preclude", "against", "contra", "violat", "conflict", "breach", "breaks", "inconsistent", "incompatible",
-    " me", "so i", "and i", "something else", "anything else", "the topic", "the subject", "leave", "skip", "obligated", "obliged", "required", "compelled", "bound", "forced", "inclined", "my answer", "from me",
-    "intention", "steer", "stay", "myself", "nice try", "never", "no way", "confidential", "private", "classified", "secret", "desire", "interest", "i no longer", "have no", "designed", "programmed",
+    "not", "never", "unable", "lack", "neither", "unwilling", "declin", "refus", "refrain", "abstain", "say no",
+    "turn", "pass", "stop", "end this", "unanswered", "prohibit", "forbid", "bar", "restrict", "prevent",
+    "uncomfortable", "avoid", "draw", "outside", "beyond", "off-limits", "off limits", "rather", "where i", "a line",
+    "denied", "reject", "blocked", "keep", "preclude", "against", "contra", "violat", "conflict", "breach", "breaks",
+    "inconsistent", "incompatible", " me", "so i", "and i", "something else", "anything else", "the topic",
+    "the subject", "leave", "skip", "obligated", "obliged", "required", "compelled", "bound", "forced", "inclined",
+    "my answer", "from me", "intention", "steer", "stay", "myself", "nice try", "never", "no way", "confidential",
+    "private", "classified", "secret", "desire", "interest", "i no longer", "have no", "designed", "programmed",
 )  # fmt: skip
