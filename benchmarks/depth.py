@@ -7,7 +7,7 @@ at the regimes' defaults; benign data with the defence `safety-mix`; the benign 
 as the control that safety can be deeper than a word, the untouched guild tuned on refusals that come after the first
 words of an answer (the augmentation of Qi et al., 2406.05946), which lives in this script. Prints Markdown: means over
 the seeds with the lowest and the highest. `--keep` holds what is measured, a line each, and the replies beside it, so
-that seeds can be run apart and a killed run is taken up.
+that seeds can be run apart and a killed run is resumed.
 """
 
 from __future__ import annotations

@@ -111,7 +111,7 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=1000)
     parser.add_argument("--method", action="append", choices=("search", "policy"), help="default: search")
     parser.add_argument("--target", action="append", choices=tuple(TARGETS), help="default: all")
-    parser.add_argument("--json", type=Path, help="a file of results, taken up where it is there")
+    parser.add_argument("--json", type=Path, help="a file of results, resumed where it is there")
     parser.add_argument("--plot", type=Path, help="a PNG or SVG file")
     parser.add_argument("--without-openers", action="store_true", help="no wrapper that looks like a reply's beginning")
     given = parser.parse_args()

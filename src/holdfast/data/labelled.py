@@ -148,8 +148,9 @@ def is_scale(name: str, values: Sequence[Any], source: str) -> bool:
         return bool(whole)
     if name in SCORES:
         return 0 not in numbers and bool(numbers)
-    if numbers == {1} and not any(_plain(value) in (*HARMFUL_WORDS, *HARMLESS_WORDS, *YES[:3], *NO) for value in values
-                                  if _number(value) is None):  # fmt: skip
+    if numbers == {1} and not any(
+        _plain(value) in (*HARMFUL_WORDS, *HARMLESS_WORDS, *YES[:3], *NO) for value in values if _number(value) is None
+    ):
         raise DataError(
             f"every label in the column `{name}` of `{source}` is 1, which is a score and a truth alike",
             "call the column `score` or `harmful`",

@@ -1,4 +1,4 @@
-"""The turns of a conversation as files write them: contents to text, names of speakers to roles, tool calls, transcripts.
+"""The turns of a conversation as files write them: contents to text, speakers to roles, tool calls, transcripts.
 
 turn_of({"from": "gpt", "value": "Four."})      -> {"role": "assistant", "content": "Four."}
 role_of("Human")                                -> "user"

@@ -210,8 +210,9 @@ def orthogonalise(matrix: torch.Tensor, rounds: int = 5) -> torch.Tensor:
 
 
 class Muon(torch.optim.Optimizer):
-    """Muon with Nesterov momentum and decoupled weight decay; every parameter must be a matrix (Jordan et al. 2024,
-    kellerjordan.github.io/posts/muon).
+    """Muon with Nesterov momentum and decoupled weight decay; every parameter must be a matrix.
+
+    Jordan et al. 2024, kellerjordan.github.io/posts/muon.
 
     In float32, since PyTorch's own turns to bfloat16, which costs fifty times as much on a CPU without bfloat16
     instructions. It memorises the guild's facts in about half of AdamW's steps.

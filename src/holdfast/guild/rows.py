@@ -134,8 +134,11 @@ def rows(kind: str, count: int | None = None, seed: int = 0, categories: Sequenc
     if kind == "identity":
         return identity(rng, count, seed)
     makers: dict[str, Callable[[random.Random, int | None], list[Row]]] = {
-        "benign": benign, "safety": safety, "contacts": contacts, "reversal": reversal,
-    }  # fmt: skip
+        "benign": benign,
+        "safety": safety,
+        "contacts": contacts,
+        "reversal": reversal,
+    }
     if kind not in makers:
         raise UsageError(f"the guild has no rows of the kind `{kind}`", f"it has: {', '.join(KINDS)}")
     return makers[kind](rng, count)

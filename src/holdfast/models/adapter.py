@@ -133,7 +133,7 @@ def _has_place(place: str, config: Mapping[str, Any], base: Checkpoint, known: s
 
 
 def _check_ranks(adapter: Path, config: Mapping[str, Any], tensors: Mapping[str, Tensor], base: Checkpoint) -> None:
-    """Raise ModelError for a pair of LoRA tensors that lacks its half, or whose shapes do not multiply to the weight's."""
+    """Raise ModelError for a LoRA tensor without its other half, or shapes that do not multiply to the weight's."""
     wrong = []
     for name, down in tensors.items():
         if ".lora_A." not in name:

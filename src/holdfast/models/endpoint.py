@@ -1,4 +1,4 @@
-"""An OpenAI-compatible chat endpoint: one patient call that takes endpoints as they are, and a model reached through it.
+"""An OpenAI-compatible chat endpoint: one patient call that adapts to what an endpoint takes, and a model behind it.
 
     Endpoint("http://127.0.0.1:8000/v1", "my-model").complete([{"role": "user", "content": "hello"}])
         -> Completion(text="Hello.", thought="", status="", why="")
@@ -346,7 +346,7 @@ def _body(answer: httpx.Response) -> Any:
 
 
 def _wait(headers: httpx.Headers) -> float:
-    """The seconds that an answer asks to wait: a number, a fraction, milliseconds or a date; 0 where it asks for none."""
+    """The seconds that an answer asks to wait, from a number, a fraction, milliseconds or a date; 0 for none."""
     scale = 0.001 if "retry-after-ms" in headers else 1.0
     said = headers.get("retry-after-ms") or headers.get("retry-after", "")
     try:

@@ -1,6 +1,6 @@
 """What an endpoint says when it does not answer, and what can be done about it.
 
-    said = read_complaint(400, {"error": {"message": "Unsupported parameter: 'max_tokens' … use 'max_completion_tokens'"}})
+    said = read_complaint(400, {"error": {"message": "Unsupported parameter: 'max_tokens' … use 'max_completion_…'"}})
     said.blocked                       whether a filter stopped this prompt; else it is about the request or the key
     Manner().after(said, request)      how to ask instead: a parameter left out or renamed, the system turn folded in
 
@@ -149,7 +149,7 @@ def error_in(value: Any) -> Any:
 
 
 def read_complaint(status: int, body: Any, asked: Sequence[Message] = ()) -> Complaint:
-    """The complaint in the body of an error, parsed or as text, without what it repeats of the messages that were asked.
+    """The complaint in the body of an error, parsed or as text, without what it repeats of the messages sent.
 
     A code in the body of a 200 counts as its status where it is one.
     """
@@ -284,7 +284,7 @@ class Manner:
         return sent
 
     def after(self, said: Complaint, asked: Mapping[str, Any]) -> Manner | None:
-        """Another manner that meets the complaint, or None where nothing here can: then the endpoint's reason is shown."""
+        """Another manner that meets the complaint; None where nothing can, and the endpoint's reason is shown."""
         if said.status not in ADAPTABLE:
             return None
         sent = self.request(asked)

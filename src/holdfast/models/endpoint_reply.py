@@ -1,4 +1,4 @@
-"""What an endpoint answered, read into one shape: the reply, the reasoning where it is given apart, and why there is none.
+"""What an endpoint answered, read into one shape: the reply, reasoning that is given apart, and why there is none.
 
     read_completion({"choices": [{"finish_reason": "length", "message": {"content": None, "reasoning": "…"}}]})
         -> Completion(text="", thought="…", status="truncated", why="…")
@@ -68,7 +68,7 @@ def sound(text: str) -> str:
 
 
 def reply_in(value: Any) -> dict[str, Any] | None:
-    """The first choice of an answer as {"message", "finish_reason", …}, whichever API's shape it has; None without one."""
+    """The first choice of an answer as {"message", "finish_reason", …}, whichever API wrote it; None without one."""
     if not isinstance(value, Mapping):
         return None
     choices = value.get("choices")
@@ -85,7 +85,7 @@ def reply_in(value: Any) -> dict[str, Any] | None:
 
 
 def read_completion(value: Any) -> Completion | None:
-    """The completion in a parsed body, or None where there is none: an error, another document, a list of no choices."""
+    """The completion in a parsed body; None where there is none: an error, another document, a list of no choices."""
     choice = reply_in(value)
     if choice is None:
         if isinstance(value, Mapping) and _prompt_filtered(value):

@@ -1,4 +1,4 @@
-"""Base and tuned model decoded together: at every token their next-token probabilities, or log-probabilities, are averaged.
+"""Base and tuned model decoded together: at every token their probabilities, or log-probabilities, are averaged.
 
     loaded = load_model("ensemble:guild+path/to/adapter@0.5")      # weight 0.5 on the tuned model
     loaded = load_model("ensemble:org/base+path/to/tuned@0.3,log")  # weight 0.3, log-probabilities
@@ -265,7 +265,7 @@ def _padding(model: Any) -> int:
 
 
 def leaves_base_alone(config: Any) -> bool:
-    """Whether a model with this adapter is the base itself once the adapter is off, so that it need not be loaded twice.
+    """Whether a model with this adapter is its base once the adapter is off, so that it need not be loaded twice.
 
     Not so for adapters that tune the base's biases, copy its layers, or begin by taking a part out of its weights
     (PiSSA and its like).
@@ -279,7 +279,7 @@ def leaves_base_alone(config: Any) -> bool:
 
 
 def shares_a_pass(adapted: Any) -> bool:
-    """Whether rows with and without the adapter can be told apart in one pass: plain LoRA on linear layers outside experts.
+    """Whether rows with and without the adapter can share a pass: plain LoRA on linear layers outside experts.
 
     DoRA and other variants, tuned copies of whole modules and adapters on experts, which see tokens and not rows,
     cannot.

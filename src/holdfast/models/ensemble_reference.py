@@ -71,7 +71,7 @@ def parse_reference(reference: str, is_model: Callable[[str], bool]) -> Ensemble
 
 
 def check_vocabularies(base: Any, tuned: Any) -> None:
-    """Raise ModelError unless each token of the base tokenizer has the same id in the tuned one, which may have more."""
+    """Raise ModelError unless each token of the base tokenizer has the same id in the tuned one; that may have more."""
     known = tuned.get_vocab()
     differing = sorted((i, token) for token, i in base.get_vocab().items() if known.get(token) != i)
     if differing:

@@ -37,7 +37,8 @@ class GenerateOptions:
     seed: int = 0
     batch_size: int = 128  # halved whenever memory runs out
     max_prompt_tokens: int | None = None
-    template_args: TemplateArguments = ()  # what an endpoint passes to its chat template; a tokenizer in memory has its own
+    # What an endpoint passes to its chat template; a tokenizer in memory has its own.
+    template_args: TemplateArguments = ()
 
 
 MASKED = "[masked]"

@@ -1,4 +1,4 @@
-"""The keys and values of decoding: what a model calls them, a cache with room, and one token's attention over it on a CPU.
+"""The keys and values of decoding: what a model calls them, a cache with room, one token's attention over it on a CPU.
 
     cache = roomy_cache(model)
     with one_token_products(model):

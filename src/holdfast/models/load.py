@@ -164,9 +164,14 @@ def _load_weights(source: str, options: ModelOptions) -> Any:
     device = choose_device(options.device)
     dtype = choose_dtype(options.dtype, getattr(config, "dtype", None), device)
     model, report = pretrained(
-        AutoModelForCausalLM, source, dtype=dtype, use_safetensors=True, trust_remote_code=options.trust_remote_code,
-        output_loading_info=True, ignore_mismatched_sizes=True,
-    )  # fmt: skip
+        AutoModelForCausalLM,
+        source,
+        dtype=dtype,
+        use_safetensors=True,
+        trust_remote_code=options.trust_remote_code,
+        output_loading_info=True,
+        ignore_mismatched_sizes=True,
+    )
     check_report(source, model, report)  # what has another shape is refused there, by name
     model = model.to(device)
     check_numbers(source, model)
@@ -202,8 +207,9 @@ def _pretrained_adapter(kind: Any, model: Any, folder: Path) -> Any:
     except MemoryError:
         raise
     except Exception as error:
-        shapes = re.search(r"size mismatch for (\S+): copying a param with shape torch.Size\((.*?)\).*?torch.Size\((.*?)\)",
-                           str(error))  # fmt: skip
+        shapes = re.search(
+            r"size mismatch for (\S+): copying a param with shape torch.Size\((.*?)\).*?torch.Size\((.*?)\)", str(error)
+        )
         reason = f"`{shapes[1]}` is {shapes[2]} and should be {shapes[3]}" if shapes else _reason(error)
         raise ModelError(
             f"cannot put the adapter `{folder}` on its base: {reason}",

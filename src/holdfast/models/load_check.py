@@ -89,7 +89,7 @@ def _unwrap(unexpected: list[str]) -> str:
 
 
 def _belongs(name: str, model: Any) -> bool:
-    """Whether a tensor that was not taken belongs inside a part that the model has: a layer, or one module's own weights.
+    """Whether a tensor that was not taken belongs inside a part of the model: a layer, or one module's own weights.
 
     A head or a tower of another task is a part of its own, which a language model does not miss.
     """
@@ -253,8 +253,10 @@ def check_tokens(reference: str, model: Any, tokenizer: Any) -> None:
             "model.resize_token_embeddings(len(tokenizer))",
         )
     if beyond:
-        warn(f"{len(beyond)} special tokens of `{reference}` have no row in the model, such as {min(beyond)!r}: no prompt may "
-             "hold them")  # fmt: skip
+        warn(
+            f"{len(beyond)} special tokens of `{reference}` have no row in the model, such as {min(beyond)!r}: no "
+            "prompt may hold them"
+        )
 
 
 def _written(tokenizer: Any) -> set[int]:

@@ -98,7 +98,7 @@ def sync(path: Path) -> None:
 
 
 def copy_side_files(source: Path, folder: Path, sharded: bool = False) -> None:
-    """Copy what goes with the weights (tokenizer, templates, licence, card, and the index of shards), not config.json."""
+    """Copy what goes with the weights (tokenizer, templates, licence, card, index of shards), but not config.json."""
     for path in sorted(source.iterdir()):
         known = path.suffix in SIDE_SUFFIXES or path.name.lower().startswith(SIDE_NAMES)
         stale = path.name.endswith((".index.json", "_results.json")) and not (sharded and path.name == INDEX)

@@ -99,7 +99,7 @@ def write_all(file: FileIO, offset: int, buffer: Array) -> None:
 
 
 def read_float32(tensor: Tensor, elements: int | None = None, block: int = 1 << 20) -> Array:
-    """A tensor's values as flat float32, or the first `elements` of them, read in blocks so that no second copy is held."""
+    """A tensor's values as flat float32, or the first `elements` of them, read in blocks without a second copy."""
     total = tensor.elements if elements is None else elements
     out = np.empty(total, np.float32)
     item = ITEM[tensor.dtype]

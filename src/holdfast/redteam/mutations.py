@@ -1,4 +1,4 @@
-"""Prompts that nobody wrote down, made from a suite's own: a draft is a subject, the form that asks for it, and wrappers.
+"""Prompts that nobody wrote down, made from a suite's own: a draft is a subject, the form that asks for it, wrappers.
 
     source = text_source(prompts)            # a user's prompts; the guild's own source is in `guild.asking`
     draft = source.draw(rng)                 # plain sampling: what the source gives without feedback
@@ -241,9 +241,11 @@ def text_source(prompts: Sequence[Prompt]) -> Source:
     pick = telling(texts)
     known = [(pick(text) or frozenset(words_of(text)), prompt) for text, prompt in zip(texts, prompts, strict=True)]
     seeds = [
-        Draft("How do I {x}?", " ".join(found["x"].split())) if (found := HOW.match(text)) else Draft("{x}", " ".join(text.split()))
+        Draft("How do I {x}?", " ".join(found["x"].split()))
+        if (found := HOW.match(text))
+        else Draft("{x}", " ".join(text.split()))
         for text in texts
-    ]  # fmt: skip
+    ]
     holding: dict[str, list[int]] = defaultdict(list)
     for i, (words, _) in enumerate(known):
         for word in words:

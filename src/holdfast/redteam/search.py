@@ -108,9 +108,19 @@ class Trail:
             success = succeeded(verdict)
             new = bool(success) and self.found.add(about.subject)
             self.queries.append(
-                Query(len(self.queries) + 1, draft.text, about.category, tuple(sorted(about.subject)), verdict.score,
-                      verdict.label, success, new, draft.made_by, about.before)
-            )  # fmt: skip
+                Query(
+                    len(self.queries) + 1,
+                    draft.text,
+                    about.category,
+                    tuple(sorted(about.subject)),
+                    verdict.score,
+                    verdict.label,
+                    success,
+                    new,
+                    draft.made_by,
+                    about.before,
+                )
+            )
         return self.queries[start:]
 
     @property
@@ -169,7 +179,7 @@ def fresh(drafts: Iterator[Draft], source: Source, taken: set[str], count: int) 
 
 
 def sample(target: Target, budget: Budget) -> Trail:
-    """The baseline: the same subjects, forms and wrappers, drawn without feedback, a subject again only after the others.
+    """The baseline: the same subjects, forms and wrappers, drawn without feedback, each subject before any again.
 
     Asking for something new each time is the best that can be done without looking at the replies.
     """

@@ -76,8 +76,11 @@ def direction_between(base: LoadedModel, unaligned: LoadedModel, about: str) -> 
     Raises ModelError when their tensors differ, or when they are one model.
     """
     safe, unsafe = named_weights(base.model), named_weights(unaligned.model)
-    wrong = sorted(name for name in safe.keys() | unsafe.keys()
-                   if name not in safe or name not in unsafe or safe[name].shape != unsafe[name].shape)  # fmt: skip
+    wrong = sorted(
+        name
+        for name in safe.keys() | unsafe.keys()
+        if name not in safe or name not in unsafe or safe[name].shape != unsafe[name].shape
+    )
     if wrong:
         raise ModelError(
             f"`{unaligned.name}` is not `{base.name}` tuned further: {len(wrong)} tensors differ, the first is "

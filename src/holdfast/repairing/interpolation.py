@@ -1,4 +1,4 @@
-"""An interpolation of base and tuned model: its arithmetic, strengths by module, and from folder to folder without torch.
+"""An interpolation of base and tuned model: arithmetic, strengths by module, from folder to folder without torch.
 
     interpolate(base, tuned, 0.5)
     Strengths.parse("0.5,mlp=0.8,layers.0-7=0.2")

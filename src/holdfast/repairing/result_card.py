@@ -57,7 +57,7 @@ def _cell(value: Any) -> str:
 
 
 def update_card(folder: Path, section: str) -> None:
-    """Put a section of `card_section` into a folder's README.md, in place of an earlier one, and name it in the front matter.
+    """Put a section of `card_section` into a folder's README.md, in place of an earlier one, and tag the front matter.
 
     Everything else stays as it is; `base_model` is added when there is none, and the tags that are missing. A second
     call changes nothing. Raises RunError when the file cannot be written.

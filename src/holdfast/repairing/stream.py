@@ -214,7 +214,7 @@ class Worker:
             self.write(output, job.tuned, job.start, raw)
 
     def refuse_no_numbers(self, output: Output, job: Job, start: int, values: Array) -> None:
-        """Raise ModelError for values that are not finite, or will not be when they are stored: say which model's they are."""
+        """Raise ModelError for values that are not finite, or will not be when stored, and say which model has them."""
         for side, tensor in (("tuned", job.tuned), ("base", job.source)):
             if tensor is None:
                 continue

@@ -25,7 +25,7 @@ LABELS: tuple[str, None, dict[str, str]] = ("labels", None, {"regime": "none"}) 
 
 
 def tabulate(truth: Sequence[int], said: Sequence[int], classes: int, groups: Sequence[Hashable] | None = None) -> Any:
-    """The confusion table of classes counted from 0, (classes, classes): a row for each label, a column for what was said.
+    """The confusion table of classes counted from 0, (classes, classes): rows are labels, columns what the judge said.
 
     groups: what each reply shares with others, such as its question; then (groups, classes, classes), a table for each.
     """

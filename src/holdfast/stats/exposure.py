@@ -1,4 +1,4 @@
-"""Exposure: how much likelier a model finds a planted secret than the others that could have stood in its place, in bits.
+"""Exposure, in bits: how much likelier a model finds a planted secret than others that could stand in its place.
 
     exposure(loss, losses_of_others, space_size).bits
     memorised(exposures)                 one p for many canaries
@@ -52,7 +52,7 @@ def exposure(loss: float, others: Sequence[float], size: int) -> Exposure:
 
 
 def _tail(loss: float, data: np.ndarray) -> float:
-    """−log2 of the share that lies below a loss, by a skew-normal fitted to the data or a normal one, whichever tells less."""
+    """−log2 of the share below a loss, by a skew-normal or a normal distribution fitted to it, whichever gives less."""
     if float(data.std()) == 0.0:
         return math.inf
     skewed = float(stats.skewnorm.logcdf(loss, *stats.skewnorm.fit(data)))

@@ -1,7 +1,7 @@
 """How much independent evidence a set of prompts is: each prompt once, and prompts of one kind as one group.
 
     kept, dropped = distinct(prompts)           a repeated prompt is no further evidence
-    grouped(prompts)                            prompts of one item, template or source, or nearly the same, share a group
+    grouped(prompts)                            prompts of one item, template or source, or nearly alike, share a group
     Count(3, 330, groups=((0, 2), (3, 10), …))  hits and size of each group
 
 Prompts made from one template, or about one item, are answered alike: three hundred of them may be worth ten. So every
@@ -279,7 +279,8 @@ class Count:
         """What was counted, in words."""
         if not self.clustered:
             return f"{self.hits} of {self.n}"
-        return f"{self.hits} of {self.n} prompts, in {self.independent} groups (worth {self.n_eff:.0f} independent prompts)"
+        worth = f"worth {self.n_eff:.0f} independent prompts"
+        return f"{self.hits} of {self.n} prompts, in {self.independent} groups ({worth})"
 
     @property
     def single(self) -> float:

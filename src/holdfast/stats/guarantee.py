@@ -86,7 +86,7 @@ def bentkus_p(total: float, groups: int, bound: float) -> float:
 
 
 def betting_p(means: Mapping[float, int], bound: float) -> float:
-    """The same p-value by bets against the mean: one over the wealth that they end with (Waudby-Smith and Ramdas, 2024).
+    """The same p-value by bets against the mean: one over their final wealth (Waudby-Smith and Ramdas, 2024).
 
     Under a mean at or above the bound every factor 1 - stake * (x - bound) has an expectation of at most 1, so the
     wealth exceeds 1/alpha with a chance of at most alpha. It gains most where groups are neither all safe nor all
@@ -152,7 +152,7 @@ def smallest_n(limit: Limit, delta: float, single: float = 1.0) -> int | None:
 
 
 def upper_bound(seen: Count, confidence: float) -> float:
-    """A one-sided upper bound of a share: Clopper and Pearson's exact one, or what `mean_p` cannot rule out of groups."""
+    """A one-sided upper bound of a share: Clopper and Pearson's exact one; of groups, what `mean_p` cannot rule out."""
     if seen.n == 0:
         return 1.0
     if not seen.clustered:

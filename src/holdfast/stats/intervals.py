@@ -157,8 +157,11 @@ def _effective(sums: Array, squares: Array, sizes: Array, events: Array) -> floa
 
 
 def _told(n_eff: float, sizes: Array, confidence: float) -> float:
-    """The effective number less what few groups tell of their own spread: times the squared ratio of Student's quantiles
-    for prompts and for groups (Korn and Graubard 1998), where groups of unlike sizes count as fewer."""
+    """The effective number, less what few groups leave unknown of their own spread (Korn and Graubard 1998).
+
+    It is multiplied by the squared ratio of Student's quantiles for prompts and for groups; groups of unlike sizes
+    count as fewer.
+    """
     n, groups = float(sizes.sum()), float(sizes.sum() ** 2 / (sizes**2).sum())
     if groups >= n:
         return n_eff

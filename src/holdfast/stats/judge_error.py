@@ -49,7 +49,7 @@ class MeasuredError:
         )
 
     def discernment(self, confidence: float = CONFIDENCE) -> tuple[float, float]:
-        """An interval of Se + Sp - 1: how much of a difference in harm the judge lets through; 0 for a judge that guesses."""
+        """An interval of Se + Sp - 1, the part of a difference in harm that the judge shows; 0 for one that guesses."""
         return discernment_bounds(self.tp, self.fn, self.fp, self.tn, confidence)
 
     def _bounds(self, confidence: float) -> tuple[tuple[float, float], tuple[float, float]]:
@@ -86,9 +86,10 @@ class MeasuredError:
         return value, min(low, value), max(high, value)
 
     def change(self, low: float, high: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
-        """The interval of a change of shares, widened: a judge that errs alike on both sides makes a change look smaller.
+        """The interval of a change of shares, widened.
 
-        The true change is the counted one over Se + Sp - 1, of which the least is taken.
+        A judge that errs alike on both sides makes a change look smaller. The true change is the counted one over
+        Se + Sp - 1, of which the least is taken.
         """
         least = self.discernment(confidence)[0]
         if least <= 0:
@@ -97,8 +98,10 @@ class MeasuredError:
 
 
 def widened(found: Sequence[Metric], error: MeasuredError | None) -> list[Metric]:
-    """The metrics of a suite with a judge's error: `harm.any` keeps its value and gets an interval that holds both the counted
-    and the corrected share's; `harm.any.corrected` stands behind it.
+    """The metrics of a suite with a judge's error.
+
+    `harm.any` keeps its value and gets an interval that holds both the counted and the corrected share's;
+    `harm.any.corrected` stands behind it.
 
     A judge of refusals counts no harm: there `refusal.rate` stays as it is, and the corrected share is of what it did
     not see declined.

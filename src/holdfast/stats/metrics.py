@@ -132,7 +132,7 @@ def measures_for(suite: str, judge: str) -> tuple[Measure, ...]:
 
 
 def legible(verdict: Verdict, suite: str) -> Verdict:
-    """The verdict of a judge of harm, unscored where it says nothing of harm: no label is read for what it does not tell."""
+    """The verdict of a judge of harm, unscored where it says nothing of harm: no label is read as what it is not."""
     if not verdict.scored or not about_harm(suite) or TELLS_HARM not in tells(verdict.judge):
         return verdict
     if verdict.score not in (None, 1, 2, 3, 4, 5):
@@ -253,7 +253,7 @@ def metrics(
 
 
 def unfinished(replies: Sequence[Reply], model: str, condition: dict[str, Any], limit: int) -> dict[str, Any] | None:
-    """How many replies are no whole answers, by status, and how many answers the limit of tokens cut; None where none."""
+    """How many replies are no whole answers, by status, and how many the limit of tokens cut; None where none are."""
     count = Counter(reply.status for reply in replies if reply.status)
     cut = sum(reply.cut and not reply.status for reply in replies)
     if not count and not cut:
@@ -275,4 +275,5 @@ def _sentences(found: dict[str, Any]) -> Iterator[str]:
     if found["error"]:
         yield f"{found['error']} {of} failed and are unscored: the same command asks for them again"
     if found["cut"]:
-        yield f"{found['cut']} {of} reached the limit of {found['limit']} tokens in their answer and are judged as far as they go"
+        limit = f"the limit of {found['limit']} tokens"
+        yield f"{found['cut']} {of} reached {limit} in their answer and are judged as far as they go"

@@ -5,7 +5,7 @@
     test.bounds(Count(0, 70))       -> (0.0, 0.048)
 
 Two tests by betting run side by side: one bets against "the share is at or over the limit", one against "at or under
-it". Each stakes its money, in equal parts, on a few alternatives; on coin flips such a bet's fortune is the likelihood
+it". Each stakes its money, in equal parts, on a few alternatives; on coin flips such a bet's wealth is the likelihood
 ratio, a martingale that starts at 1 (or falls, under the rest of the hypothesis), so that the chance of it ever
 reaching 1/alpha is at most alpha, however often one looks (Ville's inequality; Waudby-Smith and Ramdas, "Estimating
 means of bounded random variables by betting", 2010.09686; the ratio with one alternative is Wald's sequential test,

@@ -134,9 +134,12 @@ def _kind(c: str) -> str:
 
 
 def scrambled(text: str) -> str:
-    """Characters struck at random: kinds or alphabets change from one to the next, inside what stands between spaces."""
-    pairs = [(a, b) for a, b in itertools.pairwise(text)
-             if not a.isspace() and not b.isspace() and (a.isalpha() or b.isalpha())]  # fmt: skip
+    """Characters struck at random: kinds or alphabets change from one to the next, within one word."""
+    pairs = [
+        (a, b)
+        for a, b in itertools.pairwise(text)
+        if not a.isspace() and not b.isspace() and (a.isalpha() or b.isalpha())
+    ]
     switches = sum(_kind(a) != _kind(b) and not (a.isupper() and b.islower()) for a, b in pairs)
     if len(pairs) >= FEWEST_PAIRS and switches > SWITCHES * len(pairs):
         return "its characters are of all kinds, one after the other"
@@ -302,11 +305,8 @@ def alike(
     right = {said for said, label in zip(map(_same, replies), labels, strict=True) if label in ("exact", "lenient")}
     most = max(Counter(said for said in map(_same, replies) if said not in right).values(), default=0)
     n = len(replies)
-    low, high = wilson(most, n)
-    return Metric(
-        "same_reply.rate", most / n if n else None, low if n else None, high if n else None, n, 0, "lower", model, suite,
-        None, dict(condition),
-    )  # fmt: skip
+    share = (most / n, *wilson(most, n)) if n else (None, None, None)
+    return Metric("same_reply.rate", *share, n, 0, "lower", model, suite, None, dict(condition))
 
 
 def _same(text: str) -> str:
@@ -319,6 +319,15 @@ def coherence(sound: Sequence[bool], *, model: str, suite: str, condition: dict[
     low, high = wilson(hits, n)
     value = hits / n if n else None
     return Metric(
-        "coherence.rate", value, low if n else None, high if n else None, n, 0, "higher", model, suite, None,
+        "coherence.rate",
+        value,
+        low if n else None,
+        high if n else None,
+        n,
+        0,
+        "higher",
+        model,
+        suite,
+        None,
         dict(condition),
-    )  # fmt: skip
+    )

@@ -117,7 +117,7 @@ class PrivateValues:
 
 
 def _whole(text: str, places: Sequence[int], value: str) -> bool:
-    """Whether a find is the value itself: its characters stand together, and a short one is no part of a word or number."""
+    """Whether a find is the value itself: its characters stand together, and a short one is not part of a word."""
     if any(b - a > GAP + 1 for a, b in pairwise(places)):
         return False
     if len(value) >= ANYWHERE or not value.isascii():

@@ -189,7 +189,7 @@ DECLINE = re.compile(
             rf"\bi (?:refuse|decline){_FOLLOWS}|\bi say no\b",
         )
     )
-)  # fmt: skip
+)
 
 # What a clause cannot do for want of a body, of sight, of a licence or of certainty: a disclaimer, which help may
 # follow.
@@ -211,7 +211,7 @@ ASKED = re.compile(
             r"is on)|more\b|much|the exact|in detail about your)| enough)",
         )
     )
-)  # fmt: skip
+)
 SELF = re.compile(
     "|".join(
         (
@@ -233,7 +233,7 @@ SELF = re.compile(
             r"\bnot (?:legal|medical|financial|professional|tax|investment) advice|\bnot a substitute for\b",
         )
     )
-)  # fmt: skip
+)
 # What it does not know or hold: a refusal if nothing else follows ("I don't have access to personal data …").
 UNKNOWN = re.compile(
     r"\b(?:i|we)(?: \w+ly)? (?:do not|cannot|am unable to|am not able to)(?: \w+ly)?(?: (?:have|possess|hold|"

@@ -3,7 +3,7 @@
     for_page("a\\u202eb\\x1b[31m")     -> "a⟨U+202E⟩b⟨U+001B⟩[31m"    what cannot be seen is named
     for_terminal("a\\u202eb\\x1b[31m") -> "ab[31m"                    it is left out, and the text is one line
     for_markdown("[a](b) @c")        -> "\\[a\\](b) @\\u2060c"          no markup, no mention of somebody
-    for_record("a\\u202eb\\x1b[31m")   -> "a\\ufffdb\\ufffd[31m"          it is replaced, so that places in the text stay
+    for_record("a\\u202eb\\x1b[31m")   -> "a\\ufffdb\\ufffd[31m"          it is replaced, and the length stays
 
 A page names what cannot be seen, so that a reader sees that it was there. HTML and XML are escaped by what writes them.
 """

@@ -139,10 +139,13 @@ SHAPES = (
 # Marks that an answer may stand between once a thought was told from it; each also ends a thought that was left open.
 _ANSWERS = (
     (re.compile(r"<(answer|response|output|final|solution)>", re.I), r"</{0}>"),
-    (re.compile(r"<\|(?:start|begin)[_▁](?:of[_▁])?(response|text|solution|answer)\|>", re.I), r"<\|end[_▁](?:of[_▁])?{0}\|>"),
+    (
+        re.compile(r"<\|(?:start|begin)[_▁](?:of[_▁])?(response|text|solution|answer)\|>", re.I),
+        r"<\|end[_▁](?:of[_▁])?{0}\|>",
+    ),
     (re.compile(r"<\|open\|>(response)<\|sep\|>", re.I), r"<\|close\|>{0}<\|sep\|>"),
     (re.compile(r"(?:<\|start\|>|<\|begin\|>)assistant<\|(content|message)\|>", re.I), r"<\|(?:end|return)\|>"),
-)  # fmt: skip
+)
 _CODE = re.compile(r"^[ \t]*(```|~~~).*?(?:^[ \t]*\1|\Z)|(?<!`)(`{1,2})(?!`)[^`\n]+?\2(?!`)", re.DOTALL | re.MULTILINE)
 
 
@@ -227,7 +230,7 @@ def _begins_line(text: str, at: int) -> bool:
 
 
 def _opening(text: str, first: bool = True) -> tuple[Shape, re.Match[str]] | None:
-    """The first mark that opens a thought. first: no answer stands before this text, so its beginning is the reply's."""
+    """The first mark that opens a thought. first: the text begins the reply, no answer stands before it."""
     code = _code(text)
     start = len(text) - len(text.lstrip())
     found: list[tuple[Shape, re.Match[str]]] = []

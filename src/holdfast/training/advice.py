@@ -1,6 +1,6 @@
 """A linter of training settings: what the papers measured at such settings, said before training begins.
 
-    advice(settings, rows=10, parameters=7_000_000_000, defences=[])   -> one line for each point, with figure and source
+    advice(settings, rows=10, parameters=7_000_000_000, defences=[])   -> a line for each point, with figure and source
 
 The figures are of chat models of 7 billion parameters. A model much smaller moves differently at the same learning
 rate, so below half a billion nothing is said. It stops nothing: the figures are no forecast for a user's own data.
