@@ -31,7 +31,7 @@ from holdfast.models.load import LoadedModel, load_model
 from holdfast.reporting import terminal
 from holdfast.reporting.terminal import printable
 from holdfast.scanning.summary import one_line, summary_of_rows
-from holdfast.stats.metrics import Comparison
+from holdfast.stats.comparison import Comparison
 from holdfast.training.advice import advice
 from holdfast.training.defences import defended_condition, defended_rows, make_defences, served_by
 from holdfast.training.trainer import TrainSettings, defence_context, describe_defence, train, training_key

@@ -14,9 +14,9 @@ from holdfast.evaluation.run_reader import RunRecords, Side, bare
 from holdfast.reporting.plots import Bar, Panel, Spot, bars, curve, pareto, radar, short
 from holdfast.reporting.svg import SERIES, Drawing
 from holdfast.reporting.verdict import unsafe_share
+from holdfast.stats.comparison import Comparison, compare
 from holdfast.stats.figures import figure, p_cell, percent, points, with_interval
 from holdfast.stats.judge_error import from_manifest, widened_change
-from holdfast.stats.metrics import Comparison, compare
 from holdfast.text.safe import clean
 
 

@@ -19,8 +19,8 @@ from rich.table import Table
 from holdfast.core.records import Metric
 from holdfast.core.runs import write_atomic
 from holdfast.core.secrets import without_secrets
+from holdfast.stats.comparison import Comparison
 from holdfast.stats.figures import figure, p_cell, percent, points
-from holdfast.stats.metrics import Comparison
 
 SCHEMA_VERSION = 1
 BLIND_SPOTS = (

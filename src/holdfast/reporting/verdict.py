@@ -14,9 +14,10 @@ from holdfast.evaluation.run_reader import RunRecords, Side, bare
 from holdfast.evaluation.soundness import broken, untold
 from holdfast.gating.decide import HOLDS, LEFT_OUT, Decision, decide, flips
 from holdfast.gating.rules import default_policy
+from holdfast.stats.comparison import Flips
 from holdfast.stats.figures import figure, p_text, percent
+from holdfast.stats.intervals import smallest_effect
 from holdfast.stats.judge_error import CORRECTED, HARM, from_manifest
-from holdfast.stats.metrics import Flips, smallest_effect
 from holdfast.text.safe import clean
 
 SIGNIFICANT = 0.05

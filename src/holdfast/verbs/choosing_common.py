@@ -33,7 +33,7 @@ from holdfast.repairing.choose import (
     measure_curve,
 )
 from holdfast.repairing.inputs import prepare_repair
-from holdfast.repairing.interpolate import reading
+from holdfast.repairing.result_card import reading
 from holdfast.repairing.sweep import Sweep, check_pair, open_sweep
 from holdfast.repairing.write import Result, write_result
 from holdfast.reporting import terminal

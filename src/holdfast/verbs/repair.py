@@ -14,7 +14,8 @@ from holdfast.core.errors import UsageError
 from holdfast.core.progress import Progress
 from holdfast.core.runs import Run
 from holdfast.models.files import locate
-from holdfast.repairing.interpolate import reading, stream_interpolation
+from holdfast.repairing.interpolation import stream_interpolation
+from holdfast.repairing.result_card import reading
 from holdfast.reporting import terminal
 from holdfast.verbs.repair_common import RepairSettings, parse_strengths
 
