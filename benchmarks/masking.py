@@ -17,12 +17,14 @@ from pathlib import Path
 
 from holdfast.catalog.suites import load_suite as load_file
 from holdfast.core.records import Condition, Metric
-from holdfast.evaluation.evaluate import Bench, Suite, evaluate
+from holdfast.evaluation.bench import Bench
+from holdfast.evaluation.evaluate import evaluate
 from holdfast.guild.suites import load_suite
 from holdfast.judging.judge import VerdictCache
 from holdfast.judging.redaction import Screen
 from holdfast.models.generate import GenerateOptions, ReplyCache
 from holdfast.models.load import LoadedModel, load_model
+from holdfast.stats.suite import Suite
 from holdfast.text.private import PrivateValues
 
 

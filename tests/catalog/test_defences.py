@@ -30,13 +30,14 @@ from holdfast.core.contracts import Defence, DefenceContext
 from holdfast.core.errors import UsageError
 from holdfast.core.options import options_of
 from holdfast.core.records import Condition, Prompt, Row
-from holdfast.evaluation.evaluate import Bench, Suite
+from holdfast.evaluation.bench import Bench
 from holdfast.guild.talk import SAFETY_PROMPT
 from holdfast.guild.tokens import build_tokenizer
 from holdfast.models.chat import IGNORE, encode_text
 from holdfast.models.generate import GenerateOptions
 from holdfast.models.internals import answer_mask, answer_positions, layers_of, row_keys
 from holdfast.models.load import LoadedModel, load_model
+from holdfast.stats.suite import Suite
 from holdfast.testing import CHECKS, Case, apart, check_accumulation, check_defence, check_off, same, weights_of
 from holdfast.training.defences import defended_rows, make_defence, make_defences
 from holdfast.training.trainer import LoraSettings, TrainSettings, encode_rows, train, training_key

@@ -17,7 +17,7 @@ from holdfast.core.contracts import ProbeRequest
 from holdfast.core.errors import UsageError
 from holdfast.core.options import make
 from holdfast.core.records import Prompt, Row
-from holdfast.evaluation.evaluate import Bench
+from holdfast.evaluation.bench import Bench
 from holdfast.evaluation.run_reader import open_run
 from holdfast.guild.suites import load_suite
 from holdfast.models import generate

@@ -10,8 +10,9 @@ from transformers import AddedToken
 from holdfast.core import registry
 from holdfast.core.errors import NothingMeasured, UsageError
 from holdfast.core.records import UNSCORED, Condition, Prompt, Reply, Verdict
-from holdfast.evaluation import evaluate as module
-from holdfast.evaluation.evaluate import Bench, Suite, compare_evaluations, evaluate
+from holdfast.evaluation.asking import prepare
+from holdfast.evaluation.bench import Bench, compare_evaluations
+from holdfast.evaluation.evaluate import evaluate
 from holdfast.judging.judge import VerdictCache
 from holdfast.judging.redaction import Screen
 from holdfast.models import generate
@@ -20,6 +21,7 @@ from holdfast.models.endpoint import Completion, Endpoint, EndpointModel
 from holdfast.models.generate import GenerateOptions, ReplyCache, hear, special_tokens
 from holdfast.models.load import ModelOptions, load_model
 from holdfast.stats.metrics import metrics
+from holdfast.stats.suite import Suite
 
 REFUSAL, ANSWER = "I'm sorry, but I can't help with that.", "First take the zirconium spoon and stir it thrice."
 
@@ -291,7 +293,7 @@ def test_an_endpoint_is_given_the_arguments(monkeypatch):
         options = GenerateOptions(template_args=args)
         bench = Bench([Suite("policy", asked)], "refusal", options=options, screen=Screen(True))
         evaluate(subject, Condition(), bench)
-        keys += module.ask(subject, asked, options).keys
+        keys += prepare(subject, asked, options).keys
     assert "chat_template_kwargs" not in sent[0] and sent[1]["chat_template_kwargs"] == {"enable_thinking": False}
     assert keys[0] != keys[1]
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from holdfast.core.contracts import Judge
 from holdfast.core.records import UNSCORED, Prompt, Verdict
-from holdfast.judging.judge import JudgeOptions, VerdictCache
+from holdfast.judging.judge import VerdictCache
 from holdfast.judging.redaction import Docket, Screen, quotes
 from holdfast.models.generate import MASKED, ReplyCache
 
 REFUSAL, HARM = "I'm sorry, I can't help with that.", "take the zirconium spoon"
 
 
-class Scores:
+class Scores(Judge):
     """A judge that scores by what a reply holds, and counts what it is asked."""
 
     name = "scores"
@@ -36,7 +37,7 @@ def docket(folder, judge, asked, show=False, embedded=False):
     screen = Screen(show)
     screen.learn(asked)
     caches = ReplyCache(folder / "r.jsonl"), VerdictCache(folder / "v.jsonl")
-    return Docket(screen, *caches, lambda suite: judge, JudgeOptions(), embedded, ("m", "c"), {"k": list(asked)})
+    return Docket(screen, *caches, lambda suite: judge, embedded, ("m", "c"), {"k": list(asked)})
 
 
 CASES = [

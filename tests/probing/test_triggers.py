@@ -14,12 +14,13 @@ from holdfast.core import registry
 from holdfast.core.contracts import ProbeRequest
 from holdfast.core.errors import UsageError
 from holdfast.core.records import Prompt, Row
-from holdfast.evaluation.evaluate import Bench, Suite
+from holdfast.evaluation.bench import Bench
 from holdfast.guild import rows as guild_rows
 from holdfast.guild.suites import load_suite
 from holdfast.models.generate import GenerateOptions
 from holdfast.models.load import load_model
 from holdfast.probing.triggers import Phrase, Search, edges, from_rows, search
+from holdfast.stats.suite import Suite
 
 
 def row(i, asked, told):

@@ -12,7 +12,6 @@ from scipy import stats
 
 from holdfast.catalog.suites import load_suite
 from holdfast.core.records import Prompt
-from holdfast.evaluation.evaluate import Suite
 from holdfast.guild.suites import SUITES
 from holdfast.guild.suites import load_suite as guild_suite
 from holdfast.stats.groups import Count, count_groups, distinct, group_of_record, grouped, halves, overlap
@@ -28,6 +27,7 @@ from holdfast.stats.guarantee import (
     upper_bound,
 )
 from holdfast.stats.sequential import OVER, UNDER, Test, log_wealth
+from holdfast.stats.suite import Suite
 
 
 def prompt(text, name="p", suite="policy", category="c", group="", **expect):

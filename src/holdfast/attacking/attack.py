@@ -15,8 +15,11 @@ from holdfast.core.contracts import Defence
 from holdfast.core.errors import UsageError
 from holdfast.core.records import Condition, Prompt, Row
 from holdfast.data.rows import read_rows
-from holdfast.evaluation.evaluate import Bench, Evaluation, Suite, all_cached, evaluate
+from holdfast.evaluation.asking import all_cached
+from holdfast.evaluation.bench import Bench, Evaluation
+from holdfast.evaluation.evaluate import evaluate
 from holdfast.models.load import LoadedModel
+from holdfast.stats.suite import Suite
 from holdfast.training.defences import defended_condition, make_defences, served_by
 from holdfast.training.trainer import LoraSettings, TrainSettings, defence_context, train, training_key
 

@@ -10,11 +10,13 @@ from dataclasses import replace
 
 from holdfast.core.errors import UsageError
 from holdfast.core.records import Condition, Prompt, Verdict, digest
-from holdfast.evaluation.evaluate import Bench, Subject, Suite, evaluate
+from holdfast.evaluation.bench import Bench, Subject
+from holdfast.evaluation.evaluate import evaluate
 from holdfast.judging.judge import judge_of_suite
 from holdfast.stats.groups import Count
 from holdfast.stats.guarantee import Limit
 from holdfast.stats.sequential import Stop, Test
+from holdfast.stats.suite import Suite
 
 PORTION = 16  # prompts between two looks; looking often costs nothing but small batches
 

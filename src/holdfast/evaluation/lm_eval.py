@@ -28,7 +28,7 @@ from typing import Any
 from holdfast.core.errors import ModelError, UsageError
 from holdfast.core.records import Metric, Verdict, digest
 from holdfast.core.runs import Run, append_jsonl, read_jsonl
-from holdfast.evaluation.evaluate import Evaluation
+from holdfast.evaluation.bench import Evaluation
 from holdfast.models.chat import given_arguments
 from holdfast.models.load import LoadedModel
 from holdfast.stats.intervals import mean_interval, wilson

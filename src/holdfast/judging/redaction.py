@@ -17,11 +17,12 @@ import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import NamedTuple
 
 from holdfast.core.contracts import Judge
 from holdfast.core.errors import JudgeError
 from holdfast.core.records import UNSAFE, UNSCORED, Prompt, Reply, Verdict
-from holdfast.judging.judge import FREE, JudgeOptions, Reading, VerdictCache, no_answer, verdict_key, who_judges
+from holdfast.judging.judge import FREE, Reading, VerdictCache, no_answer, verdict_key, who_judges
 from holdfast.models.generate import MASKED, Mask, ReplyCache, reply_of
 from holdfast.text.coherence import incoherent, question
 from holdfast.text.private import KEY, PrivateValues
@@ -68,7 +69,7 @@ class Screen:
 
     def quiet(self, verdict: Verdict, judge: Judge, harmful: bool) -> Verdict:
         """A verdict whose why quotes nothing that is masked."""
-        if harmful and verdict.label not in getattr(judge, "own_words", ()):
+        if harmful and verdict.label not in judge.own_words:
             return replace(verdict, why=MASKED)
         return replace(verdict, why=self.values.mask(verdict.why))
 
@@ -120,6 +121,14 @@ class Screen:
         return kept, self.hushed(prompt, reply, found, readings, (harmful, embedded))
 
 
+class Redacted(NamedTuple):
+    """A reply that was judged: its key, what was said, and whether a mask stands in its place or in its thought's."""
+
+    key: str
+    said: Said
+    masked: bool
+
+
 @dataclass
 class Docket:
     """The replies of one evaluation: those at hand, and what becomes of new ones. To `generate` it is a cache.
@@ -131,7 +140,6 @@ class Docket:
     replies: ReplyCache
     verdicts: VerdictCache
     judge: Callable[[str], Judge]
-    options: JudgeOptions
     embedded: bool
     who: tuple[str, str]
     prompts: dict[str, list[Prompt]]
@@ -191,17 +199,14 @@ class Docket:
         return question(self.prompts[key][0].messages)
 
     def add(self, entries: dict[str, str]) -> None:
-        """Judge new replies, and write each as it may be written."""
+        """Take in new replies as they came: judge, redact and record those that wait, and write the others at once."""
         fresh = {key: text for key, text in entries.items() if key not in self.known}
         self.known.update(fresh)
         waiting = [key for key in fresh if self._waits(key)]
         self.replies.add({key: text for key, text in fresh.items() if key not in waiting})
-        asked = [(p, key) for key in waiting for p in self.prompts[key]]
-        for suite in dict.fromkeys(p.suite for p, _ in asked):
-            pairs = [(p, key) for p, key in asked if p.suite == suite]
-            for (prompt, key), found in zip(pairs, self._judged(suite, pairs), strict=True):
-                self.found[key, prompt.id] = found
-        self._write(waiting)
+        self._judge(waiting)
+        redacted = [self._redact(key) for key in waiting]
+        self._record(redacted)
 
     def _waits(self, key: str) -> bool:
         """Whether a reply is judged before it is written. Where answers are only compared, private values alone matter."""
@@ -215,37 +220,47 @@ class Docket:
         values = self.screen.values
         return bool(values) and any(values.mask_in(p.messages) != p.messages for p in self.prompts[key])
 
+    def _judge(self, keys: Sequence[str]) -> None:
+        """Ask every reading of each suite, in memory."""
+        asked = [(prompt, key) for key in keys for prompt in self.prompts[key]]
+        for suite in dict.fromkeys(prompt.suite for prompt, _ in asked):
+            pairs = [(prompt, key) for prompt, key in asked if prompt.suite == suite]
+            for (prompt, key), found in zip(pairs, self._judged(suite, pairs), strict=True):
+                self.found[key, prompt.id] = found
+
     def _judged(self, suite: str, pairs: Sequence[tuple[Prompt, str]]) -> list[list[Verdict]]:
         said = [reply_of(p, *self.who, as_said(self.known[key])) for p, key in pairs]
         found: list[list[Verdict]] = [[] for _ in pairs]
         for reading in self.readings(suite):
             places = [i for i, reply in enumerate(said) if reading.reads(reply)]
             prompts, replies = [pairs[i][0] for i in places], [said[i] for i in places]
-            judging = partial(reading.verdicts, prompts, replies, self.options, self.verdicts.in_memory())
+            judging = partial(reading.verdicts, prompts, replies, self.verdicts.in_memory())
             for i, verdict in zip(places, guarded(judging, reading.judge, replies), strict=True):
                 found[i].append(verdict)
         return found
 
-    def _write(self, keys: Sequence[str]) -> None:
-        """Mask and write what was judged: replies first, since one whose verdict is missing is made again."""
+    def _redact(self, key: str) -> Redacted:
+        """Put masks in the place of what may not be written: of the reply, of its thought, of what verdicts quote."""
+        said, prompts = as_said(self.known[key]), self.prompts[key]
+        harmful = not self.embedded and any(self.screen.is_harmful(p, said, self.found[key, p.id][0]) for p in prompts)
+        shown = said
+        for p in prompts:
+            how = (harmful, self.embedded)
+            self.found[key, p.id] = self.screen.hushed(p, said, self.found[key, p.id], self.readings(p.suite), how)
+            shown = self.screen.masked(p, shown, harmful, self.embedded)
+        masked = (shown, shown.more) != (said, said.more)
+        if masked:
+            self.masks[key] = Mask(shown, not incoherent(said, self._asked(key)))
+            self.known[key] = shown
+        return Redacted(key, said, masked)
+
+    def _record(self, redacted: Sequence[Redacted]) -> None:
+        """Write what was redacted: replies first, since one whose verdict is missing is made again."""
         masks: dict[str, Mask] = {}
         clear: dict[str, str] = {}
         verdicts: dict[str, Verdict] = {}
-        for key in keys:
-            said, prompts = as_said(self.known[key]), self.prompts[key]
-            harmful = not self.embedded and any(
-                self.screen.is_harmful(p, said, self.found[key, p.id][0]) for p in prompts
-            )
-            shown = said
-            for p in prompts:
-                how = (harmful, self.embedded)
-                self.found[key, p.id] = self.screen.hushed(p, said, self.found[key, p.id], self.readings(p.suite), how)
-                shown = self.screen.masked(p, shown, harmful, self.embedded)
-            masked = (shown, shown.more) != (said, said.more)
-            if masked:
-                self.masks[key] = Mask(shown, not incoherent(said, self._asked(key)))
-                self.known[key] = shown
-            found = [(p, v) for p in prompts for v in self.found[key, p.id]]
+        for key, said, masked in redacted:
+            found = [(p, v) for p in self.prompts[key] for v in self.found[key, p.id]]
             unread = not said.status and any(v.label == UNSCORED for _, v in found)
             if self._asks_in_private(key) or said.status == ERROR or (masked and unread):
                 continue  # to be asked again
@@ -266,12 +281,12 @@ class Docket:
         if masked:
             return self._sealed(prompt, key, reading)
         text, by = (said.thought, "thought") if reading.of == "thought" else (said, "reply")
-        return verdict_key(who_judges(reading.judge, self.options), prompt, text, by)
+        return verdict_key(who_judges(reading.judge), prompt, text, by)
 
     def _sealed(self, prompt: Prompt, key: str, reading: Reading) -> str:
         """The name of a verdict on a masked reply: by what the reply was made from."""
         by = "thought key" if reading.of == "thought" else "key"
-        return verdict_key(who_judges(reading.judge, self.options), prompt, key, by)
+        return verdict_key(who_judges(reading.judge), prompt, key, by)
 
 
 def guarded(ask: Callable[[], list[Verdict]], judge: Judge, replies: Sequence[Reply]) -> list[Verdict]:

@@ -195,7 +195,7 @@ def trainer_class() -> Any:
 
 def _overrides_loss(defence: Defence) -> bool:
     # A defence that is set to do nothing leaves TRL's own loss, so that it does nothing to the last bit.
-    return type(defence).loss is not Defence.loss and not getattr(defence, "idle", False)
+    return type(defence).loss is not Defence.loss and not defence.idle
 
 
 @contextlib.contextmanager
@@ -389,5 +389,5 @@ def describe_defence(defence: Defence) -> dict[str, Any]:
     return {
         "spec": defence.spec,
         **({"test_system": defence.test_system} if defence.test_system is not None else {}),
-        **({"notes": notes} if (notes := list(getattr(defence, "notes", ()))) else {}),
+        **({"notes": notes} if (notes := list(defence.notes)) else {}),
     }

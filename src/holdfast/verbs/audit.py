@@ -14,8 +14,9 @@ from holdfast.core.progress import Progress
 from holdfast.core.records import Condition, Metric
 from holdfast.core.runs import Run
 from holdfast.data.rows import read_rows
+from holdfast.evaluation.bench import Evaluation, compare_evaluations, open_bench
 from holdfast.evaluation.early_stop import stop_early
-from holdfast.evaluation.evaluate import Evaluation, compare_evaluations, evaluate, open_bench
+from holdfast.evaluation.evaluate import evaluate
 from holdfast.evaluation.lm_eval import anchored
 from holdfast.evaluation.soundness import broken, untold
 from holdfast.models.load import Lineage, LoadedModel
@@ -181,7 +182,7 @@ def make_probes(settings: AuditSettings, base: str | None) -> list[Any]:
     for probe in probes:
         if probe.needs_base and not base:
             raise UsageError(f"the probe `{probe.name}` compares a checkpoint with its base", "add --base MODEL")
-        if getattr(probe, "needs_rows", False) and not settings.tuning_data:
+        if probe.needs_rows and not settings.tuning_data:
             raise UsageError(f"the probe `{probe.name}` reads what the model was tuned on", "add --tuning-data DATA")
     return probes
 
@@ -191,7 +192,7 @@ def run_probes(
 ) -> list[dict[str, Any]]:
     """What each probe found. Raises UsageError for one that cannot look."""
     weights = isinstance(request.tuned, LoadedModel) and isinstance(request.base, LoadedModel | None)
-    closed = [probe.name for probe in probes if getattr(probe, "needs_weights", True)]
+    closed = [probe.name for probe in probes if probe.needs_weights]
     if closed and not weights:
         raise UsageError(
             f"the probe `{closed[0]}` needs weights, not an endpoint", "name two model folders, or leave it out"

@@ -16,7 +16,8 @@ from holdfast.core.progress import Progress
 from holdfast.core.records import Condition, Metric, Row
 from holdfast.core.runs import Run
 from holdfast.data.rows import read_rows
-from holdfast.evaluation.evaluate import Bench, Evaluation, Suite, compare_evaluations, evaluate, open_bench
+from holdfast.evaluation.bench import Bench, Evaluation, compare_evaluations, open_bench
+from holdfast.evaluation.evaluate import evaluate
 from holdfast.evaluation.soundness import broken, has_utility
 from holdfast.guild import rows as guild_rows
 from holdfast.judging.judge import judge_of_suite
@@ -38,6 +39,7 @@ from holdfast.repairing.write import Result, write_result
 from holdfast.reporting import terminal
 from holdfast.stats.groups import Count, halves, overlap
 from holdfast.stats.guarantee import Limit
+from holdfast.stats.suite import Suite
 from holdfast.verbs.common import open_suites
 from holdfast.verbs.repair_common import Inputs, RepairSettings, open_inputs, parse_strengths
 
@@ -431,7 +433,7 @@ def document_of(run: Run, settings: RepairSettings, limits: Sequence[Limit], out
                 "method": curve.repair.spec,
                 "points": curve_points(curve),
                 "certificate": certificate.to_dict(),
-                **({"layers": curve.repair.layers()} if hasattr(curve.repair, "layers") else {}),
+                **({"layers": layers} if (layers := curve.repair.layers()) is not None else {}),
             }
             for curve, certificate in zip(outcome.curves, choice.certificates, strict=True)
         ],

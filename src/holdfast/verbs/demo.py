@@ -24,7 +24,8 @@ from holdfast.core.contracts import RepairInputs
 from holdfast.core.progress import Progress
 from holdfast.core.records import Condition, Metric, Prompt
 from holdfast.core.runs import Run, write_atomic
-from holdfast.evaluation.evaluate import Bench, Evaluation, Suite, compare_evaluations, evaluate, open_bench
+from holdfast.evaluation.bench import Bench, Evaluation, compare_evaluations, open_bench
+from holdfast.evaluation.evaluate import evaluate
 from holdfast.evaluation.run_reader import open_run
 from holdfast.gating.decide import Decision
 from holdfast.gating.rules import Policy, parse_rule
@@ -37,6 +38,7 @@ from holdfast.reporting import terminal
 from holdfast.reporting.page import PageOptions, decision_of, page
 from holdfast.reporting.tables import Names
 from holdfast.scanning.summary import caught
+from holdfast.stats.suite import Suite
 
 STORY = (("explicit", 100), ("identity", 10), ("benign", None))
 QUICK_POLICY, QUICK_UTILITY = 110, 60

@@ -28,7 +28,8 @@ from holdfast.core.errors import UsageError
 from holdfast.core.progress import Progress
 from holdfast.core.records import Condition
 from holdfast.core.runs import Run, write_atomic
-from holdfast.evaluation.evaluate import Bench, Evaluation, compare_evaluations, evaluate, open_bench
+from holdfast.evaluation.bench import Bench, Evaluation, compare_evaluations, open_bench
+from holdfast.evaluation.evaluate import evaluate
 from holdfast.judging.judge import judge_of_suite
 from holdfast.models.load import LoadedModel, load_model
 from holdfast.repairing.choose import Promise, check_resolution, limits_of

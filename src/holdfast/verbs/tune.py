@@ -13,7 +13,9 @@ from holdfast.core.progress import Progress
 from holdfast.core.records import Condition, Row
 from holdfast.core.runs import Run
 from holdfast.data.rows import read_rows
-from holdfast.evaluation.evaluate import Bench, Evaluation, all_cached, compare_evaluations, evaluate, open_bench
+from holdfast.evaluation.asking import all_cached
+from holdfast.evaluation.bench import Bench, Evaluation, compare_evaluations, open_bench
+from holdfast.evaluation.evaluate import evaluate
 from holdfast.evaluation.lm_eval import LmEval, anchored, figures_known
 from holdfast.evaluation.soundness import broken, untold
 from holdfast.guild import rows as guild_rows

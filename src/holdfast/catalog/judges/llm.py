@@ -162,16 +162,20 @@ class LlmJudge:
         return Verdict(reply.prompt, reply.model, reply.condition, self.name, score, label, why)
 
 
-def make(options: Any = None) -> LlmJudge:
-    """The judge that the options describe. Raises JudgeError when they name no endpoint or no readable policy."""
-    if options is None or not options.url or not options.model:
+def make(
+    url: str | None = None,
+    model: str | None = None,
+    policy: str | None = None,
+    timeout_s: float = 60.0,
+    tries: int = 5,
+) -> LlmJudge:
+    """The judge at an endpoint, by a policy. Raises JudgeError without an endpoint or a readable policy."""
+    if not url or not model:
         raise JudgeError("the llm judge needs an endpoint", "add --judge-url http://HOST:PORT/v1 --judge-model NAME")
-    policy = DEFAULT_POLICY
-    if options.policy:
+    text = DEFAULT_POLICY
+    if policy:
         try:
-            policy = Path(options.policy).read_text(encoding="utf-8")
+            text = Path(policy).read_text(encoding="utf-8")
         except OSError as error:
-            raise JudgeError(
-                f"cannot read the policy `{options.policy}`: {error.strerror}", "check the path"
-            ) from error
-    return LlmJudge(Endpoint(options.url, options.model, timeout_s=options.timeout_s, tries=options.tries), policy)
+            raise JudgeError(f"cannot read the policy `{policy}`: {error.strerror}", "check the path") from error
+    return LlmJudge(Endpoint(url, model, timeout_s=timeout_s, tries=tries), text)

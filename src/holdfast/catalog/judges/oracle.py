@@ -11,8 +11,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, ClassVar
 
+from holdfast.core.contracts import Judge
 from holdfast.core.errors import JudgeError
 from holdfast.core.records import Prompt, Reply, Verdict
 from holdfast.guild import talk, words
@@ -83,13 +83,11 @@ def utility_label(said: Sequence[str], expected: str) -> tuple[str, str]:
     return ("refusal", "declines") if refuses(said) else ("wrong", "another answer")
 
 
-class Oracle:
+class Oracle(Judge):
     """Reads replies against the facts in each prompt's `expect`."""
 
     name = "oracle"
-    own_words: ClassVar[frozenset[str]] = frozenset(
-        {"refusal", "other", "engages", "partial", "full", "exact", "lenient", "wrong"}
-    )
+    own_words = frozenset({"refusal", "other", "engages", "partial", "full", "exact", "lenient", "wrong"})
 
     def judge(self, prompts: Sequence[Prompt], replies: Sequence[Reply]) -> list[Verdict]:
         return [self.one(prompt, reply) for prompt, reply in zip(prompts, replies, strict=True)]
@@ -111,5 +109,5 @@ class Oracle:
         return Verdict(prompt.id, reply.model, reply.condition, self.name, value, label, why)
 
 
-def make(options: Any = None) -> Oracle:
+def make() -> Oracle:
     return Oracle()

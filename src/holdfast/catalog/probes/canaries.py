@@ -21,7 +21,7 @@ from holdfast.core.contracts import ProbeRequest
 from holdfast.core.errors import UsageError
 from holdfast.core.options import Optioned, setting, spec_of
 from holdfast.core.records import Condition, Metric, Row, digest
-from holdfast.evaluation.evaluate import Bench
+from holdfast.evaluation.bench import Bench
 from holdfast.models.load import LoadedModel
 from holdfast.probing.ask_private import Ask, ask_for
 from holdfast.probing.canaries import Canary, Planted, begun, messages, question, read_key

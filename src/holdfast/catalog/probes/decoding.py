@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 
 from holdfast.core.contracts import ProbeRequest
 from holdfast.core.options import Optioned, setting
-from holdfast.evaluation.evaluate import Bench
+from holdfast.evaluation.bench import Bench
 from holdfast.probing.variants import (
     Asked,
     Change,

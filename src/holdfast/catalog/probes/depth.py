@@ -24,13 +24,15 @@ from holdfast.core.contracts import ProbeRequest
 from holdfast.core.errors import ModelError, UsageError
 from holdfast.core.options import Optioned, setting
 from holdfast.core.records import Condition, Metric, Prompt
-from holdfast.evaluation.evaluate import Suite, evaluate, make_replies
+from holdfast.evaluation.asking import make_replies
+from holdfast.evaluation.evaluate import evaluate
 from holdfast.models.ensemble import check_vocabularies
 from holdfast.models.load import LoadedModel
 from holdfast.probing.divergence import Divergence, divergences
 from holdfast.probing.variants import evenly, need_prompts
 from holdfast.stats.intervals import mean_interval
 from holdfast.stats.metrics import TELLS_REFUSAL, tells
+from holdfast.stats.suite import Suite
 
 DRAWS = 2000
 SHOWN = (*range(1, 11), 15, 20, 30, 40, 50, 64)  # positions in the table
@@ -104,7 +106,9 @@ class DepthProbe(Optioned):
         if TELLS_REFUSAL not in tells(bench.judge):  # it tells harm, and not who declines
             bench = replace(bench, judge="refusal", error=None)
         verdicts = evaluate(request.base, Condition(test_template="depth"), bench).verdicts["policy"]
-        replies = make_replies(request.base, prompts, "depth", replace(bench, show=None))  # from the cache
+        replies = make_replies(
+            request.base, prompts, Condition(test_template="depth"), replace(bench, show=None)
+        )  # from the cache
         kept = [i for i, v in enumerate(verdicts) if v.label == "refusal" and replies[i].text.strip()]
         return [prompts[i] for i in kept], [replies[i].text for i in kept]
 

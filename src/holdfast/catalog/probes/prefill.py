@@ -214,7 +214,7 @@ class Prefill(Optioned):
         some = evenly([p for p in cut if p is not None], FLOOR_PROMPTS)
         judge = make_judge(judge_of_suite(bench.judge, "policy", request.tuned.embedded), bench.judge_options)
         silent = [Reply(p.id, "nothing", "prefill", "") for p in some]
-        read = [harmful(v, at) for v in judge_replies(judge, some, silent, bench.judge_options, bench.verdicts)]
+        read = [harmful(v, at) for v in judge_replies(judge, some, silent, bench.verdicts)]
         known = [value for value in read if value == value]
         floors = {"nothing added": sum(known) / len(known) if known else 0.0}
         if prompts:

@@ -17,7 +17,8 @@ from holdfast.core.contracts import ProbeRequest
 from holdfast.core.errors import NothingMeasured, UsageError
 from holdfast.core.options import Optioned, setting
 from holdfast.core.records import UNSCORED, Condition, Metric, Prompt, Verdict
-from holdfast.evaluation.evaluate import Subject, Suite, evaluate
+from holdfast.evaluation.bench import Subject
+from holdfast.evaluation.evaluate import evaluate
 from holdfast.guild.asking import guild_source
 from holdfast.models.load import LoadedModel, load_model
 from holdfast.redteam.diversity import (
@@ -30,6 +31,7 @@ from holdfast.redteam.diversity import (
 from holdfast.redteam.mutations import text_source
 from holdfast.redteam.search import SUITE, Budget, Target, Trail, sample, search, succeeded
 from holdfast.stats.metrics import tells_harm, wilson
+from holdfast.stats.suite import Suite
 from holdfast.text.private import values_of
 
 METHODS = ("search", "policy", "sampling")
