@@ -90,17 +90,17 @@ def _is_scalar(hint: Any) -> bool:
 
 def _ruled(hint: Any, rule: Mapping[str, Any]) -> Any:
     """A type within the bounds and choices of a rule, which reads `auto` as None where None may be."""
-    optional = type(None) in get_args(hint)
+    members = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    optional = type(None) in members
     if rule.get("choices"):
-        hint = Literal[rule["choices"]] | None if optional else Literal[rule["choices"]]
-    elif rule and not (rule["low"] is None and rule["high"] is None):
-        bounds = Field(
-            ge=rule["low"], le=rule["high"], **({} if _kind_name(hint) != "number" else {"allow_inf_nan": False})
-        )
-        hint = Annotated[hint, bounds]
-    elif get_origin(hint) in (Union, types.UnionType):
+        hint = Literal[tuple(rule["choices"])] | None if optional else Literal[tuple(rule["choices"])]
+    elif rule and (rule["low"], rule["high"]) != (None, None):
+        hint = Annotated[hint, Field(ge=rule["low"], le=rule["high"])]
+        if float in members:
+            hint = Annotated[hint, Field(allow_inf_nan=False)]
+    elif len(members) - optional > 1:
         hint = Annotated[hint, Field(union_mode="left_to_right")]
-    return Annotated[hint, BeforeValidator(lambda value: _none_of(value) if optional else value)]
+    return Annotated[hint, BeforeValidator(_none_of)] if optional else hint
 
 
 def _none_of(value: Any) -> Any:
@@ -148,7 +148,7 @@ def _refusal(option: Option, name: str, value: Any, strict: bool) -> str:
         fault = error.errors()[0]
         if fault["type"] in BOUNDS:
             how, entry = BOUNDS[fault["type"]]
-            return f"{name} must be {how} {fault['ctx'][entry]:g} (got {value!r})"
+            return f"{name} must be {how} {fault['ctx'][entry]:g} (got {value})"
         if strict or "|" in option.kind:
             must = option.kind.replace("|", " or ") if "|" in option.kind else f"a {option.kind}"
             return f"{name} must be {must} (got {value!r})"
