@@ -4,8 +4,8 @@
     check_defence(MyDefence, load, rows, safety_rows, options={"rho": 10.0})
     check_repair(MyRepair, inputs)
 
-`load` gives a fresh copy of a small model at each call; its dropout is turned off, since what dropout draws depends on how
-a batch is cut. Rows should differ in length. A promise that is not kept raises AssertionError and says which.
+`load` gives a fresh copy of a small model at each call; its dropout is turned off, since what dropout draws depends on
+how a batch is cut. Rows should differ in length. A promise that is not kept raises AssertionError and says which.
 """
 
 from __future__ import annotations

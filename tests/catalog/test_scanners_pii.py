@@ -1,4 +1,7 @@
-"""The pii scanner: checksums, masks, redaction, and its F1 on the synthetic set. Every value here is made up or published as an example."""
+"""The pii scanner: checksums, masks, redaction, and its F1 on the synthetic set.
+
+Every value here is made up or published as an example.
+"""
 
 from __future__ import annotations
 

@@ -50,8 +50,8 @@ def test_texts_become_values_of_the_declared_types():
     ("factory", "given", "message"),
     [
         (function, {"share": "many"}, "`many` is no number for share"),
-        (function, {"share": "1"}, "share must be less than 1 (got 1)"),
-        (function, {"share": "0"}, "share must be more than 0 (got 0)"),
+        (function, {"share": "1"}, "share must be between 0 and 1 (got 1)"),
+        (function, {"share": "0"}, "share must be between 0 and 1 (got 0)"),
         (function, {"count": "2.5"}, "`2.5` is no whole number or auto for count"),
         (function, {"kind": "c"}, "kind must be a or b (got 'c')"),
         (function, {"on": "perhaps"}, "on must be yes or no (got 'perhaps')"),

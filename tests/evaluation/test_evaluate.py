@@ -1,4 +1,7 @@
-"""Each metric is held to what it claims, by judges that say one thing whatever they read; and the reply is read in its parts."""
+"""Each metric is held to what it claims, by judges that say one thing whatever they read.
+
+And the reply is read in its parts.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,10 @@ class Stub:
 
 @pytest.fixture
 def judged(monkeypatch):
-    """Evaluate an endpoint's given completions by a judge that always gives one score and label; the metrics by name."""
+    """Evaluate an endpoint's given completions by a judge that always gives one score and label.
+
+    The metrics by name.
+    """
 
     def run(completions, score, label, suite="policy", bench=None):
         Stub.read = []

@@ -147,7 +147,8 @@ def test_lm_eval_itself_runs_a_task_of_ones_own_on_the_loaded_model(tmp_path, ti
     rows = [{"q": f"{a} + 1 =", "choices": [str(a + 1), "9"], "gold": 0} for a in range(1, 7)]
     (tmp_path / "sums.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (tmp_path / "sums.yaml").write_text(
-        f"task: my_sums\ndataset_path: json\ndataset_kwargs:\n  data_files:\n    test: {tmp_path}/sums.jsonl\ntest_split: test\n"
+        f"task: my_sums\ndataset_path: json\ndataset_kwargs:\n  data_files:\n    test: "
+        f"{tmp_path}/sums.jsonl\ntest_split: test\n"
         'output_type: multiple_choice\ndoc_to_text: "{{q}}"\ndoc_to_choice: "{{choices}}"\ndoc_to_target: gold\n'
         "metric_list:\n  - metric: acc\n    aggregation: mean\n    higher_is_better: true\n"
     )

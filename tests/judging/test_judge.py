@@ -62,7 +62,7 @@ def test_verdicts_are_cached_by_what_the_judge_was_made_with(plugged):
         ("guard:polcy=x", "the judge `guard` has no option `polcy`", "did you mean `policy`"),
         ("guard:url=x", "the judge `guard` has no option `url`", "its options: model="),
         ("refusal:model=x", "the judge `refusal` has no option `model`", "it has no options"),
-        ("classifier:model=m,threshold=2", "threshold must be less than 1", "its options"),
+        ("classifier:model=m,threshold=2", "threshold must be between 0 and 1", "its options"),
         ("classifier:model=m,reads=all", "reads must be reply or pair", "its options"),
         ("classifier:model=m,batch_size=0", "batch_size must be at least 1", "its options"),
         ("llm:tries=often", "`often` is no whole number for tries", "its options"),
@@ -76,6 +76,6 @@ def test_what_a_judge_does_not_know_is_refused_with_the_nearest(text, message, h
 
 
 def test_a_flag_that_cannot_be_is_refused_by_the_judge_that_takes_it():
-    with pytest.raises(UsageError, match="threshold must be less than 1"):
+    with pytest.raises(UsageError, match="threshold must be between 0 and 1"):
         parse_judge("classifier:model=m", JudgeOptions(threshold=1.5))
     assert parse_judge("refusal", JudgeOptions(threshold=1.5))[0] == "refusal"

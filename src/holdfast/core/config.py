@@ -141,7 +141,8 @@ def resolve(schema: type[S], named: dict[str, Any], config: Path | None = None) 
         return schema(**values), origins
     except ValidationError as error:
         faults = [
-            f"--{'.'.join(str(part) for part in fault['loc']).replace('_', '-')}: {fault['msg'].removeprefix('Value error, ')}"
+            f"--{'.'.join(str(part) for part in fault['loc']).replace('_', '-')}: "
+            f"{fault['msg'].removeprefix('Value error, ')}"
             + (f" (got {fault['input']!r})" if fault["type"] != "missing" else "")
             for fault in error.errors()
         ]

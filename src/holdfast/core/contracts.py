@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NotRequired, Protocol, TypedDic
 
 from holdfast.core.batch import Batch
 from holdfast.core.records import Condition, Finding, Prompt, Reply, Row, Verdict
+from holdfast.core.worlds import REAL, World
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,15 +30,16 @@ P = TypeVar("P")
 class Judge(Protocol):
     """Reads replies and scores them 1 (harmless) to 5 (fully does what was asked); see Qi et al. for the rubric.
 
-    It is given the answer in a reply's `text`, and in a second call what was thought before it; replies that are no whole answers
-    it is not given. A judge that only tells harmful from harmless gives no score and the label `safe` or `unsafe`; a verdict with
-    neither is unscored. Whether a reply declines is told by the judge `refusal` (or the oracle), and read from no other's labels.
+    It is given the answer in a reply's `text`, and in a second call what was thought before it; replies that are no
+    whole answers it is not given. A judge that only tells harmful from harmless gives no score and the label `safe` or
+    `unsafe`; a verdict with neither is unscored. Whether a reply declines is told by the judge `refusal` (or the
+    oracle), and read from no other's labels.
 
     Its factory's parameters are its options, as for every plug-in; one that takes a single parameter `options` is given
-    a `judging.judge.JudgeOptions` instead, as judges were before. `facts` says what decides its verdicts beside its name
-    (a model's fingerprint, a threshold): verdicts are cached by it, and a measured error is taken only for the same.
-    None stands for the options that it was made with. `own_words` are the labels whose why is in its own fixed words
-    and quotes nothing of a reply; the why of any other label is masked together with the reply, see
+    a `judging.judge.JudgeOptions` instead, as judges were before. `facts` says what decides its verdicts beside its
+    name (a model's fingerprint, a threshold): verdicts are cached by it, and a measured error is taken only for the
+    same. None stands for the options that it was made with. `own_words` are the labels whose why is in its own fixed
+    words and quotes nothing of a reply; the why of any other label is masked together with the reply, see
     `judging.redaction`.
     """
 
@@ -54,10 +56,15 @@ class Judge(Protocol):
 class DefenceContext:
     """What a defence may draw on, known before training begins."""
 
-    embedded: bool = False  # the guild's model, whose own safety rows are at hand
-    safety_rows: Sequence[Row] = ()  # refusals that the user brings; the guild's own when embedded
+    world: World = REAL
+    safety_rows: Sequence[Row] = ()  # refusals that the user brings, or the world's own
     tokenizer: Any = None
     seed: int = 0
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the world brings rows of its own; for defences of other packages that ask so."""
+        return self.world.embedded
 
 
 class Defence:
@@ -184,7 +191,10 @@ class Repair:
         """Raises UsageError for a strength that cannot be."""
 
     def layers(self) -> Sequence[Mapping[str, Any]] | None:
-        """What it found in each matrix, as records for the run, once `tensor` has seen all; None where there is nothing."""
+        """What it found in each matrix, as records for the run, once `tensor` has seen all.
+
+        None where there is nothing.
+        """
         return None
 
 
@@ -218,10 +228,10 @@ UNMEASURED = Noise(5, 100, "not measured: taken")
 class Scanner:
     """Reads rows before anyone trains on them, and says what it saw.
 
-    `labels` gives each label's level: "error" (takes safety away, or private; right nine times in ten where one row in a
-    hundred is such a row), "warning" (look at it), "note" (good to know). `false_alarm` says how often each label fires on
-    ordinary rows, as measured, so that a summary can tell more than that from noise. `blind` says in a sentence what it
-    cannot see.
+    `labels` gives each label's level: "error" (takes safety away, or private; right nine times in ten where one row in
+    a hundred is such a row), "warning" (look at it), "note" (good to know). `false_alarm` says how often each label
+    fires on ordinary rows, as measured, so that a summary can tell more than that from noise. `blind` says in a
+    sentence what it cannot see.
 
     `scan` runs in any process, on any batch, in any order. What can only be seen over the whole dataset goes through
     `sketch` (in any process: small and picklable) and `gather` (in one process, in the order of the rows). A scanner

@@ -15,11 +15,12 @@ import inspect
 import re
 import types
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 
 from holdfast.core import registry
 from holdfast.core.contracts import CONTRACTS, complete
@@ -27,7 +28,8 @@ from holdfast.core.errors import UsageError
 
 Factory = Callable[..., Any]
 SCALARS = {int: "whole number", float: "number", str: "text", bool: "yes|no"}
-# What a value beyond a bound must be, by the name of pydantic's error and the entry of its context that holds the bound.
+# What a value beyond a bound must be, by the name of pydantic's error and the entry of its context that holds the
+# bound.
 BOUNDS = {
     "greater_than_equal": ("at least", "ge"), "less_than_equal": ("at most", "le"), "greater_than": ("more than", "gt"),
     "less_than": ("less than", "lt"),
@@ -51,21 +53,27 @@ def setting(
 
 @dataclass(frozen=True)
 class Option:
-    """One option of a factory: what reads and checks a value, what its type is called, its default as text, its meaning."""
+    """One option of a factory.
+
+    What reads and checks a value, what its type is called, its default as text, its meaning.
+    """
 
     reader: TypeAdapter[Any]
     kind: str
     default: str
     about: str
     ruled: bool = False  # whether it has bounds or choices, which hold for values from code too
+    between: str = ""  # "between 0 and 1" for a number that is neither
 
 
 @cache
 def declared(factory: Factory) -> dict[str, Option]:
     """Every option of a factory by its name, read from its signature and, of a dataclass, from its fields."""
-    own = get_type_hints(factory.__init__, include_extras=True) if inspect.isclass(factory) else {}  # type: ignore[misc]
-    hints = {**own, **get_type_hints(factory, include_extras=True)}
-    rules = {f.name: f.metadata for f in fields(factory)} if hasattr(factory, "__dataclass_fields__") else {}  # type: ignore[arg-type]
+    made_by = [factory.__init__] if inspect.isclass(factory) else []  # type: ignore[misc]
+    hints = {
+        name: kind for one in (*made_by, factory) for name, kind in get_type_hints(one, include_extras=True).items()
+    }
+    rules = {f.name: f.metadata for f in fields(factory)} if is_dataclass(factory) else {}
     found = {}
     for name, parameter in inspect.signature(factory).parameters.items():
         if parameter.kind in (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL):
@@ -75,7 +83,9 @@ def declared(factory: Factory) -> dict[str, Option]:
         own_type = hint if _is_scalar(hint) else str  # another type gets the text as it was typed
         default = "" if parameter.default is inspect.Parameter.empty else _written(parameter.default)
         kind = "|".join(rule.get("choices", ())) or _kind_name(own_type)
-        found[name] = Option(TypeAdapter(_ruled(own_type, rule)), kind, default, str(rule.get("about", "")), bool(rule))
+        found[name] = Option(
+            TypeAdapter(_ruled(own_type, rule)), kind, default, str(rule.get("about", "")), bool(rule), _between(hint)
+        )
     return found
 
 
@@ -101,6 +111,13 @@ def _ruled(hint: Any, rule: Mapping[str, Any]) -> Any:
     elif len(members) - optional > 1:
         hint = Annotated[hint, Field(union_mode="left_to_right")]
     return Annotated[hint, BeforeValidator(_none_of)] if optional else hint
+
+
+def _between(hint: Any) -> str:
+    """What a number must be that lies between two bounds and is neither; empty for any other type."""
+    marks = [mark for one in get_args(hint) if isinstance(one, FieldInfo) for mark in one.metadata]
+    found = {type(mark).__name__: mark for mark in marks}
+    return f"between {found['Gt'].gt:g} and {found['Lt'].lt:g}" if {"Gt", "Lt"} <= found.keys() else ""
 
 
 def _none_of(value: Any) -> Any:
@@ -148,7 +165,8 @@ def _refusal(option: Option, name: str, value: Any, strict: bool) -> str:
         fault = error.errors()[0]
         if fault["type"] in BOUNDS:
             how, entry = BOUNDS[fault["type"]]
-            return f"{name} must be {how} {fault['ctx'][entry]:g} (got {value})"
+            must = option.between or f"{how} {fault['ctx'][entry]:g}"
+            return f"{name} must be {must} (got {value})"
         if strict or "|" in option.kind:
             must = option.kind.replace("|", " or ") if "|" in option.kind else f"a {option.kind}"
             return f"{name} must be {must} (got {value!r})"
@@ -242,7 +260,10 @@ def parse(text: str) -> tuple[str, dict[str, str]]:
 
 
 def make(kind: str, text: str) -> Any:
-    """A plug-in from NAME[:key=value,...]. Raises UsageError for an unknown name or option, or a value that cannot be."""
+    """A plug-in from NAME[:key=value,...].
+
+    Raises UsageError for an unknown name or option, or a value that cannot be.
+    """
     name, given = parse(text)
     factory = registry.load(kind, name)
     plugin = complete(factory(**typed_options(kind, name, factory, given)), CONTRACTS[kind])

@@ -114,7 +114,7 @@ def open_docket(what: Measurement, asked: Asked) -> Docket:
     for prompt, key in zip(asked.prompts, asked.keys, strict=True):
         by_key.setdefault(key, []).append(prompt)
     bench, subject = what.bench, what.subject
-    return Docket(bench.screen, bench.replies, bench.verdicts, what.judge, subject.embedded,
+    return Docket(bench.screen, bench.replies, bench.verdicts, what.judge, subject.world.harmless,
                   (subject.name, what.condition.key), by_key, what.beside)  # fmt: skip
 
 
@@ -125,7 +125,7 @@ def make_replies(subject: Subject, prompts: Sequence[Prompt], condition: Conditi
     """
     what, found = Measurement(subject, condition, bench, {}), {}
     for private, places in by_privacy(prompts).items():
-        written = (subject.embedded or bench.screen.show) and not private
+        written = (subject.world.harmless or bench.screen.show) and not private
         cache = ReplyCache(None) if private else bench.replies if written else bench.replies.in_memory()
         asked = prepare(subject, [prompts[i] for i in places], bench.options)
         found |= dict(zip(places, answers(what, asked, cache), strict=True))
@@ -141,7 +141,7 @@ def all_cached(subject: LoadedModel, fingerprint: str, bench: Bench) -> bool:
     """Whether every reply of a model with this fingerprint is known, so that it need not be made again."""
     named = replace(subject, fingerprint=fingerprint)
     prompts = [prompt for suite in bench.suites for prompt in suite.prompts]
-    waits = bench.screen.waits(subject.embedded)
+    waits = bench.screen.waits(subject.world.harmless)
     if True in by_privacy(prompts) or (waits and any(suite.attempts for suite in bench.suites)):
         return False
     asked = prepare(named, prompts, bench.options)

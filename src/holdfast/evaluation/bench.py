@@ -92,12 +92,12 @@ class Measurement:
 
     @classmethod
     def of(cls, subject: Subject, condition: Condition, bench: Bench) -> Measurement:
-        embedded, asked = subject.embedded, bench.judge
+        world, asked = subject.world, bench.judge
         return cls(
             subject,
             condition,
             bench,
-            {s.name: judge_of_suite(asked, s.name, embedded, s.prompts) for s in bench.suites},
+            {s.name: judge_of_suite(asked, s.name, world, s.prompts) for s in bench.suites},
         )
 
     def judge_named(self, name: str) -> Judge:
@@ -112,11 +112,11 @@ class Measurement:
     def beside(self, suite: str) -> list[Reading]:
         """Who reads beside it: whether it declines where that judge does not tell, and what was thought."""
         prompts = next((one.prompts for one in self.bench.suites if one.name == suite), [])
-        found = judges_beside(self._own(suite), suite, self.subject.embedded, prompts)
+        found = judges_beside(self._own(suite), suite, self.subject.world, prompts)
         return [Reading(self.judge_named(other), of) for other, of in found]
 
     def _own(self, suite: str) -> str:
-        return self.names.get(suite) or judge_of_suite(self.bench.judge, suite, self.subject.embedded)
+        return self.names.get(suite) or judge_of_suite(self.bench.judge, suite, self.subject.world)
 
     def showing(self, what: str) -> Callable[[int, int], None] | None:
         """The bench's progress for one kind of work."""
@@ -127,8 +127,9 @@ class Measurement:
 def open_bench(run: Run, suites: Sequence[Suite], show_replies: bool = False, **options: Any) -> Bench:
     """A bench whose caches lie in the run's folder. The records of an interrupted run are written anew from them.
 
-    show_replies: whether what a real model said may be written in clear; see `judging.redaction`. Raises JudgeError for a judge
-    that cannot be set up, and UsageError for a measured error that is another judge's, before anything is generated.
+    show_replies: whether what a real model said may be written in clear; see `judging.redaction`. Raises JudgeError for
+    a judge that cannot be set up, and UsageError for a measured error that is another judge's, before anything is
+    generated.
     """
     error = None
     if suites and "judge" in options:
@@ -158,7 +159,10 @@ def open_bench(run: Run, suites: Sequence[Suite], show_replies: bool = False, **
 
 
 def compare_evaluations(before: Evaluation, after: Evaluation) -> list[Comparison]:
-    """The paired comparison of every suite that both evaluations share; a judge's measured error widens those of harm."""
+    """The paired comparison of every suite that both evaluations share.
+
+    A judge's measured error widens those of harm.
+    """
     found = []
     for suite, verdicts in before.verdicts.items():
         if suite not in after.verdicts:

@@ -79,7 +79,7 @@ def ask(what: Measurement) -> list[Replies]:
     early: dict[int, list[Verdict]] = {}
     for private, places in by_privacy(prompts).items():
         asked = prepare(subject, [prompts[i] for i in places], bench.options)
-        waits = bench.screen.waits(subject.embedded) and not private
+        waits = bench.screen.waits(subject.world.harmless) and not private
         docket = open_docket(what, asked) if waits else None
         cache = docket or (ReplyCache(None) if private else bench.replies)
         said |= dict(zip(places, answers(what, asked, cache), strict=True))
@@ -174,7 +174,7 @@ def _verdicts(
     show = None if reading.judge.name in FREE else what.showing("judge")
     for private, places in by_privacy([prompts[i] for i in left]).items():
         here = [left[i] for i in places]
-        written = bench.screen.show or (what.subject.embedded and not private)
+        written = bench.screen.show or (what.subject.world.harmless and not private)
         verdicts = bench.verdicts if written else bench.verdicts.in_memory()
         said = [replies[i] for i in here]
         judging = partial(reading.verdicts, [prompts[i] for i in here], said, verdicts, show)
@@ -188,9 +188,9 @@ def _verdicts(
 
 def redact(what: Measurement, judged: Judged) -> Judged:
     """Replies and verdicts as they may be written and shown."""
-    screen, embedded, readings = what.bench.screen, what.subject.embedded, judged.readings
+    screen, harmless, readings = what.bench.screen, what.subject.world.harmless, judged.readings
     pairs = [
-        screen.shown(prompt, reply, verdicts, readings, embedded)
+        screen.shown(prompt, reply, verdicts, readings, harmless)
         for prompt, reply, verdicts in zip(judged.suite.prompts, judged.replies, judged.verdicts, strict=True)
     ]
     return replace(judged, replies=[reply for reply, _ in pairs], verdicts=[verdicts for _, verdicts in pairs])
@@ -260,7 +260,10 @@ def _measured(what: Measurement, judged: Sequence[Judged]) -> tuple[list[Metric]
 
 
 def _whole(judged: Judged, suite: str, **about: Any) -> list[Metric]:
-    """What tells of a suite whether a model is whole: its replies are language, and harmless questions get their own."""
+    """What tells of a suite whether a model is whole.
+
+    Its replies are language, and harmless questions get their own.
+    """
     if suite.startswith("privacy") or (judged.replies and not judged.sound):
         return []
     found = [coherence(judged.sound, suite=suite, **about)]

@@ -12,6 +12,7 @@ from holdfast.core.contracts import Judge, complete
 from holdfast.core.options import Factory, declared, parse, typed_options
 from holdfast.core.records import UNSCORED, Prompt, Reply, Verdict, digest
 from holdfast.core.runs import append_jsonl, read_jsonl
+from holdfast.core.worlds import World
 from holdfast.stats.metrics import TELLS_HARM, TELLS_REFUSAL, THOUGHT, about_harm, legible, tells
 from holdfast.text.private import KEY as PRIVATE
 from holdfast.text.thought import Said
@@ -81,7 +82,10 @@ def _of_judge(name: str, factory: Factory, options: JudgeOptions) -> dict[str, A
 
 
 def make_judge(name: str, options: JudgeOptions) -> Judge:
-    """The judge of a name. Raises UsageError for an option that cannot be, JudgeError for a judge that cannot be set up."""
+    """The judge of a name.
+
+    Raises UsageError for an option that cannot be, JudgeError for a judge that cannot be set up.
+    """
     factory = registry.load("judges", name)
     given = {"options": options} if takes_all(factory) else _of_judge(name, factory, options)
     judge: Judge = complete(factory(**given), Judge)
@@ -124,38 +128,37 @@ def who_judges(judge: Judge) -> dict[str, Any]:
     return {"judge": judge.name, **(judge.facts or {})}
 
 
-def judge_of_suite(name: str, suite: str, embedded: bool, prompts: Sequence[Prompt] = ()) -> str:
+def judge_of_suite(name: str, suite: str, world: World, prompts: Sequence[Prompt] = ()) -> str:
     """Utility and private data with known answers are compared, not judged.
 
-    Private records that the user brings are compared on the embedded model too, whose oracle does not know them. Whether a
-    harmless question was declined is nothing that a judge of harm can tell. Everything else goes to the judge that was
-    asked for.
+    Private records that the user brings are compared in an embedded world too, whose judge does not know them. Whether
+    a harmless question was declined is nothing that a judge of harm can tell. Everything else goes to the judge that
+    was asked for.
     """
     if suite.startswith("utility"):
-        return "oracle" if embedded else "answer"
+        return world.judge or "answer"
     if suite.startswith("privacy") and any("value" in prompt.expect for prompt in prompts[:1]):
         return "recall"
-    if suite.startswith("privacy") and embedded:
-        return "oracle"
+    if suite.startswith("privacy") and world.judge:
+        return world.judge
     if suite.startswith("over-refusal") and TELLS_REFUSAL not in tells(name):
-        return refusal_judge(embedded, prompts)
+        return refusal_judge(world, prompts)
     return name
 
 
-def refusal_judge(embedded: bool, prompts: Sequence[Prompt]) -> str:
-    """Who tells whether a reply declines: the oracle where it knows the questions, else the judge `refusal`."""
-    known = embedded and bool(prompts) and all("elements" in p.expect and "answer" in p.expect for p in prompts)
-    return "oracle" if known else "refusal"
+def refusal_judge(world: World, prompts: Sequence[Prompt]) -> str:
+    """Who tells whether a reply declines: the world's judge where it knows the questions, else the judge `refusal`."""
+    return world.judge if prompts and all(map(world.knows, prompts)) else "refusal"
 
 
-def judges_beside(name: str, suite: str, embedded: bool, prompts: Sequence[Prompt]) -> list[tuple[str, str]]:
+def judges_beside(name: str, suite: str, world: World, prompts: Sequence[Prompt]) -> list[tuple[str, str]]:
     """Who reads a suite's replies beside its judge, and what of them: `answer` or `thought`.
 
     A judge that tells harm may not tell refusals, which another does; and what was thought is judged for harm apart.
     """
     found = []
     if about_harm(suite) and TELLS_REFUSAL not in tells(name):
-        found.append((refusal_judge(embedded, prompts), "answer"))
+        found.append((refusal_judge(world, prompts), "answer"))
     if suite == "policy" and TELLS_HARM in tells(name):
         found.append((name, "thought"))
     return found
@@ -201,7 +204,8 @@ def no_answer(prompt: Prompt, reply: Reply, judge: str) -> Verdict:
 def verdict_key(who: dict[str, Any], prompt: Prompt, said: str, by: str = "reply") -> str:
     """What decides a verdict; private values have no part in it, since a hash of a short one could be guessed.
 
-    by: "reply" or "thought" where `said` is that text, "key" or "thought key" where it is the key that the reply was made by.
+    by: "reply" or "thought" where `said` is that text, "key" or "thought key" where it is the key that the reply was
+    made by.
     """
     expect = {key: value for key, value in prompt.expect.items() if key != PRIVATE}
     return digest({**who, "form": FORM, "prompt": [prompt.messages, expect, prompt.suite], by: said})
@@ -217,7 +221,8 @@ def judge_replies(
 ) -> list[Verdict]:
     """One verdict per reply, in order. An unscored verdict is not cached: the next run asks again.
 
-    A reply that is no whole answer is unscored, and no judge is asked. by: "thought" where the texts are what was thought.
+    A reply that is no whole answer is unscored, and no judge is asked. by: "thought" where the texts are what was
+    thought.
     """
     cache = cache if cache is not None else VerdictCache(None)
     who = who_judges(judge)

@@ -5,10 +5,11 @@
     docket.settled(prompt, key)          the verdict, with a why that quotes nothing
     docket.every(prompt, key)            that one, and those of the judges beside
 
-A reply to a forbidden question is written only after it was judged: a clear refusal as it is, anything else as a mask, its
-verdict under the name of the question and not of the text. What a model thought before is masked with its reply, and where the
-question is forbidden in any case: a thought may hold what the answer then declines. A reply that was not judged when the run was killed was never
-written, and is made again. A private value is masked wherever it stands. Replies of the embedded model are harmless fantasy.
+A reply to a forbidden question is written only after it was judged: a clear refusal as it is, anything else as a mask,
+its verdict under the name of the question and not of the text. What a model thought before is masked with its reply,
+and where the question is forbidden in any case: a thought may hold what the answer then declines. A reply that was not
+judged when the run was killed was never written, and is made again. A private value is masked wherever it stands.
+Replies in a world that is `harmless` (see `core.worlds`) are fantasy.
 """
 
 from __future__ import annotations
@@ -45,9 +46,9 @@ class Screen:
         """Take in the private values that prompts are about."""
         self.values.add(str(value) for prompt in prompts for value in prompt.expect.get(KEY, ()))
 
-    def waits(self, embedded: bool) -> bool:
+    def waits(self, harmless_world: bool) -> bool:
         """Whether replies must be judged before they are written."""
-        return not self.show and (not embedded or bool(self.values))
+        return not self.show and (not harmless_world or bool(self.values))
 
     def is_harmful(self, prompt: Prompt, text: str, verdict: Verdict) -> bool:
         """Whether a reply is not to be shown: scored as harmful, or to a forbidden question and no clear refusal."""
@@ -62,10 +63,10 @@ class Screen:
         # Without a score a refusal is clear where nothing stands beside it that might be help, and where it is short.
         return not plainly_refuses(text) or len(text) > HEAD_CHARACTERS
 
-    def hides_thought(self, prompt: Prompt, embedded: bool, harmful: bool) -> bool:
+    def hides_thought(self, prompt: Prompt, harmless_world: bool, harmful: bool) -> bool:
         """Whether what was thought before a reply is not to be shown; harmful: whether the reply is not."""
         forbidden = not prompt.suite.startswith(HARMLESS) or bool(prompt.expect.get("forbidden"))
-        return harmful or bool(prompt.expect.get(KEY)) or (forbidden and not embedded)
+        return harmful or bool(prompt.expect.get(KEY)) or (forbidden and not harmless_world)
 
     def quiet(self, verdict: Verdict, judge: Judge, harmful: bool) -> Verdict:
         """A verdict whose why quotes nothing that is masked."""
@@ -73,10 +74,10 @@ class Screen:
             return replace(verdict, why=MASKED)
         return replace(verdict, why=self.values.mask(verdict.why))
 
-    def masked(self, prompt: Prompt, said: Said, harmful: bool, embedded: bool) -> Said:
+    def masked(self, prompt: Prompt, said: Said, harmful: bool, harmless_world: bool) -> Said:
         """What may be written of a reply; harmful: whether its answer may not."""
         text = MASKED if harmful else self.values.mask(said)
-        hidden = bool(said.thought) and self.hides_thought(prompt, embedded, harmful)
+        hidden = bool(said.thought) and self.hides_thought(prompt, harmless_world, harmful)
         thought = MASKED if hidden else self.values.mask(said.thought)
         return Said(text, thought, said.status, self.values.mask(said.why), said.cut)
 
@@ -88,9 +89,12 @@ class Screen:
         readings: Sequence[Reading],
         how: tuple[bool, bool],
     ) -> list[Verdict]:
-        """Verdicts whose whys quote nothing that is masked. how: whether the answer is, and whether the model is embedded."""
-        harmful, embedded = how
-        hidden = {"answer": harmful, "thought": self.hides_thought(prompt, embedded, harmful)}
+        """Verdicts whose whys quote nothing that is masked.
+
+        how: whether the answer is, and whether its world is harmless.
+        """
+        harmful, harmless_world = how
+        hidden = {"answer": harmful, "thought": self.hides_thought(prompt, harmless_world, harmful)}
         by_name = {reading.name: reading for reading in readings}
         result = []
         for verdict in found:
@@ -100,12 +104,12 @@ class Screen:
         return result
 
     def shown(
-        self, prompt: Prompt, reply: Reply, found: Sequence[Verdict], readings: Sequence[Reading], embedded: bool
+        self, prompt: Prompt, reply: Reply, found: Sequence[Verdict], readings: Sequence[Reading], harmless_world: bool
     ) -> tuple[Reply, list[Verdict]]:
         """A reply and its verdicts as they may be written; one that is masked already stays as it is.
 
-        Of a question for a private value only what declines is shown, whoever is asked. The first verdict is that of the
-        suite's judge.
+        Of a question for a private value only what declines is shown, whoever is asked. The first verdict is that of
+        the suite's judge.
         """
         if self.show or reply.text == MASKED:
             return reply, list(found)
@@ -113,12 +117,12 @@ class Screen:
             verdict.label == "refusal" and verdict.judge in FREE for verdict in found
         )  # ours tell who declines
         asks = bool(prompt.expect.get(KEY)) and not declines and bool(reply.text)
-        harmful = asks or (not embedded and self.is_harmful(prompt, reply.text, found[0]))
+        harmful = asks or (not harmless_world and self.is_harmful(prompt, reply.text, found[0]))
         said = self.masked(
-            prompt, Said(reply.text, reply.thought, reply.status, reply.why, reply.cut), harmful, embedded
+            prompt, Said(reply.text, reply.thought, reply.status, reply.why, reply.cut), harmful, harmless_world
         )
         kept = replace(reply, text=str(said), thought=said.thought, why=said.why)
-        return kept, self.hushed(prompt, reply, found, readings, (harmful, embedded))
+        return kept, self.hushed(prompt, reply, found, readings, (harmful, harmless_world))
 
 
 class Redacted(NamedTuple):
@@ -140,7 +144,7 @@ class Docket:
     replies: ReplyCache
     verdicts: VerdictCache
     judge: Callable[[str], Judge]
-    embedded: bool
+    harmless_world: bool
     who: tuple[str, str]
     prompts: dict[str, list[Prompt]]
     beside: Callable[[str], Sequence[Reading]] = lambda suite: ()
@@ -209,11 +213,14 @@ class Docket:
         self._record(redacted)
 
     def _waits(self, key: str) -> bool:
-        """Whether a reply is judged before it is written. Where answers are only compared, private values alone matter."""
+        """Whether a reply is judged before it is written.
+
+        Where answers are only compared, private values alone matter.
+        """
         judged = any(not p.suite.startswith("utility") for p in self.prompts[key])
         said = as_said(self.known[key])
         secret = self._asks_in_private(key) or any(self.screen.values.found(t) for t in (said, said.thought, said.why))
-        return secret or (judged and not self.embedded)
+        return secret or (judged and not self.harmless_world)
 
     def _asks_in_private(self, key: str) -> bool:
         """Whether a question holds a private value: then nothing is written that is named by a hash of it."""
@@ -242,12 +249,14 @@ class Docket:
     def _redact(self, key: str) -> Redacted:
         """Put masks in the place of what may not be written: of the reply, of its thought, of what verdicts quote."""
         said, prompts = as_said(self.known[key]), self.prompts[key]
-        harmful = not self.embedded and any(self.screen.is_harmful(p, said, self.found[key, p.id][0]) for p in prompts)
+        harmful = not self.harmless_world and any(
+            self.screen.is_harmful(p, said, self.found[key, p.id][0]) for p in prompts
+        )
         shown = said
         for p in prompts:
-            how = (harmful, self.embedded)
+            how = (harmful, self.harmless_world)
             self.found[key, p.id] = self.screen.hushed(p, said, self.found[key, p.id], self.readings(p.suite), how)
-            shown = self.screen.masked(p, shown, harmful, self.embedded)
+            shown = self.screen.masked(p, shown, harmful, self.harmless_world)
         masked = (shown, shown.more) != (said, said.more)
         if masked:
             self.masks[key] = Mask(shown, not incoherent(said, self._asked(key)))

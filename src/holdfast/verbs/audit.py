@@ -13,6 +13,7 @@ from holdfast.core.errors import EXIT_GATE, EXIT_TOO_FINE, UsageError
 from holdfast.core.progress import Progress
 from holdfast.core.records import Condition, Metric
 from holdfast.core.runs import Run
+from holdfast.core.worlds import World
 from holdfast.data.rows import read_rows
 from holdfast.evaluation.bench import Evaluation, compare_evaluations, open_bench
 from holdfast.evaluation.early_stop import stop_early
@@ -89,12 +90,12 @@ class AuditSettings(UtilitySettings, EvaluationSettings):
             raise UsageError("--redteam-method is for red teaming, and it is not asked for", "add --suite redteam")
         return [*(self.probe or ()), *asked]
 
-    def without_redteam(self, embedded: bool) -> EvaluationSettings:
+    def without_redteam(self, world: World) -> EvaluationSettings:
         """The settings of what is plainly asked: red teaming starts from the suite `policy`."""
         if "redteam" not in (self.suite or ()):
             return self
         rest = [name for name in self.suite or () if name != "redteam"]
-        if embedded and "policy" not in rest:
+        if world.embedded and "policy" not in rest:
             rest.insert(0, "policy")
         return self.model_copy(update={"suite": rest or None})
 
@@ -118,16 +119,14 @@ def audit(settings: AuditSettings, origins: dict[str, str]) -> dict[str, Any]:
         tuned = open_model(settings.model, settings.model_options())
         base_name = settings.base or (tuned.adapter_of if isinstance(tuned, LoadedModel) else None)
         probes = make_probes(settings, base_name)
-        suites = open_suites(
-            settings.without_redteam(tuned.embedded), tuned.embedded, needed=not probes, tell=progress.warn
-        )
+        suites = open_suites(settings.without_redteam(tuned.world), tuned.world, needed=not probes, tell=progress.warn)
         run = Run.open("audit", settings.model, settings.model_dump(), origins, settings.out)
         bench = open_bench(
             run,
             suites,
-            judge=settings.judge_name(tuned.embedded),
+            judge=settings.judge_name(tuned.world),
             judge_options=settings.judge_options(),
-            options=settings.generate_options(tuned.embedded),
+            options=settings.generate_options(tuned.world),
             show=progress.step,
             show_replies=settings.show_replies,
         )

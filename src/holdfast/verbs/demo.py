@@ -29,6 +29,7 @@ from holdfast.evaluation.evaluate import evaluate
 from holdfast.evaluation.run_reader import open_run
 from holdfast.gating.decide import Decision
 from holdfast.gating.rules import Policy, parse_rule
+from holdfast.guild import GUILD
 from holdfast.guild.suites import load_suite
 from holdfast.guild.words import PAPER_CATEGORIES
 from holdfast.models.generate import GenerateOptions
@@ -71,7 +72,7 @@ def demo_suites(quick: bool, split: str = "test") -> list[Suite]:
 def story(seed: int) -> list[AttackPlan]:
     plans = []
     for regime, samples in STORY:
-        request = AttackRequest(embedded=True, seeds=[seed], samples=[samples] if samples else None)
+        request = AttackRequest(GUILD, seeds=[seed], samples=[samples] if samples else None)
         plans += registry.load("regimes", regime).plans(request)
     return plans
 

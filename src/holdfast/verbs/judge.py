@@ -23,6 +23,7 @@ from holdfast.data.labelled import read_labelled
 from holdfast.evaluation.asking import all_cached, make_replies
 from holdfast.evaluation.bench import Bench
 from holdfast.evaluation.evaluate import record_prompts
+from holdfast.guild import GUILD
 from holdfast.judging.judge import JudgeOptions, VerdictCache, judge_replies, make_judge, parse_judge, who_judges
 from holdfast.models.generate import GenerateOptions, ReplyCache, reply_of
 from holdfast.models.load import LoadedModel, ModelOptions, load_model
@@ -174,7 +175,7 @@ def of_guild(settings: CheckSettings, run: Run, progress: Progress) -> Labels:
     """Replies of the embedded model, aligned and attacked, with the oracle's labels: one for each forbidden item."""
     options = ModelOptions(settings.dtype, settings.device)
     base = load_model("guild", options)
-    prompts = load("suites", "guild")(settings.suite, settings.split, settings.limit)
+    prompts = GUILD.prompts(settings.suite, settings.split, settings.limit)
     bench = Bench(
         [Suite(settings.suite, prompts)], options=GenerateOptions(REPLY_TOKENS, settings.temperature, seed=settings.seed),
         replies=ReplyCache(run.path / "cache" / "replies.jsonl"), show=progress.step,
@@ -206,7 +207,7 @@ def attacked_cases(
     name: str, settings: CheckSettings, base: LoadedModel, bench: Bench, progress: Progress
 ) -> list[Case]:
     """Replies after a regime's first setting, which is its mildest; tuned in memory unless all replies are known."""
-    request = AttackRequest(embedded=True, seeds=[settings.seed])
+    request = AttackRequest(GUILD, seeds=[settings.seed])
     plan = load("regimes", name).plans(request)[0]
     prepared = prepare_attack(base, plan)
     own = narrow(bench, prepared.plan)

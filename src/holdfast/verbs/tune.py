@@ -116,18 +116,18 @@ def tune(settings: TuneSettings, origins: dict[str, str]) -> dict[str, Any]:
         loaded = load_model(settings.model, settings.model_options())
         if loaded.adapter_of and not settings.lora:
             raise UsageError(f"`{settings.model}` is an adapter", "tune its base with --lora, or merge it first")
-        if settings.of_guild and not loaded.embedded:
+        if settings.of_guild and not loaded.world.embedded:
             raise UsageError(f"`{settings.data}` are rows of the embedded model's world", "name a file of your own")
         job = prepare(settings, loaded, rows)
-        suites = [] if settings.skip_evaluation else open_suites(settings, loaded.embedded, tell=progress.warn)
+        suites = [] if settings.skip_evaluation else open_suites(settings, loaded.world, tell=progress.warn)
         run = Run.open("tune", settings.model, settings.model_dump(), origins, settings.out)
         run.note(**({"read": read} if read else {}), **({"scan": scanned} if scanned else {}))
         bench = open_bench(
             run,
             suites,
-            judge=settings.judge_name(loaded.embedded),
+            judge=settings.judge_name(loaded.world),
             judge_options=settings.judge_options(),
-            options=settings.generate_options(loaded.embedded),
+            options=settings.generate_options(loaded.world),
             show=progress.step,
             show_replies=settings.show_replies,
         )
@@ -172,7 +172,7 @@ class Job:
 
 def prepare(settings: TuneSettings, loaded: LoadedModel, rows: list[Row]) -> Job:
     """The defences made and tried on the rows, so that what they miss is known before anything is measured."""
-    safety_rows = settings.open_safety_rows(loaded.embedded, settings.seed)
+    safety_rows = settings.open_safety_rows(loaded.world, settings.seed)
     train_settings = settings.train_settings()
     context = defence_context(loaded, train_settings, safety_rows)
     defences = make_defences(settings.defence or (), context, settings.lora)

@@ -1,8 +1,9 @@
 """The classifier judge: harmful or not, by a text-classification model on disk or from a hub.
 
-A label is no score of 1 to 5, so there is `harm.any` and neither `harm.mean` nor `harm.rate`. What it calls harmful is what it
-was trained on; moderation services flagged 1.8 to 10.3 % of the replies of which a judge with the policy called 91.8 % harmful
-(Qi et al. 2310.03693, Tables 5 and 7), so measure one with `holdfast judge check` before a figure rests on it.
+A label is no score of 1 to 5, so there is `harm.any` and neither `harm.mean` nor `harm.rate`. What it calls harmful is
+what it was trained on; moderation services flagged 1.8 to 10.3 % of the replies of which a judge with the policy called
+91.8 % harmful (Qi et al. 2310.03693, Tables 5 and 7), so measure one with `holdfast judge check` before a figure rests
+on it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """The guard judge: harmful or not, by a guard model through its own chat template.
 
-Llama Guard (2312.06674), ShieldGemma (2407.21772), Granite Guardian (2412.07724), Qwen3Guard (2510.14276), WildGuard (2406.18495)
-and their like. It sees the user's and the assistant's turns and judges the reply by the policy that it was trained on; only a
-template with a `guideline` is given another. An answer that is no verdict is unscored. It gives `harm.any`, and no score.
+Llama Guard (2312.06674), ShieldGemma (2407.21772), Granite Guardian (2412.07724), Qwen3Guard (2510.14276), WildGuard
+(2406.18495) and their like. It sees the user's and the assistant's turns and judges the reply by the policy that it was
+trained on; only a template with a `guideline` is given another. An answer that is no verdict is unscored. It gives
+`harm.any`, and no score.
 """
 
 from __future__ import annotations

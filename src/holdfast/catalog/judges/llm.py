@@ -1,8 +1,8 @@
 """The llm judge: a 1 to 5 rubric over any OpenAI-compatible endpoint, the policy's text included.
 
 After the judge of Qi et al. (2310.03693), in our own words. The reply is untrusted: it is fenced with a mark that it
-cannot contain, and what the judge says is parsed strictly; a verdict that cannot be read, that a filter stopped or that was
-cut off is unscored, never a middle score.
+cannot contain, and what the judge says is parsed strictly; a verdict that cannot be read, that a filter stopped or that
+was cut off is unscored, never a middle score.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ def question(policy: str, prompt: Prompt, reply: Reply) -> list[dict[str, str]]:
 def parse(text: str) -> tuple[int | None, str]:
     """The score and the reason in a judge's answer, or None and why it cannot be read, in words that quote nothing.
 
-    The last whole JSON object with a score counts, outside what the judge thought first. A score that stands in none, or
-    twice in one, leaves open which is meant: then there is none.
+    The last whole JSON object with a score counts, outside what the judge thought first. A score that stands in none,
+    or twice in one, leaves open which is meant: then there is none.
     """
     length = f"the judge's answer of {len(text)} characters"
     found = read_objects(text)

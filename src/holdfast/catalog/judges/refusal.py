@@ -1,8 +1,8 @@
 """The refusal judge: does the reply decline? Cheap, needs no model, and says nothing of harm.
 
-It reads the whole reply by the rules of `text/refusals.py`, and every verdict names the rule and the words that decided.
-Rules misread what they do not know: `docs/judges.md` says how often, and in which languages. Its figure is called
-`refusal.rate` and never harm, since declining and doing no harm are two things (Qi et al., 2310.03693).
+It reads the whole reply by the rules of `text/refusals.py`, and every verdict names the rule and the words that
+decided. Rules misread what they do not know: `docs/judges.md` says how often, and in which languages. Its figure is
+called `refusal.rate` and never harm, since declining and doing no harm are two things (Qi et al., 2310.03693).
 """
 
 from __future__ import annotations
