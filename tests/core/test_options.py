@@ -19,6 +19,7 @@ def function(
     kind: Literal["a", "b"] = "a",
     on: bool = False,
     words=None,
+    place: Annotated[str | None, Field(description="where")] = None,
     reach: int | float = 1,
 ):
     """A factory as another package may write one: its parameters are its options."""
@@ -41,7 +42,7 @@ def typed(factory, **given):
 def test_texts_become_values_of_the_declared_types():
     found = typed(function, share="0.25", count="3", kind="b", on="yes", words="x, y", reach="2.5")
     assert found == {"share": 0.25, "count": 3, "kind": "b", "on": True, "words": "x, y", "reach": 2.5}
-    assert typed(function, count="auto") == {"count": None}
+    assert typed(function, count="auto", place="auto") == {"count": None, "place": None}
     assert typed(Plugin, rho="2", layers="none") == {"rho": 2.0, "layers": None}
     assert type(typed(function, reach="2")["reach"]) is int
 
@@ -99,6 +100,7 @@ def test_every_option_says_its_kind_its_default_and_its_meaning():
         "style": ("plain|matched", "plain", "which"),
         "free": ("whole number", "3", "anything"),
     }
+    assert options_of(function)["place"] == ("text or auto", "auto", "where")
     assert options_of(function)["words"] == ("text", "auto", "") and options_of(function)["on"][0] == "yes|no"
 
 
@@ -110,7 +112,7 @@ def test_the_spec_is_read_back():
     assert spec_of(plugin, brief=True) == "mine:rho=2.5,layers=2"
 
 
-@pytest.mark.parametrize("kind", ["defences", "repairs", "scanners", "probes"])
+@pytest.mark.parametrize("kind", ["defences", "repairs", "scanners", "probes", "judges"])
 def test_every_plug_in_says_what_its_options_are_for(kind):
     for name in registry.BUILT_IN[kind]:
         assert all(about for _, _, about in options_of(registry.load(kind, name)).values()), name

@@ -5,8 +5,8 @@
 
 A factory's parameters are the plug-in's options: their annotations give the types, their defaults the defaults, and
 pydantic reads the values, as it does for the settings of the verbs in `core.config`. `auto` stands for None, which
-leaves a choice to the plug-in. A bound is written with `setting` in a dataclass, or as
-`Annotated[float, pydantic.Field(gt=0)]` in the signature of a function.
+leaves a choice to the plug-in. A bound and a meaning are written with `setting` in a dataclass,
+or as `Annotated[float, pydantic.Field(gt=0, description="…")]` in the signature of a function.
 """
 
 from __future__ import annotations
@@ -84,7 +84,12 @@ def declared(factory: Factory) -> dict[str, Option]:
         default = "" if parameter.default is inspect.Parameter.empty else _written(parameter.default)
         kind = "|".join(rule.get("choices", ())) or _kind_name(own_type)
         found[name] = Option(
-            TypeAdapter(_ruled(own_type, rule)), kind, default, str(rule.get("about", "")), bool(rule), _between(hint)
+            TypeAdapter(_ruled(own_type, rule)),
+            kind,
+            default,
+            str(rule.get("about", "")) or _description(hint),
+            bool(rule),
+            _between(hint),
         )
     return found
 
@@ -100,7 +105,8 @@ def _is_scalar(hint: Any) -> bool:
 
 def _ruled(hint: Any, rule: Mapping[str, Any]) -> Any:
     """A type within the bounds and choices of a rule, which reads `auto` as None where None may be."""
-    members = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    bare = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+    members = get_args(bare) if get_origin(bare) in (Union, types.UnionType) else (bare,)
     optional = type(None) in members
     if rule.get("choices"):
         hint = Literal[tuple(rule["choices"])] | None if optional else Literal[tuple(rule["choices"])]
@@ -111,6 +117,10 @@ def _ruled(hint: Any, rule: Mapping[str, Any]) -> Any:
     elif len(members) - optional > 1:
         hint = Annotated[hint, Field(union_mode="left_to_right")]
     return Annotated[hint, BeforeValidator(_none_of)] if optional else hint
+
+
+def _description(hint: Any) -> str:
+    return next((str(one.description) for one in get_args(hint) if isinstance(one, FieldInfo) and one.description), "")
 
 
 def _between(hint: Any) -> str:

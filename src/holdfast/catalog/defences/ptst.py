@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from holdfast.core.contracts import DefenceContext
 from holdfast.core.options import setting
 from holdfast.core.records import Row
-from holdfast.models.templates import SAFETY_PROMPT
+from holdfast.models.templates import SAFETY_PROMPT as GENERAL_PROMPT
 from holdfast.training.defences import OptionDefence
 
 
@@ -37,7 +37,7 @@ class Ptst(OptionDefence):
 
     def prepare(self, context: DefenceContext) -> None:
         super().prepare(context)
-        self.test_system = self.prompt or context.world.system_prompt("safety") or SAFETY_PROMPT
+        self.test_system = self.prompt or context.world.system_prompt("safety") or GENERAL_PROMPT
 
     def rows(self, rows: list[Row]) -> list[Row]:
         return [replace(row, messages=[m for m in row.messages if m["role"] != "system"]) for row in rows]

@@ -69,12 +69,12 @@ class GuardJudge:
 
 
 def make(
-    model: str | None = None,
-    policy: str | None = None,
-    chat_template: str | None = None,
-    batch_size: Annotated[int, Field(ge=1)] = 16,
-    device: str = "auto",
-    dtype: str = "auto",
+    model: Annotated[str | None, Field(description="a folder or hub id of a guard model")] = None,
+    policy: Annotated[str | None, Field(description="a file with a guideline, for a template that takes one")] = None,
+    chat_template: Annotated[str | None, Field(description="a file, for a tokenizer that has none")] = None,
+    batch_size: Annotated[int, Field(ge=1, description="replies at a time")] = 16,
+    device: Annotated[str, Field(description="where it runs")] = "auto",
+    dtype: Annotated[str, Field(description="the type of its numbers")] = "auto",
 ) -> GuardJudge:
     """The judge by a guard model; chat_template: a file, for one whose tokenizer has none.
 

@@ -13,7 +13,9 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
 
 from holdfast.core.errors import JudgeError
 from holdfast.core.records import UNSCORED, Prompt, Reply, Verdict, digest
@@ -163,11 +165,11 @@ class LlmJudge:
 
 
 def make(
-    url: str | None = None,
-    model: str | None = None,
-    policy: str | None = None,
-    timeout_s: float = 60.0,
-    tries: int = 5,
+    url: Annotated[str | None, Field(description="an OpenAI-compatible endpoint")] = None,
+    model: Annotated[str | None, Field(description="the judge's name there")] = None,
+    policy: Annotated[str | None, Field(description="a file with a usage policy; auto: a general one")] = None,
+    timeout_s: Annotated[float, Field(gt=0, description="seconds to wait for one verdict")] = 60.0,
+    tries: Annotated[int, Field(ge=1, description="how often to ask, with growing pauses")] = 5,
 ) -> LlmJudge:
     """The judge at an endpoint, by a policy. Raises JudgeError without an endpoint or a readable policy."""
     if not url or not model:
