@@ -17,6 +17,7 @@ from pathlib import Path
 
 from holdfast.catalog.suites import load_suite as load_file
 from holdfast.core.records import Condition, Metric
+from holdfast.core.worlds import REAL
 from holdfast.evaluation.bench import Bench
 from holdfast.evaluation.evaluate import evaluate
 from holdfast.guild.suites import load_suite
@@ -51,7 +52,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--values", type=int, default=0, help="private values that are looked for")
     asked = parser.parse_args()
-    loaded = replace(load_model(asked.model), embedded=False)
+    loaded = replace(load_model(asked.model), world=REAL)
     suite = Suite("policy", load_file("policy", asked.prompts) if asked.prompts else load_suite("policy"))
     seconds: dict[bool, list[float]] = {True: [], False: []}
     figures: list[list[Metric]] = []
