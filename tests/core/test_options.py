@@ -57,7 +57,7 @@ def test_texts_become_values_of_the_declared_types():
         (function, {"kind": "c"}, "kind must be a or b (got 'c')"),
         (function, {"on": "perhaps"}, "on must be yes or no (got 'perhaps')"),
         (Plugin, {"rho": "-1"}, "rho must be at least 0 (got -1)"),
-        (Plugin, {"rho": "nan"}, "`nan` is no number for rho"),
+        (Plugin, {"rho": "nan"}, "rho must be a number (got 'nan')"),
         (Plugin, {"layers": "5"}, "layers must be at most 4 (got 5)"),
         (Plugin, {"style": "x"}, "style must be plain or matched (got 'x')"),
     ],

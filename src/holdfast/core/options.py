@@ -177,7 +177,7 @@ def _refusal(option: Option, name: str, value: Any, strict: bool) -> str:
             how, entry = BOUNDS[fault["type"]]
             must = option.between or f"{how} {fault['ctx'][entry]:g}"
             return f"{name} must be {must} (got {value})"
-        if strict or "|" in option.kind:
+        if strict or "|" in option.kind or fault["type"] == "finite_number":
             must = option.kind.replace("|", " or ") if "|" in option.kind else f"a {option.kind}"
             return f"{name} must be {must} (got {value!r})"
         return f"`{value}` is no {option.kind} for {name}"
