@@ -764,9 +764,9 @@ def test_tune_refuses_a_wrong_defence(capsys, tiny_llama, files, defence, says, 
 
 def test_the_guild_brings_its_own_refusals(files):
     settings = DefenceSettings(defence=["safety-mix"])
-    assert len(settings.open_safety_rows(True, 0)) > 100 and settings.open_safety_rows(False, 0) == []
-    assert len(DefenceSettings(defence=["lisa"], safety_rows=files.safety).open_safety_rows(True, 0)) == len(SAFE)
-    assert DefenceSettings().open_safety_rows(True, 0) == []
+    assert len(settings.open_safety_rows(GUILD, 0)) > 100 and settings.open_safety_rows(REAL, 0) == []
+    assert len(DefenceSettings(defence=["lisa"], safety_rows=files.safety).open_safety_rows(GUILD, 0)) == len(SAFE)
+    assert DefenceSettings().open_safety_rows(GUILD, 0) == []
 
 
 def test_tune_refuses_safety_rows_that_nothing_wants(capsys, tiny_llama, files):

@@ -199,7 +199,7 @@ def matrix_plans(settings: StressSettings, base: LoadedModel) -> list[AttackPlan
             "lr": lr,
             "batch_size": batch,
         }
-        plans += registry.load("regimes", name).plans(replace(settings.request(True), **own))
+        plans += registry.load("regimes", name).plans(replace(settings.request(base.world), **own))
     return plans
 
 
