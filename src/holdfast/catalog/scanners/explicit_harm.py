@@ -24,10 +24,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from holdfast.core.batch import Batch
 from holdfast.core.contracts import UNMEASURED, Noise, ScanContext
 from holdfast.core.options import setting
 from holdfast.core.records import Finding
-from holdfast.data.batch import RowBatch
 from holdfast.scanning.engine import OptionScanner
 
 WINDOW = 48  # words that are scored together, so that a long text does not thin out what stands in it
@@ -68,7 +68,7 @@ class Asked:
     hashes: Any
 
     @classmethod
-    def of(cls, batch: RowBatch) -> Asked:
+    def of(cls, batch: Batch) -> Asked:
         words = batch.words
         said = [i for i, turn in enumerate(batch.turns) if turn.role in ("user", "text")]
         turns = np.array(said, dtype=np.int64)
@@ -242,7 +242,7 @@ def phrase(texts: list[str], carried: Any) -> str:
     return " ".join(texts[found[0] : found[1]])
 
 
-def spoken(batch: RowBatch, asked: Asked, low: int, high: int) -> list[str]:
+def spoken(batch: Batch, asked: Asked, low: int, high: int) -> list[str]:
     """The words of a window as text, cut to a length."""
     read: dict[int, list[str]] = {}
     said = []
@@ -300,7 +300,7 @@ class ExplicitHarm(OptionScanner):
 
             self._guard = open_guard(self.guard, ModelOptions())
 
-    def scan(self, batch: RowBatch) -> list[Finding]:
+    def scan(self, batch: Batch) -> list[Finding]:
         network = shipped()
         sure = network.error if self.threshold is None else self.threshold
         least = min(sure, network.warning) if self.suspected is None else self.suspected
@@ -320,7 +320,7 @@ class ExplicitHarm(OptionScanner):
             found.append(Finding(row, self.name, label, score, f"{sounds} as a forbidden request: “{said}”"))
         return [*found, *(self._guarded(self._guard, batch) if self._guard else ())]
 
-    def _guarded(self, guard: Any, batch: RowBatch) -> list[Finding]:
+    def _guarded(self, guard: Any, batch: Batch) -> list[Finding]:
         from holdfast.judging.guard import read_guard
 
         found = []
