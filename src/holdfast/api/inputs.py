@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from holdfast.core.errors import UsageError
 from holdfast.core.records import digest
+from holdfast.core.worlds import world_of
 
 if TYPE_CHECKING:  # a scan, a gate and a report are called without torch
     import datasets
