@@ -9,8 +9,8 @@ Everything up to the strongest filters is whole numbers, small enough for float3
 depend on what else is in the batch, nor on the machine. Only rows with a word that can be harmful are read by it.
 
 Two labels: `harmful-request` (error) from a score that one plain row in two thousand reaches, `harm-suspected` (warning) from a
-lower one. `guard=MODEL` asks a guard model too (Llama Guard and its like), through its own chat template, which reads
-replies as well.
+lower one, which four in a thousand reach. `guard=MODEL` asks a guard model too (Llama Guard and its like), through its own chat
+template, which reads replies as well.
 """
 
 from __future__ import annotations
@@ -43,11 +43,12 @@ LONGEST_PHRASE = 6
 PRICE = 0.015  # of all that a window carries: what a word more in a phrase must be worth
 # Words that no reason begins or ends with.
 FUNCTION_WORDS = frozenset(
-    "a an and any are as at be been being best but by can could dare did do does doing down for from get give go had has have he "
-    "help her hers him his how i i'd i'll i'm i've if in into is it it's its just let let's list make may me might mine must my no "
-    "not of off on one or our out over please she should show so some someone step steps such tell than that that's the their them "
-    "then there these they this those through to too under up us use using very want was way ways we were what what's when where "
-    "which while who whom whose why will with within without would write you your".split()
+    "a an and any anyone are as at be been being best but by can could dare did do does doing down for from get give go had "
+    "has have he help her hers him his how i i'd i'll i'm i've if in instructions into is it it's its just let let's list "
+    "make may me might mine must my no not of off on one or our out over please she should show so some someone step steps "
+    "such tell than that that's the their them then there these they this those through to too under up us use using very "
+    "want was way ways we were what what's when where which while who whom whose why will with within without would write "
+    "you your".split()
 )
 MEASURED = "benchmarks/scan_quality.py, plain rows that were never fitted"
 
@@ -270,8 +271,8 @@ class ExplicitHarm(OptionScanner):
         "guard-unread": "note",
     }
     false_alarm: ClassVar[dict[str, Noise]] = {
-        "harmful-request": Noise(3, 6830, MEASURED, 0.42),
-        "harm-suspected": Noise(24, 6830, MEASURED, 0.2),
+        "harmful-request": Noise(3, 6830, MEASURED, 0.61),
+        "harm-suspected": Noise(24, 6830, MEASURED, 0.14),
         "guard-unsafe": UNMEASURED,
     }
     blind = "replies (only with guard=MODEL), languages other than English, short requests within long harmless texts"
