@@ -16,8 +16,8 @@ from holdfast.core.errors import EXIT_ERROR, EXIT_GATE, EXIT_TOO_FINE, UsageErro
 from holdfast.models.load import load_model
 from holdfast.repairing.inputs import named_weights
 from holdfast.repairing.spec import make_repair
+from holdfast.repairing.strengths import parse_strengths
 from holdfast.stats.groups import halves
-from holdfast.verbs.repair_common import parse_strengths
 from tiny import make_tiny
 
 SMALL = ["--suite", "policy", "--suite", "utility"]

@@ -42,7 +42,7 @@ from holdfast.verbs.common import (
     TrainingSettings,
     open_suites,
 )
-from holdfast.verbs.repair_common import REPAIR_PANEL, Inputs, RepairInputSettings, open_inputs
+from holdfast.verbs.repair_common import REPAIR_PANEL, RepairInputSettings, open_sources
 
 STRESS_SUITES: tuple[str, ...] = ("policy", "policy-keld", "over-refusal", "utility", "privacy")
 # Prompt-only tries at private data, beside which the regime `janus` is read; no other regime is about them.
@@ -286,13 +286,13 @@ def open_work(settings: StressSettings, base: LoadedModel, bench: Bench, progres
         if not settings.limit:
             check_resolution(limits, {s.name: s.prompts for s in suites}, delta)
     safety = settings.open_safety_rows(base.embedded, settings.seed, always=True)
-    inputs: Inputs = open_inputs(settings, base, settings.model, settings.model_options(), safety)
+    sources = open_sources(settings, base, settings.model, settings.model_options(), safety)
 
     def inputs_of(repair: Repair, tuned: LoadedModel, strengths: Sequence[float], prepared: Prepared) -> RepairInputs:
-        task = inputs.task_rows or prepared.plan.rows
-        return replace(inputs.of(repair, tuned, strengths), task_rows=task, seed=prepared.plan.settings.seed)
+        task = sources.task_rows or prepared.plan.rows
+        return replace(sources.of(repair, tuned, strengths), task_rows=task, seed=prepared.plan.settings.seed)
 
-    return Workbench(base, load, bench, calibration, inputs_of, inputs.key, limits, delta, progress.train)
+    return Workbench(base, load, bench, calibration, inputs_of, sources.key, limits, delta, progress.train)
 
 
 def open_stage(settings: StressSettings, origins: dict[str, str], base: LoadedModel, progress: Progress) -> Stage:
