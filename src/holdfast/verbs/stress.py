@@ -5,13 +5,14 @@ Attacked weights live in memory for the length of the measurement; nothing here 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from holdfast.attacking import matrix
-from holdfast.attacking.attack import AttackPlan, AttackRequest, Prepared, attack, narrow, prepare_attack, run_attack
-from holdfast.attacking.repaired import Workbench, repair_and_strength, treat
+from holdfast.attacking.attack import AttackPlan, AttackRequest, Prepared
+from holdfast.attacking.outcomes import Untouched, describe, outcomes_of, searched
+from holdfast.attacking.repaired import Workbench, repair_and_strength
 from holdfast.attacking.summary import (
     PRIVATE_COLUMNS,
     Outcome,
@@ -28,7 +29,7 @@ from holdfast.core.errors import UsageError
 from holdfast.core.progress import Progress
 from holdfast.core.records import Condition
 from holdfast.core.runs import Run, write_atomic
-from holdfast.evaluation.evaluate import Bench, Evaluation, compare_evaluations, evaluate, open_bench
+from holdfast.evaluation.evaluate import Bench, Evaluation, evaluate, open_bench
 from holdfast.judging.judge import judge_of_suite
 from holdfast.models.load import LoadedModel, load_model
 from holdfast.repairing.choose import Promise, check_resolution, limits_of
@@ -174,19 +175,6 @@ def plans_of(settings: StressSettings, base: LoadedModel) -> list[AttackPlan]:
     ]
 
 
-def at_factors(plan: AttackPlan, lr: float, epochs: float) -> AttackPlan:
-    """A plan with its learning rate and epochs multiplied."""
-    changed = replace(plan.settings, lr=plan.settings.lr * lr, epochs=plan.settings.epochs * epochs)
-    return replace(plan, settings=changed, condition=replace(plan.condition, lr=changed.lr, epochs=changed.epochs))
-
-
-def searched(settings: StressSettings, plans: Sequence[AttackPlan]) -> list[AttackPlan]:
-    """Every plan at every factor; the settings that it has by itself are always among them."""
-    pairs = [(1.0, 1.0)]
-    pairs += [(lr, e) for e in settings.factors(settings.sweep_epochs) for lr in settings.factors(settings.sweep_lr)]
-    return [at_factors(plan, lr, epochs) for plan in plans for lr, epochs in dict.fromkeys(pairs)]
-
-
 def matrix_plans(settings: StressSettings, base: LoadedModel) -> list[AttackPlan]:
     """The attacks of the matrix: the embedded model's own choice, or what the flags name."""
     if not base.embedded or settings.regime:
@@ -201,54 +189,6 @@ def matrix_plans(settings: StressSettings, base: LoadedModel) -> list[AttackPlan
         }
         plans += registry.load("regimes", name).plans(replace(settings.request(True), **own))
     return plans
-
-
-class Untouched:
-    """What the untouched model does under a plan's prompt, measured once for each."""
-
-    def __init__(self, base: LoadedModel, settings: StressSettings, bench: Bench) -> None:
-        self.base, self.settings, self.bench = base, settings, bench
-        self.known: dict[tuple[Any, ...], Evaluation] = {}
-
-    def under(self, plan: AttackPlan) -> Evaluation:
-        key = (
-            plan.system,
-            plan.trigger,
-            tuple(plan.tested_categories or ()),
-            tuple(plan.suites or ()),
-            tuple(plan.skips),
-        )
-        if key not in self.known:
-            # Under a prompt of the plan's own the untouched model is another measurement, and is recorded as one.
-            own = plan.system != self.settings.system or bool(plan.trigger)
-            condition = Condition(seed=plan.condition.seed if own else None, test_template=plan.condition.test_template)
-            bench = replace(narrow(self.bench, plan), run=self.bench.run if own else None)
-            self.known[key] = evaluate(self.base, condition, bench)
-        return self.known[key]
-
-
-def outcomes_of(work: Workbench, plan: AttackPlan, untouched: Untouched, repairs: Sequence[str]) -> Iterator[Outcome]:
-    """One attack, and then each repair of it."""
-    before = untouched.under(plan)
-    if not repairs:
-        after = run_attack(work.load, work.base, plan, work.bench, work.show)
-        yield Outcome(after.condition, before, after, compare_evaluations(before, after))
-        return
-    prepared = prepare_attack(work.base, plan)
-    attacked = attack(work.load, prepared, work.show)
-    after = evaluate(attacked, prepared.plan.condition, narrow(work.bench, prepared.plan))
-    yield Outcome(after.condition, before, after, compare_evaluations(before, after))
-    for text in repairs:
-        treated = treat(work, attacked, prepared, text)
-        found = treated.evaluation
-        yield Outcome(found.condition, before, found, compare_evaluations(before, found), treated.certified)
-
-
-def describe(condition: Condition) -> str:
-    parts = [f"{condition.regime}"]
-    if condition.samples is not None:
-        parts.append(f"{condition.samples} rows × {condition.epochs:g} epochs")
-    return ", ".join([*parts, f"lr {condition.lr:g}, batch {condition.batch}, seed {condition.seed}"])
 
 
 # ---- the run --------------------------------------------------------------------------------------------------------
@@ -316,7 +256,7 @@ def open_stage(settings: StressSettings, origins: dict[str, str], base: LoadedMo
     progress.say("the untouched model")
     aligned = evaluate(base, Condition(test_template="custom" if settings.system else "none"), bench)
     progress.finish()
-    return Stage(run, work, Untouched(base, settings, bench), aligned)
+    return Stage(run, work, Untouched(base, settings.system, bench), aligned)
 
 
 def stress(settings: StressSettings, origins: dict[str, str]) -> dict[str, Any]:
@@ -328,7 +268,9 @@ def stress(settings: StressSettings, origins: dict[str, str]) -> dict[str, Any]:
         if settings.matrix:
             return run_matrix(settings, origins, base, progress)
         own = plans_of(settings, base)
-        plans = searched(settings, own) if settings.sweep else own
+        plans = own
+        if settings.sweep:
+            plans = searched(own, settings.factors(settings.sweep_lr), settings.factors(settings.sweep_epochs))
         progress.total = len(plans) + 1
         stage = open_stage(settings, origins, base, progress)
         stage.run.note(model=base.describe(), judge=stage.work.bench.judge, attacks=len(plans))
