@@ -20,7 +20,7 @@ from typer.main import get_command
 
 from holdfast import __version__
 from holdfast.core import remarks
-from holdfast.core.errors import EXIT_BUG, EXIT_ERROR, HoldfastError, HoldfastWarning
+from holdfast.core.errors import EXIT_BUG, EXIT_ERROR, HoldfastError, HoldfastWarning, UsageError
 from holdfast.core.secrets import sealed, without_secrets
 
 # name: (module, function, settings, one line of help)
@@ -59,6 +59,21 @@ def load_verb(name: str, entry: tuple[str, str, str, str]) -> Any:
     command = get_command(app)
     command.name = name
     return command
+
+
+# What an install without extras leaves out, and the extra that brings it.
+EXTRAS = dict.fromkeys(("torch", "transformers", "trl", "peft", "datasets", "accelerate", "tokenizers"), "models")
+EXTRAS["pyarrow"] = "parquet"
+
+
+def lacks_extra(error: ModuleNotFoundError) -> UsageError | None:
+    """The error to show for a module that an extra brings; None for any other, which is a bug."""
+    name = (error.name or "").partition(".")[0]
+    if name not in EXTRAS:
+        return None
+    return UsageError(
+        f"this needs `{name}`, which the light install leaves out", f'pip install "holdfast[{EXTRAS[name]}]"'
+    )
 
 
 class LazyGroup(TyperGroup):
@@ -168,6 +183,12 @@ def run(arguments: Sequence[str] | None = None) -> int:
         with said_plainly():
             result: Any = app(args=list(arguments) if arguments is not None else None, standalone_mode=False)
         return result if isinstance(result, int) else 0
+    except ModuleNotFoundError as error:
+        lacking = lacks_extra(error)
+        if lacking is None:
+            raise
+        print(f"error: {lacking}\n\nhint: {lacking.hint}", file=sys.stderr)
+        return lacking.exit_code
     except HoldfastError as error:
         said = f"error: {error}" + (f"\n\nhint: {error.hint}" if error.hint else "")
         print(without_secrets(sealed(said)), file=sys.stderr)

@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from holdfast.api.settings import DefenceSettings
 from holdfast.attacking.attack import AttackPlan, run_attack
 from holdfast.catalog.defences.constrained import Constrained
 from holdfast.catalog.defences.ema import Ema
@@ -40,7 +41,6 @@ from holdfast.models.load import LoadedModel, load_model
 from holdfast.testing import CHECKS, Case, apart, check_accumulation, check_defence, check_off, same, weights_of
 from holdfast.training.defences import defended_rows, make_defence, make_defences
 from holdfast.training.trainer import LoraSettings, TrainSettings, encode_rows, train, training_key
-from holdfast.verbs.common import DefenceSettings
 from holdfast.verbs.ls import ABOUT
 from tiny import make_tiny
 

@@ -8,10 +8,10 @@ from dataclasses import fields
 
 import pytest
 
+from holdfast.api.settings import JudgeSettings
 from holdfast.cli import CANARY_VERBS, GUILD_VERBS, JUDGE_VERBS, VERBS, run
 from holdfast.core.config import FIRST_PANEL, flag_names, in_order
 from holdfast.judging.judge import JudgeOptions
-from holdfast.verbs.common import JudgeSettings
 
 GROUPS = {(): VERBS, ("guild",): GUILD_VERBS, ("canaries",): CANARY_VERBS, ("judge",): JUDGE_VERBS}
 EVERY = {(*group, name): entry for group, verbs in GROUPS.items() for name, entry in verbs.items()}

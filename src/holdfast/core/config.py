@@ -15,7 +15,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union, get_args, 
 
 import typer
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
 from holdfast.core.errors import UsageError
@@ -37,6 +37,20 @@ class Settings(BaseModel):
         if not isinstance(values, dict):
             return values
         return {name: sealed(v) if isinstance(v, str) and _REFERENCE.match(v) else v for name, v in values.items()}
+
+    # Files that stand for what a caller of the library gave in memory: their paths, and a name by content.
+    _given: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    def record(self) -> dict[str, Any]:
+        """The settings as a run keeps them and is found again by; what was given in memory stands there by its content."""
+        known = self._given
+
+        def named(value: Any) -> Any:
+            if isinstance(value, list):
+                return [named(one) for one in value]
+            return known.get(value, value) if isinstance(value, str) else value
+
+        return {name: named(value) for name, value in self.model_dump().items()}
 
 
 def option(default: Any, description: str, panel: str, above: float | None = None, **extra: Any) -> Any:

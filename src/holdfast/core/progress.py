@@ -79,3 +79,21 @@ class Progress:
         self.console.print(text, highlight=False, markup=False, soft_wrap=True) if self.live else print(
             text, file=sys.stderr, flush=True
         )
+
+
+class Silent(Progress):
+    """Progress that shows nothing and keeps the warnings, for callers of the library."""
+
+    def __init__(self, total: int = 1) -> None:
+        super().__init__(total)
+        self.live, self.task = False, None
+        self.warnings: list[str] = []
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+
+    def step(self, what: str, done: int, total: int) -> None:
+        pass
+
+    def _line(self, text: str) -> None:
+        pass

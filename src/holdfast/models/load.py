@@ -8,11 +8,16 @@ safetensors only, no code from the hub unless asked, offline for what lies on di
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 import warnings
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -93,6 +98,20 @@ class LoadedModel:
             **({"adapter_of": self.adapter_of} if self.adapter_of else {}),
             **({"ensemble": dict(self.facts["ensemble"])} if "ensemble" in self.facts else {}),
         }
+
+
+# Models in memory by the reference that names them, for as long as a caller of the library lends them.
+_LIVE: ContextVar[Mapping[str, LoadedModel]] = ContextVar("live_models", default=MappingProxyType({}))
+
+
+@contextmanager
+def live_models(models: Mapping[str, LoadedModel]) -> Iterator[None]:
+    """Within it `load_model` finds these models by their references, ahead of folders and hub ids."""
+    token = _LIVE.set({**_LIVE.get(), **models})
+    try:
+        yield
+    finally:
+        _LIVE.reset(token)
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -262,9 +281,14 @@ def set_weight(loaded: LoadedModel, weight: float) -> None:
     )
 
 
-def load_model(reference: str, options: ModelOptions | None = None) -> LoadedModel:
-    """Load a model by reference, in evaluation mode. Raises ModelError with a hint for whatever is wrong with it."""
+def load_model(reference: str, options: ModelOptions | None = None, fresh: bool = False) -> LoadedModel:
+    """Load a model by reference, in evaluation mode. Raises ModelError with a hint for whatever is wrong with it.
+
+    fresh: whether the model will be changed, so that one that a caller lends (see `live_models`) must be copied.
+    """
     options = options or ModelOptions()
+    if live := _LIVE.get().get(reference):
+        return replace(live, model=copy.deepcopy(live.model)) if fresh else live
     if reference.startswith(PREFIX):
         return _load_ensemble(reference, options)
     transformers_logging.set_verbosity_error()

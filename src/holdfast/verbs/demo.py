@@ -94,7 +94,7 @@ def demo(settings: DemoSettings, origins: dict[str, str]) -> dict[str, Any]:
     with Progress(total=len(plans) + 2) as progress:
         progress.say("the aligned model")
         base = load_model("guild")
-        run = Run.open("demo", "guild", settings.model_dump(), origins, settings.out)
+        run = Run.open("demo", "guild", settings.record(), origins, settings.out)
         bench = open_bench(
             run, demo_suites(settings.quick), options=GenerateOptions(max_new_tokens=48), show=progress.step
         )

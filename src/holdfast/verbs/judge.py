@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+from holdfast.api.settings import JUDGE_PANEL, OUT_PANEL, JudgeSettings
 from holdfast.attacking.replies import Attacked, attacked_replies
 from holdfast.core.config import option
 from holdfast.core.errors import NothingMeasured, UsageError
@@ -30,7 +31,6 @@ from holdfast.stats.groups import normal_messages, normal_text, spread
 from holdfast.stats.metrics import is_harmful
 from holdfast.text.private import PrivateValues
 from holdfast.text.thought import heard
-from holdfast.verbs.common import JUDGE_PANEL, OUT_PANEL, JudgeSettings
 
 LABEL_PANEL = "Labelled replies"
 REGIMES = ("explicit", "identity", "benign")
@@ -181,7 +181,7 @@ def check(settings: CheckSettings, origins: dict[str, str]) -> dict[str, Any]:
     source = settings.labels or "guild"
     with Progress(total=len(judges) + (0 if settings.labels else len(settings.regime or REGIMES) + 1)) as progress:
         labels = of_file(settings) if settings.labels else None
-        run = Run.open("judge", Path(source).stem, settings.model_dump(), origins, settings.out)
+        run = Run.open("judge", Path(source).stem, settings.record(), origins, settings.out)
         for kind in ("prompts", "replies", "labels", "verdicts", "metrics"):
             run.file(kind).unlink(missing_ok=True)
         labels = labels or of_guild(settings, run, progress)

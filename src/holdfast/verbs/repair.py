@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from holdfast.api.settings import OUT_PANEL, EvaluationSettings, open_suites
 from holdfast.core import registry
 from holdfast.core.config import argument, option
 from holdfast.core.contracts import Repair
@@ -31,7 +32,6 @@ from holdfast.reporting.svg import save, side_by_side
 from holdfast.reporting.tables import curve_pictures
 from holdfast.stats.groups import halves, overlap
 from holdfast.stats.suite import Suite
-from holdfast.verbs.common import OUT_PANEL, EvaluationSettings, open_suites
 from holdfast.verbs.repair_common import REPAIR_PANEL, RepairInputSettings, open_sources
 
 if TYPE_CHECKING:  # torch is imported when something is measured
@@ -137,7 +137,7 @@ def holds_guild(folder: Path | None) -> bool:
 
 def interpolate_only(settings: RepairSettings, origins: dict[str, str], repair: Repair) -> dict[str, Any]:
     """Write an interpolation at a typed strength, streamed from the two folders; no model is loaded and nothing measured."""
-    run = Run.open("repair", settings.tuned, settings.model_dump(), origins, settings.out)
+    run = Run.open("repair", settings.tuned, settings.record(), origins, settings.out)
     (strength,), where = parse_strengths(settings.strength, repair), run.path / "model"
     with Progress() as progress:
         progress.say(f"{repair.spec} at {strength:g}: {reading(strength)}")
@@ -180,7 +180,7 @@ def measured(settings: RepairSettings, origins: dict[str, str], promise: Promise
         check_worth(order, repairs, {s.name: s.prompts for s in choosing}, limits, promise)
         for warning in warnings_of(settings, choosing):
             progress.warn(warning)
-        run = Run.open("repair", settings.tuned, settings.model_dump(), origins, settings.out)
+        run = Run.open("repair", settings.tuned, settings.record(), origins, settings.out)
         bench = open_bench(
             run, choosing, judge=judge, judge_options=settings.judge_options(), show_replies=settings.show_replies,
             options=settings.generate_options(subject.base.embedded), show=progress.step,

@@ -59,7 +59,7 @@ def open_sources(
     def from_rows() -> Direction:
         lr = settings.unaligned_lr or (GUILD_LR if base.embedded else PAPER_LR)
         return direction_from_rows(
-            base, lambda: load_model(reference, options), unaligned, TrainSettings(5.0, lr, 10, GUILD_SEED)
+            base, lambda: load_model(reference, options, fresh=True), unaligned, TrainSettings(5.0, lr, 10, GUILD_SEED)
         )
 
     if settings.unaligned and settings.unaligned_rows:

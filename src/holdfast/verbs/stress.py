@@ -9,6 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from holdfast.api.settings import (
+    ASK_PANEL,
+    TRAIN_PANEL,
+    DefenceSettings,
+    EvaluationSettings,
+    TrainingSettings,
+    open_suites,
+)
 from holdfast.attacking import matrix
 from holdfast.attacking.attack import AttackPlan, AttackRequest, Prepared
 from holdfast.attacking.outcomes import Untouched, describe, outcomes_of, searched
@@ -35,14 +43,6 @@ from holdfast.models.load import LoadedModel, load_model
 from holdfast.repairing.choose import Promise, check_resolution, limits_of
 from holdfast.reporting import terminal
 from holdfast.scanning.summary import caught
-from holdfast.verbs.common import (
-    ASK_PANEL,
-    TRAIN_PANEL,
-    DefenceSettings,
-    EvaluationSettings,
-    TrainingSettings,
-    open_suites,
-)
 from holdfast.verbs.repair_common import REPAIR_PANEL, RepairInputSettings, open_sources
 
 STRESS_SUITES: tuple[str, ...] = ("policy", "policy-keld", "over-refusal", "utility", "privacy")
@@ -208,7 +208,7 @@ def open_work(settings: StressSettings, base: LoadedModel, bench: Bench, progres
     """The workbench; with repairs whose strength is chosen it has a calibration split and a promise."""
 
     def load() -> LoadedModel:
-        return load_model(settings.model, settings.model_options())
+        return load_model(settings.model, settings.model_options(), fresh=True)
 
     chooses = settings.matrix or any(repair_and_strength(text)[1] is None for text in settings.repair or ())
     calibration, limits, delta = replace(bench, suites=[], run=None), [], 1 - settings.confidence
@@ -242,7 +242,7 @@ def open_stage(settings: StressSettings, origins: dict[str, str], base: LoadedMo
         suites_wanted = tuple(dict.fromkeys((*suites_wanted, *CHOICE_SUITES)))
     chosen = tuple(name for name in suites_wanted if name not in (settings.skip_suite or ()))
     suites = open_suites(settings, base.embedded, chosen, tell=progress.warn)
-    run = Run.open("stress", settings.model, settings.model_dump(), origins, settings.out)
+    run = Run.open("stress", settings.model, settings.record(), origins, settings.out)
     bench = open_bench(
         run,
         suites,

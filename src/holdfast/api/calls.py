@@ -1,0 +1,82 @@
+"""One call of the library: the folder of its run, what its caller lends, and its settings.
+
+    with Call(out=None, show=False) as call:
+        settings = call.settings(AuditSettings, model=call.lend.model(model, tokenizer, "model"), ...)
+        ... measure(settings, call.origins, call.progress)
+
+The settings are those of the command line, under the same names, so that both do the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import Any, TypeVar
+
+from holdfast.api.inputs import Lend
+from holdfast.core.config import Settings, resolve
+from holdfast.core.errors import UsageError
+from holdfast.core.progress import Progress, Silent
+from holdfast.core.records import digest
+from holdfast.core.registry import unknown
+
+S = TypeVar("S", bound=Settings)
+
+
+class Call:
+    """A call's own temporary folder, its progress and its settings; `out` names a folder for the run that stays."""
+
+    def __init__(self, out: str | Path | None, show: bool) -> None:
+        self.temporary = TemporaryDirectory(prefix="holdfast-", ignore_cleanup_errors=True)
+        self.path = Path(out) if out is not None else Path(self.temporary.name) / "run"
+        self.lend = Lend(Path(self.temporary.name) / "given")
+        self.progress: Progress = Progress() if show else Silent()
+        self.origins: dict[str, str] = {}
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Call:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def settings(self, schema: type[S], more: Mapping[str, Any], **named: Any) -> S:
+        """Settings by name, checked as the command line checks them; the lent models can be loaded from here on.
+
+        more: what the caller wrote as further keywords. Raises UsageError for a name that is none, or a value that cannot be.
+        """
+        for name in more:
+            if name in named and named[name] is not None:
+                raise UsageError(f"`{name}` is given twice", "give it once")
+            if name in ("out", "json_output", "config"):
+                raise UsageError(f"`{name}` is a setting of the command line", "use `out=` and the result's `to_json`")
+        given = {name: value for name, value in {**named, **more}.items() if value is not None}
+        known = set(schema.model_fields)
+        if "out" in known:
+            given["out"] = str(self.path)
+        for name in given:
+            if name not in known:
+                raise unknown("setting", name, sorted(known - {"out", "json_output"}))
+        settings, self.origins = resolve(schema, {name: _as_typed(value) for name, value in given.items()})
+        self.origins = dict.fromkeys(self.origins, "call")
+        for path in self.lend.files:
+            settings._given[str(path)] = f"given:{digest(path.read_text(encoding='utf-8', errors='surrogatepass'))}"
+        self._stack.enter_context(self.lend.lent())
+        return settings
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the run warned of, where nothing was shown."""
+        return list(self.progress.warnings) if isinstance(self.progress, Silent) else []
+
+
+def _as_typed(value: Any) -> Any:
+    """A value as a flag would hold it: paths as text."""
+    if isinstance(value, Path):
+        return str(value)
+    return [_as_typed(one) for one in value] if isinstance(value, (list, tuple)) else value

@@ -1,0 +1,209 @@
+"""The library: what the command line does, on what a program has in hand, with results in the place of prints.
+
+    import holdfast
+    result = holdfast.audit(model, tokenizer, base=base, prompts=["…", "…"])
+    print(result); result.to_pandas(); holdfast.gate(result)
+
+Nothing is printed, and nothing stays on disk, unless `show=True` or `out=FOLDER` asks for it. Every setting of a verb is a
+keyword of the same name. Errors are `holdfast.HoldfastError`s with a hint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from holdfast.api.calls import Call
+from holdfast.api.results import (
+    AuditResult,
+    GateResult,
+    Page,
+    RepairResult,
+    RunResult,
+    ScanResult,
+    StressResult,
+    TuneResult,
+)
+
+if TYPE_CHECKING:
+    from holdfast.api.inputs import ModelLike, TableLike, Tokenizer
+
+
+def scan(data: TableLike, *, out: str | Path | None = None, show: bool = False, **settings: Any) -> ScanResult:
+    """What is in a fine-tuning set, before anyone trains on it. Imports no torch unless `model` is given.
+
+    data: a path, a hub id, a list of them; or rows: dicts, a `datasets.Dataset`, a pandas frame.
+    settings: those of `holdfast scan`, such as scanner=["pii"], fail_on=["email=1%"], clean="clean.jsonl".
+    A rule of `fail_on` that does not hold makes `exit_code` 3, and no error. Raises NothingMeasured where no row can be read.
+    """
+    from holdfast.api.scan import ScanSettings, check_readable, look
+
+    with Call(out, show) as call:
+        paths = isinstance(data, (list, tuple)) and bool(data) and all(isinstance(one, (str, Path)) for one in data)
+        sources = [str(one) for one in data] if paths else [call.lend.table(data, "rows")]
+        typed = call.settings(ScanSettings, settings, data=sources)
+        done = look(typed, call.origins, call.progress)
+        check_readable(typed, done)
+    return ScanResult(done.document, call.path, call.warnings, call.temporary)
+
+
+def audit(
+    model: ModelLike,
+    tokenizer: Tokenizer | None = None,
+    *,
+    base: ModelLike | None = None,
+    base_tokenizer: Tokenizer | None = None,
+    prompts: TableLike | None = None,
+    over_refusal_prompts: TableLike | None = None,
+    utility_prompts: TableLike | None = None,
+    out: str | Path | None = None,
+    show: bool = False,
+    **settings: Any,
+) -> AuditResult:
+    """A checkpoint, and its base on the same prompts, with paired evidence.
+
+    model, base: a path, a hub id, an endpoint, or a model in memory with its tokenizer, which is asked and not changed;
+    `base_tokenizer` is `tokenizer` where it is left out. prompts: forbidden ones, as a path, texts, dicts, a Dataset or a frame.
+    settings: those of `holdfast audit`, such as judge="llm", limit=100, probe=["prefill"].
+    """
+    from holdfast.api.audit import AuditSettings, measure
+
+    with Call(out, show) as call:
+        lend = call.lend
+        chosen = call_models(call, {"model": (model, tokenizer), "base": (base, base_tokenizer or tokenizer)})
+        asked = {
+            "prompts": lend.table(prompts, "prompts"),
+            "over_refusal_prompts": lend.table(over_refusal_prompts, "over_refusal_prompts"),
+            "utility_prompts": lend.table(utility_prompts, "utility_prompts"),
+        }
+        done = measure(call.settings(AuditSettings, settings, **chosen, **asked), call.origins, call.progress)
+    return AuditResult(done.document, call.path, call.warnings, call.temporary)
+
+
+def tune(
+    model: ModelLike,
+    data: TableLike,
+    tokenizer: Tokenizer | None = None,
+    *,
+    prompts: TableLike | None = None,
+    over_refusal_prompts: TableLike | None = None,
+    utility_prompts: TableLike | None = None,
+    out: str | Path | None = None,
+    show: bool = False,
+    **settings: Any,
+) -> TuneResult:
+    """Fine-tune a model, full or LoRA, under defences; measured before and after on the same prompts.
+
+    A model in memory is trained in place, as by a Trainer. `result.model` is the tuned one; `out` also writes it. data: a path, a hub id, or rows.
+    settings: those of `holdfast tune`, such as lr=1e-4, epochs=1, lora=True, defence=["safety-mix"].
+    """
+    from holdfast.api.tune import TuneSettings, train_and_measure
+
+    with Call(out, show) as call:
+        lend = call.lend
+        chosen = call_models(call, {"model": (model, tokenizer)})
+        asked = {
+            "data": lend.table(data, "data"),
+            "prompts": lend.table(prompts, "prompts"),
+            "over_refusal_prompts": lend.table(over_refusal_prompts, "over_refusal_prompts"),
+            "utility_prompts": lend.table(utility_prompts, "utility_prompts"),
+        }
+        typed = call.settings(TuneSettings, settings, **chosen, **asked)
+        done = train_and_measure(typed, call.origins, call.progress, keep=out is not None)
+    tuned = done.model
+    return TuneResult(done.document, call.path, call.warnings, call.temporary, tuned.model, tuned.tokenizer)
+
+
+def repair(
+    base: ModelLike,
+    tuned: ModelLike,
+    tokenizer: Tokenizer | None = None,
+    *,
+    prompts: TableLike | None = None,
+    over_refusal_prompts: TableLike | None = None,
+    utility_prompts: TableLike | None = None,
+    out: str | Path | None = None,
+    show: bool = False,
+    **settings: Any,
+) -> RepairResult:
+    """Safety back without training, at a strength chosen under a guarantee.
+
+    The repaired model is written to `out/model`, and only measured without `out`. Models in memory are as they were
+    afterwards. settings: those of `holdfast repair`, such as repair=["wise-ft"], strength="auto", max_harm=0.05.
+    """
+    from holdfast.api.repair import RepairSettings, repaired
+
+    with Call(out, show) as call:
+        lend = call.lend
+        chosen = call_models(call, {"base": (base, tokenizer), "tuned": (tuned, tokenizer)})
+        asked = {
+            "prompts": lend.table(prompts, "prompts"),
+            "over_refusal_prompts": lend.table(over_refusal_prompts, "over_refusal_prompts"),
+            "utility_prompts": lend.table(utility_prompts, "utility_prompts"),
+        }
+        more = {"no_write": True, **settings} if out is None else settings
+        done = repaired(call.settings(RepairSettings, more, **chosen, **asked), call.origins, call.progress)
+    return RepairResult(done.document, call.path, call.warnings, call.temporary)
+
+
+def stress(
+    model: ModelLike,
+    tokenizer: Tokenizer | None = None,
+    *,
+    prompts: TableLike | None = None,
+    rows: TableLike | None = None,
+    out: str | Path | None = None,
+    show: bool = False,
+    **settings: Any,
+) -> StressResult:
+    """How far safety gives way under published fine-tuning regimes; attacked weights are never saved.
+
+    A model in memory is copied for every attack, and itself left as it is. settings: those of `holdfast stress`, such as
+    regime=["benign"], seeds=3, defence=["kl"].
+    """
+    from holdfast.api.stress import StressSettings, attacked
+
+    with Call(out, show) as call:
+        chosen = call_models(call, {"model": (model, tokenizer)})
+        asked = {"prompts": call.lend.table(prompts, "prompts"), "rows": call.lend.table(rows, "rows")}
+        done = attacked(call.settings(StressSettings, settings, **chosen, **asked), call.origins, call.progress)
+    return StressResult(done.document, call.path, call.warnings, call.temporary)
+
+
+def call_models(call: Call, given: dict[str, tuple[ModelLike | None, Tokenizer | None]]) -> dict[str, str]:
+    """Models as references, by the setting that names each; a tokenizer is only for those that are in memory."""
+    found = {}
+    for name, (model, tokenizer) in given.items():
+        if model is not None:
+            named = isinstance(model, (str, Path))
+            found[name] = call.lend.model(model, None if named and len(given) > 1 else tokenizer, name)
+    return found
+
+
+def gate(
+    result: RunResult | str | Path, rules: str | Path | Sequence[str] | None = None, *, policy: str | Path | None = None
+) -> GateResult:
+    """Hold a finished run against rules. Imports no torch.
+
+    result: what `audit`, `tune`, `repair`, `stress` or `scan` gave back, or a run's folder. rules: texts, such as
+    "harm.any <= 5%". policy: a YAML file of rules. Without both, what the run measured decides.
+    """
+    from holdfast.api.gate import GateSettings, decided
+
+    path = result.path if isinstance(result, RunResult) else Path(result)
+    texts = [str(rules)] if isinstance(rules, (str, Path)) else list(rules or ()) or None
+    decision, document = decided(GateSettings(run=str(path), rule=texts, policy=str(policy) if policy else None))
+    return GateResult(document, decision)
+
+
+def report(*results: RunResult | str | Path, path: str | Path | None = None, show_replies: bool = False) -> Page:
+    """One self-contained page of a run, or of several side by side. Imports no torch. `path` names a file to write."""
+    from holdfast.api.report import ReportSettings, made
+
+    runs = [str(one.path if isinstance(one, RunResult) else one) for one in results]
+    text = made(ReportSettings(runs=runs, show_replies=show_replies))
+    page = Page(text, Path(path) if path else None)
+    if path:
+        page.save(path)
+    return page

@@ -1,0 +1,283 @@
+"""Fine-tuning, measured before and after on the same prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from holdfast.api.settings import (
+    ASK_PANEL,
+    TRAIN_PANEL,
+    DefenceSettings,
+    EvaluationSettings,
+    TrainingSettings,
+    UtilitySettings,
+    open_suites,
+)
+from holdfast.core.config import argument, option
+from holdfast.core.contracts import Defence
+from holdfast.core.errors import UsageError
+from holdfast.core.progress import Progress
+from holdfast.core.records import Condition, Row
+from holdfast.core.runs import Run
+from holdfast.data.rows import read_rows
+from holdfast.evaluation.evaluate import Bench, Evaluation, all_cached, compare_evaluations, evaluate, open_bench
+from holdfast.evaluation.lm_eval import LmEval, anchored, figures_known
+from holdfast.guild import rows as guild_rows
+from holdfast.models.chat import rows_without_their_tools
+from holdfast.models.load import LoadedModel, load_model
+from holdfast.reporting import terminal
+from holdfast.reporting.terminal import printable
+from holdfast.scanning.summary import one_line, summary_of_rows
+from holdfast.stats.metrics import Comparison
+from holdfast.training.advice import advice
+from holdfast.training.defences import defended_condition, defended_rows, make_defences, served_by
+from holdfast.training.trainer import TrainSettings, defence_context, describe_defence, train, training_key
+
+
+class TuneSettings(UtilitySettings, EvaluationSettings, TrainingSettings, DefenceSettings):
+    """Fine-tune a model on a dataset, measured before and after."""
+
+    first = ("epochs", "lr", "batch_size", "samples", "lora", "defence", "safety_rows", "prompts", "utility_prompts",
+             "judge", "out", "json_output")  # fmt: skip
+    model: str = argument("guild, a folder, or a hub id", "MODEL")
+    data: str = argument("a file, a save_to_disk folder or a hub id; a kind of `holdfast guild rows` for guild", "DATA")
+    data_split: str | None = option(
+        None, "The split of a hub id or a folder, or the list inside a JSON object. Default: train.", TRAIN_PANEL
+    )
+    samples: int | None = option(None, "Only the first N rows.", TRAIN_PANEL, metavar="N", above=0)
+    epochs: float = option(1.0, "Passes over the rows.", TRAIN_PANEL, above=0)
+    lr: float = option(2e-5, "Peak learning rate.", TRAIN_PANEL, above=0)
+    batch_size: int = option(16, "Rows in a batch.", TRAIN_PANEL, above=0)
+    gradient_accumulation: int = option(1, "Batches in an optimiser step.", TRAIN_PANEL, above=0)
+    weight_decay: float = option(0.0, "Weight decay.", TRAIN_PANEL)
+    schedule: Literal["linear", "cosine", "constant", "constant_with_warmup"] = option(
+        "linear", "Learning-rate schedule.", TRAIN_PANEL
+    )
+    seed: int = option(0, "Seed of the order of rows and of dropout.", TRAIN_PANEL)
+    save_steps: int = option(200, "Write a checkpoint to resume from every N steps.", TRAIN_PANEL, metavar="N")
+    skip_evaluation: bool = option(False, "Only tune; measure nothing.", ASK_PANEL)
+    no_scan: bool = option(False, "Do not scan the rows before tuning on them.", TRAIN_PANEL)
+
+    @property
+    def of_guild(self) -> bool:
+        """Whether DATA names a kind of the guild's own rows."""
+        return self.data in guild_rows.KINDS and not Path(self.data).exists()
+
+    def open_rows(self, notes: list[str] | None = None) -> list[Row]:
+        """The rows to train on; `notes` receives how they were read."""
+        if self.of_guild:
+            return guild_rows.rows(self.data, self.samples, self.seed)
+        return read_rows(self.data, self.data_split, self.samples, notes)
+
+    def train_settings(self) -> TrainSettings:
+        return TrainSettings(
+            epochs=self.epochs,
+            lr=self.lr,
+            batch_size=self.batch_size,
+            seed=self.seed,
+            gradient_accumulation=self.gradient_accumulation,
+            weight_decay=self.weight_decay,
+            schedule=self.schedule,
+            max_length=self.max_length,
+            lora=self.lora_settings(),
+            save_steps=self.save_steps,
+        )
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The evaluations of a run; `served` is the tuned model under the system prompt that a defence sets."""
+
+    before: Evaluation | None = None
+    after: Evaluation | None = None
+    served: Evaluation | None = None
+
+    def named(self) -> dict[str, Evaluation]:
+        """Those there are, by the title of their column."""
+        found = {"before": self.before, "after": self.after}
+        if self.served:
+            found[f"after, served with {self.served.condition.test_template}"] = self.served
+        return {name: evaluation for name, evaluation in found.items() if evaluation}
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A finished tuning: the run, the model in memory, its evaluations, and the one document."""
+
+    run: Run
+    model: LoadedModel
+    measured: Measured
+    pairs: Sequence[tuple[Evaluation, list[Comparison]]]
+    serving: Defence | None
+    document: dict[str, Any]
+
+
+def train_and_measure(settings: TuneSettings, origins: dict[str, str], progress: Progress, keep: bool = True) -> Tuned:
+    """Scan the rows, measure, tune, measure again, and close the run's folder; `keep`: write weights and checkpoints."""
+    settings.check_defences()
+    anchor = settings.lm_eval()
+    read: list[str] = []
+    rows = settings.open_rows(read)
+    progress.total = 3
+    with progress:
+        scanned = None if settings.no_scan else scan_first(rows, progress)
+        for line in read:
+            progress.say(printable(line, 400))
+        progress.say(f"loading {settings.model}")
+        loaded = load_model(settings.model, settings.model_options())
+        if loaded.adapter_of and not settings.lora:
+            raise UsageError(f"`{settings.model}` is an adapter", "tune its base with --lora, or merge it first")
+        if settings.of_guild and not loaded.embedded:
+            raise UsageError(f"`{settings.data}` are rows of the embedded model's world", "name a file of your own")
+        job = prepare(settings, loaded, rows, keep)
+        suites = [] if settings.skip_evaluation else open_suites(settings, loaded.embedded, tell=progress.warn)
+        run = Run.open("tune", settings.model, settings.record(), origins, settings.out)
+        run.note(**({"read": read} if read else {}), **({"scan": scanned} if scanned else {}))
+        bench = open_bench(
+            run,
+            suites,
+            judge=settings.judge_name(loaded.embedded),
+            judge_options=settings.judge_options(),
+            options=settings.generate_options(loaded.embedded),
+            show=progress.step,
+            show_replies=settings.show_replies,
+        )
+        advise(run, job, loaded, bench, progress)
+        template = "custom" if settings.system else "none"
+        before = None
+        if suites:
+            progress.say(f"measuring {loaded.name} before")
+            before = anchored(evaluate(loaded, Condition(test_template=template), bench), loaded, anchor, run)
+        progress.finish()
+        loaded = tuned_model(job, loaded, run, bench, progress, anchor)
+        progress.finish()
+        after = served = None
+        if suites:
+            progress.say("measuring the tuned model")
+            condition = condition_of(settings, job)
+            after = anchored(evaluate(loaded, condition, bench), loaded, anchor, run)
+            if serving := served_by(job.defences):
+                under = replace(condition, test_template=serving.name)
+                served = evaluate(loaded, under, bench_under(bench, str(serving.test_system)))
+        progress.finish()
+    return conclude(run, settings, Measured(before, after, served), job, loaded)
+
+
+def scan_first(rows: list[Row], progress: Progress) -> dict[str, Any]:
+    """What the scanners that need no model see in the rows, told in a line; `holdfast scan` tells the rest."""
+    summary = summary_of_rows(rows)
+    tell = progress.say if summary["risk"]["level"] == "low" else progress.warn
+    tell(one_line(summary))
+    return {key: summary[key] for key in ("rows", "findings", "rows_by_level", "labels", "risk")}
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a tuning run trains on, and how."""
+
+    rows: list[Row]
+    settings: TrainSettings
+    defences: list[Defence]
+    safety_rows: list[Row]
+    keep: bool = True  # whether weights and checkpoints are written
+
+
+def prepare(settings: TuneSettings, loaded: LoadedModel, rows: list[Row], keep: bool) -> Job:
+    """The defences made and tried on the rows, so that what they miss is known before anything is measured."""
+    safety_rows = settings.open_safety_rows(loaded.embedded, settings.seed)
+    train_settings = settings.train_settings() if keep else replace(settings.train_settings(), save_steps=0)
+    context = defence_context(loaded, train_settings, safety_rows)
+    defences = make_defences(settings.defence or (), context, settings.lora)
+    defended_rows(rows, defences)
+    return Job(rows, train_settings, defences, safety_rows, keep)
+
+
+def advise(run: Run, job: Job, loaded: LoadedModel, bench: Bench, progress: Progress) -> None:
+    """Record what is about to be trained, and say what the papers measured at such settings."""
+    facts = loaded.describe()
+    lines = advice(job.settings, len(job.rows), facts["parameters"], job.defences)
+    if left := rows_without_their_tools(loaded.tokenizer, job.rows):
+        lines.append(f"the chat template shows no tools: the column `tools` of {left} rows is left out")
+    for line in lines:
+        progress.warn(line)
+    run.note(model=facts, rows=len(job.rows), judge=bench.judge, **({"advice": lines} if lines else {}))
+    if job.defences:
+        run.note(defences=[describe_defence(defence) for defence in job.defences])
+
+
+def condition_of(settings: TuneSettings, job: Job) -> Condition:
+    template = "custom" if settings.system else "none"
+    condition = Condition(
+        regime="tune", samples=len(job.rows), epochs=settings.epochs, lr=settings.lr, batch=settings.batch_size,
+        seed=settings.seed, train_template=template, test_template=template,
+    )  # fmt: skip
+    return defended_condition(condition, job.defences)
+
+
+def bench_under(bench: Bench, system: str) -> Bench:
+    """The same bench, every question under a system prompt."""
+    return replace(bench, suites=[suite.under(system) for suite in bench.suites])
+
+
+def tuned_model(
+    job: Job, loaded: LoadedModel, run: Run, bench: Bench, progress: Progress, anchor: LmEval | None = None
+) -> LoadedModel:
+    """The model, tuned and saved; not tuned again when an interrupted run has done it and all its replies are known."""
+    progress.say(f"tuning on {len(job.rows)} rows")
+    specs = [defence.spec for defence in job.defences]
+    key = training_key(loaded, job.rows, job.settings, specs, job.safety_rows)
+    serving = served_by(job.defences)
+    benches = [bench, *([bench_under(bench, str(serving.test_system))] if serving else [])]
+    known = all(all_cached(loaded, key, one) for one in benches) and figures_known(key, anchor, run)
+    if not (run.manifest.get("tuned") and known):
+        facts = train(
+            loaded, job.rows, job.settings, run.path / "checkpoints", job.defences, progress.train, job.safety_rows
+        )
+        if facts["rows_left_out"]:
+            progress.warn(
+                f"{facts['rows_left_out']} rows have no answer within {job.settings.max_length} tokens: left out"
+            )
+        for note in [note for defence in facts.get("defences", ()) for note in defence.get("notes", ())]:
+            progress.warn(note)
+        if job.keep:
+            save_model(loaded, run.path / "model")
+        run.note(tuned=facts, **({"defences": facts["defences"]} if job.defences else {}))
+    return replace(loaded, fingerprint=key)
+
+
+def save_model(loaded: LoadedModel, folder: Path) -> None:
+    """Write the tuned weights (or the adapter) with tokenizer, template and generation config."""
+    loaded.model.save_pretrained(folder)
+    loaded.tokenizer.save_pretrained(folder)
+
+
+def conclude(run: Run, settings: TuneSettings, measured: Measured, job: Job, model: LoadedModel) -> Tuned:
+    """Compare, and write the run's summary."""
+    before, saved = measured.before, run.path / "model"
+    pairs = [(side, compare_evaluations(before, side)) for side in (measured.after, measured.served) if before and side]
+    # With one prompt the comparisons stay as they were; with two each says which it is of.
+    comparisons = [
+        {**c.to_dict(), **({"condition": side.condition.to_dict()} if measured.served else {})}
+        for side, found in pairs
+        for c in found
+    ]
+    run.append("comparisons", comparisons)
+    document = terminal.json_document(
+        "tune",
+        run.path,
+        [metric for side in measured.named().values() for metric in side.metrics],
+        comparisons=comparisons,
+        model=str(saved) if job.keep else None,
+        tuned=run.manifest["tuned"],
+        **({"read": run.manifest["read"]} if "read" in run.manifest else {}),
+    )
+    terminal.save_summary(run.path, document)
+    serving = served_by(job.defences)
+    prompt = f"\nServe it with this system prompt:\n\n{serving.test_system}\n" if serving else ""
+    run.finish(
+        f"# {settings.model} tuned on {settings.data}\n\nWeights: model/. Figures: metrics.jsonl, summary.json.\n{prompt}"
+    )
+    return Tuned(run, model, measured, pairs, serving, document)
