@@ -22,8 +22,9 @@ from holdfast.evaluation.run_reader import RunRecords, Side
 from holdfast.gating.decide import Decision
 from holdfast.models.card import put_section, read_front, with_front
 from holdfast.models.files import fingerprint, weight_files
+from holdfast.reporting.blind_spots import cannot_see
 from holdfast.reporting.markdown import plain, table_markdown
-from holdfast.reporting.page import cannot_see, leading
+from holdfast.reporting.page import leading
 from holdfast.reporting.tables import comparisons, totals_table
 from holdfast.reporting.terminal import SCHEMA_VERSION
 from holdfast.reporting.verdict import verdict_of

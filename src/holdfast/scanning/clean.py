@@ -22,7 +22,8 @@ from holdfast.core.registry import unknown
 from holdfast.core.runs import cannot_write
 from holdfast.data.containers import Source, parse
 from holdfast.data.formats import to_row
-from holdfast.scanning.engine import READER, READER_LABELS, Label, levels_of
+from holdfast.scanning.engine import levels_of
+from holdfast.scanning.looks import READER, READER_LABELS, Label
 
 KEEP, DROP, REDACT = "keep", "drop", "redact"
 REDACTING = "pii"

@@ -15,7 +15,8 @@ from holdfast.core import registry
 from holdfast.core.contracts import Noise, ScanContext, Scanner
 from holdfast.core.records import Row
 from holdfast.data.formats import said, told
-from holdfast.scanning.engine import LEVELS, MALFORMED, Label, Totals, levels_of, make_scanners, scan_rows
+from holdfast.scanning.engine import LEVELS, Totals, levels_of, make_scanners, scan_rows
+from holdfast.scanning.looks import MALFORMED, Label
 from holdfast.stats.metrics import wilson
 
 ANY = "any"
