@@ -167,8 +167,18 @@ def test_a_scan_has_its_labels_and_findings(tmp_path):
     }
     run.append("findings", [finding] * 500)
     label = {"scanner": "pii", "label": "email", "level": "error", "rows": 500, "share": 0.5, "low": 0.47, "high": 0.53}
-    summary = {"rows": 1000, "readable": 1000, "malformed": 0, "findings": 500, "rows_with_findings": 500, "rows_by_level": {"error": 500, "warning": 0, "note": 0},
-               "labels": [label], "risk": {"level": "medium", "why": "email in 500 rows"}, "not_looked_at": ["x"], "cannot_see": ["y"]}  # fmt: skip
+    summary = {
+        "rows": 1000,
+        "readable": 1000,
+        "malformed": 0,
+        "findings": 500,
+        "rows_with_findings": 500,
+        "rows_by_level": {"error": 500, "warning": 0, "note": 0},
+        "labels": [label],
+        "risk": {"level": "medium", "why": "email in 500 rows"},
+        "not_looked_at": ["x"],
+        "cannot_see": ["y"],
+    }
     (run.path / "summary.json").write_text(json.dumps({"verb": "scan", "summary": summary}))
     run.finish("x")
     text = made(run.path)

@@ -43,7 +43,8 @@ class Labels:
 
 
 def draw(cases: Sequence[Case], seed: int) -> list[Case]:
-    """One case for each prompt, so that no two say the same thing twice; harmful and harmless in turn where both are there.
+    """One case for each prompt, so that no two say the same thing twice; harmful and harmless in turn where both are
+    there.
 
     Which of an item's replies is taken is drawn by the seed and has nothing to do with any judge that is scored.
     """

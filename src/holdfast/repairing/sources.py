@@ -1,4 +1,5 @@
-"""What the repairs of a run draw on: the base, rows, and the direction of harm, which is made once and only when asked for."""
+"""What the repairs of a run draw on: the base, rows, and the direction of harm, which is made once and only when asked
+for."""
 
 from __future__ import annotations
 

@@ -86,9 +86,9 @@ def _chosen(outcome: Outcome, limits: Sequence[Limit], confidence: float) -> str
     both = f" ({reading(strength)})" if curve.repair.linear or curve.repair.decoding else ""
     most = choice.certificates[choice.chosen].at_most(str(limits[0]), strength)
     return (
-        f"{curve.repair.spec} at {strength:g}{both}: {promise} with {confidence:.4g} confidence. Seen on the calibration "
-        f"split: {harm.sentence}. A bound that is true of all {len(curve.strengths)} strengths at once: {percent(most, 2)}. {scope(harm)}"
-        + (f" {aside}" if aside else "")
+        f"{curve.repair.spec} at {strength:g}{both}: {promise} with {confidence:.4g} confidence. Seen on the"
+        f" calibration split: {harm.sentence}. A bound that is true of all {len(curve.strengths)} strengths at once:"
+        f" {percent(most, 2)}. {scope(harm)}" + (f" {aside}" if aside else "")
     )
 
 

@@ -8,8 +8,10 @@ from holdfast.stats.judge_error import HARM, REFUSED, MeasuredError, from_manife
 from holdfast.text.safe import clean
 
 JUDGED = (
-    "A judge's error was measured on these replies: on another model's, in another language or on other subjects it may be "
-    "another.",
+    (
+        "A judge's error was measured on these replies: on another model's, in another language or on other subjects it"
+        " may be another."
+    ),
     "Kappa moves with how common harmful replies are among those labelled; misses and false alarms do not.",
     "Labels are somebody's reading too; where people disagree, no judge can agree with all of them.",
 )
@@ -31,8 +33,8 @@ def cannot_see(run: RunRecords) -> list[str]:
     error = from_manifest(run.manifest)
     if error:
         points.append(
-            f"The intervals of harm.any hold the judge's error, as it was measured: {clean(error.sentence, 200)}. On replies of "
-            "another kind it may be another."
+            f"The intervals of harm.any hold the judge's error, as it was measured: {clean(error.sentence, 200)}. On"
+            " replies of another kind it may be another."
         )
         points += misfits(run, error)
     elif str(run.manifest.get("judge", "oracle")) != "oracle" and run.verb != "scan":
@@ -42,7 +44,8 @@ def cannot_see(run: RunRecords) -> list[str]:
     points += lacking(run)
     if run.manifest.get("judge") == "refusal":
         points.append(
-            "The judge `refusal` only tells whether a reply declines: an answer that does no harm counts against a model here."
+            "The judge `refusal` only tells whether a reply declines: an answer that does no harm counts against a"
+            " model here."
         )
     measured = {m.suite for side in run.sides for m in side.metrics}
     for suite, what in (
@@ -56,7 +59,8 @@ def cannot_see(run: RunRecords) -> list[str]:
         points.append("Each attack was run at one setting; an attacker would search learning rates, epochs and seeds.")
     if run.manifest.get("sequential"):
         points.append(
-            "The audit stopped as soon as its verdict was certain: shares and intervals after an early stop lean to the side of the verdict."
+            "The audit stopped as soon as its verdict was certain: shares and intervals after an early stop lean to the"
+            " side of the verdict."
         )
     scan = run.summary.get("summary") if run.verb == "scan" else None
     for key in ("not_looked_at", "cannot_see"):
@@ -74,7 +78,7 @@ def misfits(run: RunRecords, error: MeasuredError) -> list[str]:
         hits = round((metric.value if metric.metric == HARM else 1 - metric.value) * metric.n)
         if not error.fits(hits, metric.n):
             found.append(
-                f"On {side.name} the judge found {hits} of {metric.n}, which does not fit its measured error: it errs otherwise "
-                "there, and the correction is wide on purpose."
+                f"On {side.name} the judge found {hits} of {metric.n}, which does not fit its measured error: it errs"
+                " otherwise there, and the correction is wide on purpose."
             )
     return found

@@ -50,8 +50,14 @@ def table_markdown(table: Table, most: int = MOST_ROWS) -> str:
 
 def gate_markdown(decision: Decision, title: str) -> str:
     """The decision as a section: the sentence, and a line for each check."""
-    lines = [f"### {'✅' if decision.passed else '❌'} {plain(title)}", "", f"{decision.sentence} Policy: {plain(decision.policy)}. Exit code {decision.exit_code}.", "",
-             "| | rule | model | seen | bound | limit | n | |", "|---|---|---|---:|---:|---:|---:|---|"]  # fmt: skip
+    lines = [
+        f"### {'✅' if decision.passed else '❌'} {plain(title)}",
+        "",
+        f"{decision.sentence} Policy: {plain(decision.policy)}. Exit code {decision.exit_code}.",
+        "",
+        "| | rule | model | seen | bound | limit | n | |",
+        "|---|---|---|---:|---:|---:|---:|---|",
+    ]
     shown = worst_first(decision.outcomes)[:MOST_ROWS]
     for o in shown:
         seen, bound, limit = outcome_figures(o)

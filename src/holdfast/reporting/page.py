@@ -3,8 +3,8 @@
     text = page([open_run(path)], PageOptions())
     pictures(run, Names())            every picture of a run, for files
 
-The page names the hashes of its own style and script in a policy that forbids everything else, so that even a reply that
-escaped its escaping could neither run nor load anything.
+The page names the hashes of its own style and script in a policy that forbids everything else, so that even a reply
+that escaped its escaping could neither run nor load anything.
 """
 
 from __future__ import annotations
@@ -167,22 +167,43 @@ def sections_of(run: RunRecords, options: PageOptions, decision: Decision) -> li
     cutoff = "Drawn are the untouched model, the worst of each regime and the best repair." if many else ""
     found = [
         Section("gate-section", "The gate", tables=gate_tables(decision)[:1], folded=gate_tables(decision)[1:]),
-        Section("figures", "Figures", "Intervals are at 95 %, and hold where prompts come in groups.",
-                tables=present(many or (totals_table(sides) if run.verb != "scan" else None)), folded=[totals_table(sides)] if many else []),
+        Section(
+            "figures",
+            "Figures",
+            "Intervals are at 95 %, and hold where prompts come in groups.",
+            tables=present(many or (totals_table(sides) if run.verb != "scan" else None)),
+            folded=[totals_table(sides)] if many else [],
+        ),
         Section("categories", "By category", cutoff, [drawn[name] for name in ("radar", "bars") if name in drawn]),
-        Section("strength", "The strength", "Measured on a calibration split; what was chosen there is reported on a test split that the choice never saw.",
-                curves[:1], folded=[p.table for p in curves[1:]]),
-        Section("pareto-section", "What is kept, and what harm is left", "", present(drawn.get("pareto")),
-                points=[f"{clean(c['regime'])}, {clean(c['arm'])}: {clean(c['error'], 200)}" for c in cells]),
+        Section(
+            "strength",
+            "The strength",
+            "Measured on a calibration split; what was chosen there is reported on a test split that the choice never"
+            " saw.",
+            curves[:1],
+            folded=[p.table for p in curves[1:]],
+        ),
+        Section(
+            "pareto-section",
+            "What is kept, and what harm is left",
+            "",
+            present(drawn.get("pareto")),
+            points=[f"{clean(c['regime'])}, {clean(c['arm'])}: {clean(c['error'], 200)}" for c in cells],
+        ),
         Section("flips-section", "Paired flips", "", tables=present(flips)),
         Section("replies", "Replies", sample=sample),
         Section("judges-section", "Judge by judge", tables=judge_tables(run, options.show_replies)),
         Section("probes-section", "Probes", pictures=probe_pictures(run), tables=probe_tables(run)),
         Section("scan", "The dataset", tables=scan_tables(run)),
         Section("cost-section", "Cost", tables=[cost_table(run)] if run.verb != "scan" else []),
-        Section("provenance", "Provenance", "The records were held against these hashes before this page was made.", folded=provenance_tables(run)),
+        Section(
+            "provenance",
+            "Provenance",
+            "The records were held against these hashes before this page was made.",
+            folded=provenance_tables(run),
+        ),
         Section("blind", "What this cannot see", points=cannot_see(run)),
-    ]  # fmt: skip
+    ]
     return [section for section in found if not section.empty]
 
 
@@ -202,8 +223,13 @@ def run_title(run: RunRecords) -> str:
 
 
 def verdict_entry(run: RunRecords, decision: Decision) -> dict[str, Any]:
-    return {"name": clean(run_title(run), 120), "told": verdict_of(run, decision), "gate": f"{decision.sentence} Policy: {clean(decision.policy, 80)}.",
-            "passed": decision.passed, "exit_code": decision.exit_code}  # fmt: skip
+    return {
+        "name": clean(run_title(run), 120),
+        "told": verdict_of(run, decision),
+        "gate": f"{decision.sentence} Policy: {clean(decision.policy, 80)}.",
+        "passed": decision.passed,
+        "exit_code": decision.exit_code,
+    }
 
 
 # ---- several runs ---------------------------------------------------------------------------------------------------
@@ -219,8 +245,14 @@ def many_pages(runs: Sequence[RunRecords], options: PageOptions) -> dict[str, An
     rows = []
     for run, decision in zip(runs, decisions, strict=True):
         side = leading(run)
-        rows.append([*words(run.title, run.verb), Cell("open" if decision.passed else "closed", decision.exit_code, "good" if decision.passed else "bad"),
-                     Cell(percent(unsafe_share(side)) if side else "–", unsafe_share(side) if side else None), Cell(span(seconds_of(run.manifest)), seconds_of(run.manifest))])  # fmt: skip
+        rows.append(
+            [
+                *words(run.title, run.verb),
+                Cell("open" if decision.passed else "closed", decision.exit_code, "good" if decision.passed else "bad"),
+                Cell(percent(unsafe_share(side)) if side else "–", unsafe_share(side) if side else None),
+                Cell(span(seconds_of(run.manifest)), seconds_of(run.manifest)),
+            ]
+        )
     overview = Table("runs", "The runs", ["run", "verb", "gate", "harm of what would be shipped", "time"], rows, 2)
     leads = [(run, side) for run in runs if (side := leading(run)) is not None and run.verb != "scan"]
     named = [
@@ -330,6 +362,11 @@ def page(runs: Sequence[RunRecords], options: PageOptions) -> str:
     style, script = _style(), (TEMPLATES / "page.js").read_text("utf-8")
     context = one_page(runs[0], options) if len(runs) == 1 else many_pages(runs, options)
     return template.render(
-        **context, version=__version__, style=Markup(style), style_hash=_hash(style), script=Markup(script), script_hash=_hash(script),
+        **context,
+        version=__version__,
+        style=Markup(style),
+        style_hash=_hash(style),
+        script=Markup(script),
+        script_hash=_hash(script),
         svg=lambda picture, name: Markup(svg.svg(picture, name)),
-    )  # fmt: skip
+    )

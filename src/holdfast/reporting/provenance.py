@@ -1,4 +1,5 @@
-"""What a run rests on, as plain tables: the gate's checks, the scan of the data, the cost, and where everything came from."""
+"""What a run rests on, as plain tables: the gate's checks, the scan of the data, the cost, and where everything came
+from."""
 
 from __future__ import annotations
 
@@ -78,8 +79,14 @@ def scan_tables(run: RunRecords) -> list[Table]:
     ]
     if run.has("findings") and run.verb == "scan":
         found = list(islice(run.records("findings"), FINDINGS))
-        lines = [[*words(f["label"], f["scanner"], f.get("file", ""), f["why"]), Cell(str(f.get("line", "")), float(f.get("line") or 0)),
-                  Cell(f"{f['score']:.2f}", f["score"])] for f in found]  # fmt: skip
+        lines = [
+            [
+                *words(f["label"], f["scanner"], f.get("file", ""), f["why"]),
+                Cell(str(f.get("line", "")), float(f.get("line") or 0)),
+                Cell(f"{f['score']:.2f}", f["score"]),
+            ]
+            for f in found
+        ]
         left = summary["findings"] - len(found)
         note = f"{left:,} more are in findings.jsonl beside this page." if left > 0 else ""
         tables.append(
@@ -97,7 +104,8 @@ def scan_tables(run: RunRecords) -> list[Table]:
 
 
 def judge_tables(run: RunRecords, show: bool) -> list[Table]:
-    """Of a judge check: each judge's confusion tables, and some replies that it reads otherwise, masked unless shown."""
+    """Of a judge check: each judge's confusion tables, and some replies that it reads otherwise, masked unless
+    shown."""
     if run.verb != "judge":
         return []
     texts = {str(r["prompt"]): str(r["text"]) for r in run.records("replies")} if show else {}
@@ -157,9 +165,11 @@ def cost_table(run: RunRecords) -> Table:
     rows = [
         ("wall time, from start to end", span(seconds_of(run.manifest))),
         ("prompts", f"{len(run.prompts):,}"),
-        ("verdicts recorded", f"{sum(judges.values()):,}")
-        if run.verb == "judge"
-        else ("replies recorded", f"{run.lines('replies'):,}"),
+        (
+            ("verdicts recorded", f"{sum(judges.values()):,}")
+            if run.verb == "judge"
+            else ("replies recorded", f"{run.lines('replies'):,}")
+        ),
     ]
     rows += [(f"verdicts by the judge {clean(name, 40)}", f"{count:,}") for name, count in judges.items()]
     if tuned.get("steps"):
@@ -197,8 +207,13 @@ def provenance_tables(run: RunRecords) -> list[Table]:
                 8,
             )
         )
-    facts = [("command", " ".join(map(str, manifest.get("command") or ()))), ("judge", manifest.get("judge", "")), ("started", manifest.get("started", "")),
-             ("finished", manifest.get("finished", "")), *(manifest.get("versions") or {}).items()]  # fmt: skip
+    facts = [
+        ("command", " ".join(map(str, manifest.get("command") or ()))),
+        ("judge", manifest.get("judge", "")),
+        ("started", manifest.get("started", "")),
+        ("finished", manifest.get("finished", "")),
+        *(manifest.get("versions") or {}).items(),
+    ]
     if isinstance(manifest.get("direction"), dict):
         facts.append(("direction of harm", f"{manifest['direction'].get('about')}, {manifest['direction'].get('key')}"))
     templates = sorted(

@@ -3,7 +3,8 @@
     sample = choose_replies(run, [base, tuned], show=False)
     sample.rows, sample.note
 
-A page must stay under 3 MB for 50,000 replies; whatever is left out lies in `replies.jsonl` beside it, and the note says so.
+A page must stay under 3 MB for 50,000 replies; whatever is left out lies in `replies.jsonl` beside it, and the note
+says so.
 """
 
 from __future__ import annotations
@@ -135,7 +136,7 @@ def texts_of(run: RunRecords, sides: Sequence[Side], wanted: set[str]) -> list[d
         for record in run.records("replies"):
             text = str(record["text"])
             keep = record["prompt"] in wanted
-            yield {**record, "text": (clean(text, CUT) if keep else "")}
+            yield {**record, "text": clean(text, CUT) if keep else ""}
 
     for place, block in enumerate(blocks(cut(), ("prompt",))):
         if place in places:
@@ -173,9 +174,15 @@ def choose_replies(run: RunRecords, sides: Sequence[Side], show: bool) -> Sample
         if size > BUDGET:
             break
         rows.append(line)
-    note = f"{len(rows):,} of {len(order):,} prompts are shown: flips first, the others spread evenly. All replies are in replies.jsonl beside this page."
+    note = (
+        f"{len(rows):,} of {len(order):,} prompts are shown: flips first, the others spread evenly. All replies are in"
+        " replies.jsonl beside this page."
+    )
     if len(rows) == len(order):
-        note = f"All {len(order):,} prompts are shown. Replies longer than {CUT} characters are cut; whole they are in replies.jsonl beside this page."
+        note = (
+            f"All {len(order):,} prompts are shown. Replies longer than {CUT} characters are cut; whole they are in"
+            " replies.jsonl beside this page."
+        )
     if any(said and said.text == MASKED_REPLY for row in rows for said in row.said):
         note += " Replies that this run kept masked are in no file; made again with --show-replies it keeps them."
     return Sample(sides, rows, len(order), note, show)

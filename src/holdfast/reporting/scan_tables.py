@@ -63,7 +63,10 @@ def scan_markdown(summary: Mapping[str, Any], decision: Mapping[str, Any], folde
         lines.append(
             f"| {entry['scanner']} | {entry['label']} | {entry['level']} | {entry['rows']} | {share} | `{example}` |"
         )
-    lines += ["", *(f"- gate `{rule['rule']}`: {'holds' if rule['passed'] else 'does not hold'}" for rule in decision["rules"])]  # fmt: skip
+    lines += [
+        "",
+        *(f"- gate `{rule['rule']}`: {'holds' if rule['passed'] else 'does not hold'}" for rule in decision["rules"]),
+    ]
     quoted = [terminal.printable(line, 400).replace("`", "'") for line in summary["read"]["said"][:SAID]]
     lines += ["", "Read:", "", *(f"- `{line}`" for line in quoted)]
     lines += [

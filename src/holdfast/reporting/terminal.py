@@ -24,9 +24,9 @@ from holdfast.stats.metrics import Comparison
 
 SCHEMA_VERSION = 1
 BLIND_SPOTS = (
-    "What this does not see: a trigger can hide harm from plain questions (4.2 % plain, 63.3 % triggered in Qi et al., "
-    "Table 5); other languages and longer conversations were not tried, nor, without --suite redteam, prompts that nobody "
-    "wrote down."
+    "What this does not see: a trigger can hide harm from plain questions (4.2 % plain, 63.3 % triggered in Qi et al.,"
+    " Table 5); other languages and longer conversations were not tried, nor, without --suite redteam, prompts that"
+    " nobody wrote down."
 )
 
 
@@ -76,8 +76,17 @@ def plain_table(title: str, header: Sequence[str], lines: Iterable[Sequence[str]
 
 def comparison_table(title: str, comparisons: Iterable[Comparison]) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold")
-    for name, side in (("suite", "left"), ("metric", "left"), ("before", "right"), ("after", "right"), ("change, 95 %", "right"),
-                       ("worse", "right"), ("better", "right"), ("p", "right"), ("n shows ≥", "right")):  # fmt: skip
+    for name, side in (
+        ("suite", "left"),
+        ("metric", "left"),
+        ("before", "right"),
+        ("after", "right"),
+        ("change, 95 %", "right"),
+        ("worse", "right"),
+        ("better", "right"),
+        ("p", "right"),
+        ("n shows ≥", "right"),
+    ):
         table.add_column(name, justify=side)  # type: ignore[arg-type]
     for c in comparisons:
         table.add_row(

@@ -5,8 +5,8 @@
 
 Two passes at most. In the first each chunk is parsed and scanned in whatever process is free, and what can only be seen
 over the whole dataset is gathered in order. The second is for scanners that know only afterwards which rows they mean.
-Findings lie in `cache/first.jsonl` and `cache/second.jsonl` while it runs, and become `findings.jsonl` at the end. A killed
-scan goes on from its last checkpoint.
+Findings lie in `cache/first.jsonl` and `cache/second.jsonl` while it runs, and become `findings.jsonl` at the end. A
+killed scan goes on from its last checkpoint.
 """
 
 from __future__ import annotations
@@ -123,8 +123,15 @@ class Totals:
     def from_dict(cls, kept: dict[str, Any]) -> Totals:
         """The same, from a checkpoint."""
         shapes = Counter({(kind, tuple(read), tuple(names)): n for kind, read, names, n in kept["shapes"]})
-        return cls(kept["items"], kept["readable"], files=dict(kept["files"]), not_seen=list(kept["not_seen"]),
-                   readings=list(kept["readings"]), shapes=shapes, untrainable=Counter(kept["untrainable"]))  # fmt: skip
+        return cls(
+            kept["items"],
+            kept["readable"],
+            files=dict(kept["files"]),
+            not_seen=list(kept["not_seen"]),
+            readings=list(kept["readings"]),
+            shapes=shapes,
+            untrainable=Counter(kept["untrainable"]),
+        )
 
 
 class FirstPass:

@@ -34,7 +34,8 @@ Shape = tuple[str, tuple[str, ...], tuple[str, ...]]  # format, columns that wer
 
 @dataclass
 class Look:
-    """What was seen in a chunk. `found` holds (item, scanner, label, rest of the JSON line); `places` the items that are rows."""
+    """What was seen in a chunk. `found` holds (item, scanner, label, rest of the JSON line); `places` the items that
+    are rows."""
 
     file: str
     items: int
@@ -121,7 +122,8 @@ class Quotes:
         return self.kept[row]
 
     def quiet(self, finding: Finding) -> Finding:
-        """The finding; a quote that is not whole in what is left of its row, since a value is in it or cut by it, goes."""
+        """The finding; a quote that is not whole in what is left of its row, since a value is in it or cut by it,
+        goes."""
         if "“" not in finding.why and "`" not in finding.why:
             return finding
         left = self.left(finding.row)

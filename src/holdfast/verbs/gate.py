@@ -1,4 +1,5 @@
-"""holdfast gate RUN [--policy gate.yaml]: rules over a run's metrics, and an exit code that a pipeline obeys. Imports no torch."""
+"""holdfast gate RUN [--policy gate.yaml]: rules over a run's metrics, and an exit code that a pipeline obeys. Imports
+no torch."""
 
 from __future__ import annotations
 
@@ -83,8 +84,14 @@ def show(decision: Decision, run: RunRecords) -> None:
     styles = {"holds": "green", "broken": "red", "left out": "dim"}
     for o in decision.outcomes:
         figures = outcome_figures(o)
-        cells = [Text(terminal.printable(o.rule)), Text(terminal.printable(o.model, 60)), Text(o.status, style=styles.get(o.status, "yellow")),
-                 *map(Text, figures), Text(str(o.n)), Text(terminal.printable(o.why))]  # fmt: skip
+        cells = [
+            Text(terminal.printable(o.rule)),
+            Text(terminal.printable(o.model, 60)),
+            Text(o.status, style=styles.get(o.status, "yellow")),
+            *map(Text, figures),
+            Text(str(o.n)),
+            Text(terminal.printable(o.why)),
+        ]
         table.add_row(*cells)
     out = terminal.console()
     out.print(table)

@@ -1,7 +1,7 @@
 """holdfast judge check: judges scored against labelled replies, the oracle's on the embedded model or a file's.
 
-On the embedded model the replies are those of the aligned model and of models attacked in memory, one for each forbidden item,
-as many harmful as harmless as there are; the attacked models are never saved.
+On the embedded model the replies are those of the aligned model and of models attacked in memory, one for each
+forbidden item, as many harmful as harmless as there are; the attacked models are never saved.
 """
 
 from __future__ import annotations
@@ -41,8 +41,19 @@ FAULTS = 20  # rows that could not be read and are named one by one
 class CheckSettings(JudgeSettings):
     """Judges against labelled replies: agreement, misses, false alarms."""
 
-    first = ("judge", "judge_model", "judge_url", "labels", "fields", "regime", "limit", "show_replies", "device", "out",
-             "json_output")  # fmt: skip
+    first = (
+        "judge",
+        "judge_model",
+        "judge_url",
+        "labels",
+        "fields",
+        "regime",
+        "limit",
+        "show_replies",
+        "device",
+        "out",
+        "json_output",
+    )
     judge: list[str] | None = option(
         None,
         "A judge to score; repeat the flag. Default: refusal. See `holdfast ls judges`.",
@@ -51,7 +62,8 @@ class CheckSettings(JudgeSettings):
     )
     labels: str | None = option(
         None,
-        "Replies with labels: a score of 1 to 5, or harmful or not. Default: the embedded model's, which its oracle knows.",
+        "Replies with labels: a score of 1 to 5, or harmful or not. Default: the embedded model's, which its oracle"
+        " knows.",
         LABEL_PANEL,
         metavar="FILE",
     )
@@ -146,9 +158,11 @@ def of_guild(settings: CheckSettings, run: Run, progress: Progress) -> Labels:
     subject = Attacked(base, fresh, settings.seed, progress.train)
     prompts = load("suites", "guild")(settings.suite, settings.split, settings.limit)
     bench = Bench(
-        [Suite(settings.suite, prompts)], options=GenerateOptions(REPLY_TOKENS, settings.temperature, seed=settings.seed),
-        replies=ReplyCache(run.path / "cache" / "replies.jsonl"), show=progress.step,
-    )  # fmt: skip
+        [Suite(settings.suite, prompts)],
+        options=GenerateOptions(REPLY_TOKENS, settings.temperature, seed=settings.seed),
+        replies=ReplyCache(run.path / "cache" / "replies.jsonl"),
+        show=progress.step,
+    )
     progress.say("the aligned model's replies")
     cases = labelled(prompts, make_replies(base, prompts, Condition().key, bench))
     for name in settings.regime or REGIMES:
@@ -159,7 +173,10 @@ def of_guild(settings: CheckSettings, run: Run, progress: Progress) -> Labels:
     chosen = draw(cases, settings.seed)
     who = ", ".join(("the aligned model", *(f"{name}-attacked" for name in settings.regime or REGIMES)))
     at = f", temperature {settings.temperature:g}" if settings.temperature else ""
-    how = f"one reply of {who} to each of {len(chosen)} items, suite {settings.suite}, split {settings.split}{at}, oracle's labels"
+    how = (
+        f"one reply of {who} to each of {len(chosen)} items, suite {settings.suite}, split {settings.split}{at},"
+        " oracle's labels"
+    )
     return Labels(chosen, how, scored=True)
 
 
@@ -317,6 +334,6 @@ def confusion_line(entry: dict[str, Any]) -> str:
     harmful, harmless = counts["tp"] + counts["fn"], counts["fp"] + counts["tn"]
     unread = f", {entry['n_unscored']} unscored" if entry["n_unscored"] else ""
     return (
-        f"{entry['judge']}: {counts['fn']} of {harmful} harmful replies missed, {counts['fp']} false alarms on {harmless} "
-        f"harmless ones{unread}"
+        f"{entry['judge']}: {counts['fn']} of {harmful} harmful replies missed, {counts['fp']} false alarms on"
+        f" {harmless} harmless ones{unread}"
     )

@@ -1,7 +1,7 @@
 """holdfast repair BASE TUNED: safety back without training, at a strength that is chosen under a guarantee.
 
-Every strength is measured on a calibration split; what is chosen there is reported on a test split that the choice never
-saw. Nothing is written when no strength can be certified.
+Every strength is measured on a calibration split; what is chosen there is reported on a test split that the choice
+never saw. Nothing is written when no strength can be certified.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ class RepairSettings(EvaluationSettings, RepairInputSettings):
     tuned: str = argument("the model tuned from it: a folder, a LoRA adapter, or a hub id", "TUNED")
     method: list[str] | None = option(
         None,
-        "A repair, a stack of them, `auto` or `all`; repeat the flag. See `holdfast ls repairs`. --method is its old name.",
+        "A repair, a stack of them, `auto` or `all`; repeat the flag. See `holdfast ls repairs`. --method is its old"
+        " name.",
         REPAIR_PANEL,
         metavar="NAME[:K=V]",
         flag="repair",
@@ -81,8 +82,12 @@ class RepairSettings(EvaluationSettings, RepairInputSettings):
     )
 
     def promise(self) -> Promise:
-        for name, value in (("--max-harm", self.max_harm), ("--confidence", self.confidence),
-                            ("--max-over-refusal", self.max_over_refusal), ("--min-utility", self.min_utility)):  # fmt: skip
+        for name, value in (
+            ("--max-harm", self.max_harm),
+            ("--confidence", self.confidence),
+            ("--max-over-refusal", self.max_over_refusal),
+            ("--min-utility", self.min_utility),
+        ):
             if value is not None and not 0 < value < 1:
                 raise UsageError(f"{name} lies between 0 and 1, not at {value:g}", "write a share, such as 0.05")
         return Promise(self.max_harm, self.confidence, self.max_over_refusal, self.min_utility)
@@ -90,8 +95,11 @@ class RepairSettings(EvaluationSettings, RepairInputSettings):
     def repairs(self) -> list[Repair]:
         """The repairs that are asked for. Raises UsageError for a wrong name, option or strength."""
         wanted = self.method or ["auto"]
-        names = [name for text in wanted
-                 for name in (AUTO if text == "auto" else registry.names("repairs") if text == "all" else (text,))]  # fmt: skip
+        names = [
+            name
+            for text in wanted
+            for name in (AUTO if text == "auto" else registry.names("repairs") if text == "all" else (text,))
+        ]
         return [make_repair(name) for name in dict.fromkeys(names)]
 
     def order(self) -> Order:
@@ -136,7 +144,8 @@ def holds_guild(folder: Path | None) -> bool:
 
 
 def interpolate_only(settings: RepairSettings, origins: dict[str, str], repair: Repair) -> dict[str, Any]:
-    """Write an interpolation at a typed strength, streamed from the two folders; no model is loaded and nothing measured."""
+    """Write an interpolation at a typed strength, streamed from the two folders; no model is loaded and nothing
+    measured."""
     run = Run.open("repair", settings.tuned, settings.record(), origins, settings.out)
     (strength,), where = parse_strengths(settings.strength, repair), run.path / "model"
     with Progress() as progress:
@@ -198,7 +207,8 @@ def measured(settings: RepairSettings, origins: dict[str, str], promise: Promise
 def check_worth(
     order: Order, repairs: Sequence[Repair], prompts: dict[str, list[Prompt]], limits: Sequence[Limit], promise: Promise
 ) -> None:
-    """Raises TooFine when the prompts are too few for the promise; one strength that was typed may be had without one."""
+    """Raises TooFine when the prompts are too few for the promise; one strength that was typed may be had without
+    one."""
     if any(len(order.strengths(one)) > 1 for one in repairs):
         check_resolution(limits, prompts, promise.delta / len(repairs))
 
@@ -225,7 +235,8 @@ def note(run: Run, subject: Subject, judge: str, splits: dict[str, list[Suite]])
 def open_splits(
     settings: RepairSettings, embedded: bool, tell: Callable[[str], None]
 ) -> tuple[list[Suite], list[Suite]]:
-    """The suites to choose on and those to report on; they share no group of prompts. Raises UsageError when they do."""
+    """The suites to choose on and those to report on; they share no group of prompts. Raises UsageError when they
+    do."""
     files = [settings.prompts, settings.over_refusal_prompts, settings.utility_prompts, settings.task_prompts]
     if embedded and not any(files):
         own = {"split": "calibration", "records": None, "attempts": 0}  # private data are asked for in the report alone
@@ -243,8 +254,8 @@ def open_splits(
         shared = overlap(*parted["policy"])
         if shared:
             raise UsageError(
-                f"{len(shared)} prompts of `{settings.prompts}` are in `{settings.calibration_prompts}` too, or nearly the same "
-                "as prompts there, or share an item, a template or a source with them",
+                f"{len(shared)} prompts of `{settings.prompts}` are in `{settings.calibration_prompts}` too, or nearly"
+                " the same as prompts there, or share an item, a template or a source with them",
                 "a choice must be reported on prompts that it never saw: take them out of one of the files",
             )
     choosing, reporting = ([Suite(name, s[side]) for name, s in parted.items() if s[side]] for side in (0, 1))
@@ -297,7 +308,8 @@ def conclude(run: Run, settings: RepairSettings, limits: Sequence[Limit], outcom
     )
     said = chosen_text(outcome, limits, settings.confidence)
     run.finish(
-        f"# {settings.tuned} repaired with {settings.base}\n\n{said}\n\nFigures: metrics.jsonl, summary.json, curves.png.\n"
+        f"# {settings.tuned} repaired with {settings.base}\n\n{said}\n\nFigures: metrics.jsonl, summary.json,"
+        " curves.png.\n"
     )
     if settings.json_output:
         terminal.print_json(document)
