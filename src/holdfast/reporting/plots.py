@@ -172,30 +172,14 @@ def curve(panel: Panel, names: Sequence[str]) -> Drawing:
         marks += [Line([(left, y), (left + across, y)]), Text(left - 6, y + 4, f"{tick} %", "end", 10.5, faint=True)]
     every = max(1, math.ceil(len(panel.strengths) / 16))
     for place, strength in enumerate(panel.strengths):
-        if place % every == 0 or place == panel.chosen:
-            marks.append(
-                Text(
-                    at(place, 0)[0],
-                    top + height + 16,
-                    f"{strength:g}",
-                    "middle",
-                    10.5,
-                    faint=place != panel.chosen,
-                    bold=place == panel.chosen,
-                )
-            )
+        mine = place == panel.chosen
+        if place % every == 0 or mine:
+            x = at(place, 0)[0]
+            marks.append(Text(x, top + height + 16, f"{strength:g}", "middle", 10.5, faint=not mine, bold=mine))
         if place < len(panel.certified) and panel.certified[place]:
             marks.append(Text(at(place, 0)[0], top + height + 31, "✓", "middle", 11))
-    marks.append(
-        Text(
-            left,
-            top + height + 47,
-            "strength, from the safest to the tuned model; ✓ certified",
-            "start",
-            11,
-            faint=True,
-        )
-    )
+    under = "strength, from the safest to the tuned model; ✓ certified"
+    marks.append(Text(left, top + height + 47, under, "start", 11, faint=True))
     for i, name in enumerate(names):
         known = [(place, value) for place, value in enumerate(panel.lines.get(name, ())) if value is not None]
         if known:
@@ -204,19 +188,10 @@ def curve(panel: Panel, names: Sequence[str]) -> Drawing:
                 Dot(*at(*pair), i, f"{name} at {panel.strengths[pair[0]]:g}: {percent(pair[1])}", 3.4) for pair in known
             ]
     if panel.chosen is not None:
-        x = at(panel.chosen, 0)[0]
-        anchor = "start" if panel.chosen < count / 2 else "end"
-        marks += [
-            Line([(x, top - 4), (x, top + height)], 5, dashed=False, width=1.6),
-            Text(
-                x + (4 if anchor == "start" else -4),
-                top - 6,
-                f"certified and chosen: {panel.strengths[panel.chosen]:g}",
-                anchor,
-                11.5,
-                bold=True,
-            ),
-        ]
+        x, right = at(panel.chosen, 0)[0], panel.chosen >= count / 2
+        said = f"certified and chosen: {panel.strengths[panel.chosen]:g}"
+        marks.append(Line([(x, top - 4), (x, top + height)], 5, dashed=False, width=1.6))
+        marks.append(Text(x - 4 if right else x + 4, top - 6, said, "end" if right else "start", 11.5, bold=True))
     marks += legend(list(names), 8, 16)
     chosen = "none was chosen" if panel.chosen is None else f"{panel.strengths[panel.chosen]:g} was chosen"
     about = (

@@ -198,15 +198,8 @@ def provenance_tables(run: RunRecords) -> list[Table]:
     tables = []
     if models:
         rows = [words(name, *(facts.get(key, "") for key in keys)) for name, facts in models]
-        tables.append(
-            Table(
-                "models-used",
-                "Models; fingerprints are hashes of the weights, the last column of the chat template",
-                ["", *keys],
-                rows,
-                8,
-            )
-        )
+        title = "Models; fingerprints are hashes of the weights, the last column of the chat template"
+        tables.append(Table("models-used", title, ["", *keys], rows, 8))
     facts = [
         ("command", " ".join(map(str, manifest.get("command") or ()))),
         ("judge", manifest.get("judge", "")),
@@ -238,15 +231,8 @@ def provenance_tables(run: RunRecords) -> list[Table]:
         [*words(name), Cell(f"{f['bytes']:,}", f["bytes"]), *words(f["sha256"])]
         for name, f in manifest["files"].items()
     ]
-    tables.append(
-        Table(
-            "files",
-            "The records, as they were when the run ended and when this page was made",
-            ["file", "bytes", "SHA-256"],
-            files,
-        )
-    )
-    return tables
+    title = "The records, as they were when the run ended and when this page was made"
+    return [*tables, Table("files", title, ["file", "bytes", "SHA-256"], files)]
 
 
 def _setting(value: Any) -> str:
