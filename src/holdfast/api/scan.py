@@ -115,8 +115,7 @@ class Scan:
     run: Run
     scanners: Sequence[Scanner]
     summary: dict[str, Any]
-    decision: dict[str, Any]
-    gate: Decision = field(default_factory=lambda: Decision("", []))  # the same, as the gate made it
+    decision: Decision
     cleaned: dict[str, int] | None = None
     readable: int = 0  # rows that could be read
     document: dict[str, Any] = field(default_factory=dict)
@@ -135,7 +134,9 @@ def look(settings: ScanSettings, origins: dict[str, str], progress: Progress) ->
     with progress:
         progress.say(f"scanning {', '.join(settings.data)}")
         totals = scan_sources(run.path, source, scanners, settings.processes(), progress.step)
-        done = finish(settings, Scan(run, scanners, summarise(totals, scanners), {}), rules, source, policy)
+        done = finish(
+            settings, Scan(run, scanners, summarise(totals, scanners), Decision("", [])), rules, source, policy
+        )
         progress.finish()
     return replace(done, readable=totals.readable, document=conclude(done))
 
@@ -159,7 +160,7 @@ def finish(settings: ScanSettings, done: Scan, rules: Sequence[Rule], source: So
     if settings.clean:
         log = done.run.path / "decisions.jsonl"
         cleaned = write_clean(Path(settings.clean), source, findings_in(done.run.path), policy, done.scanners, log)
-    return replace(done, decision=gate_of(decision), gate=decision, cleaned=cleaned)
+    return Scan(done.run, done.scanners, done.summary, decision, cleaned)
 
 
 def metrics_of(summary: dict[str, Any], name: str) -> list[Metric]:
@@ -177,11 +178,11 @@ def conclude(done: Scan) -> dict[str, Any]:
     metrics = metrics_of(done.summary, "dataset")
     done.run.replace("metrics", metrics)
     document = terminal.json_document(
-        "scan", done.run.path, metrics, summary=done.summary, gate=done.decision,
+        "scan", done.run.path, metrics, summary=done.summary, gate=gate_of(done.decision),
         **({"clean": done.cleaned} if done.cleaned else {}),
     )  # fmt: skip
     terminal.save_summary(done.run.path, document)
-    write_atomic(done.run.path / "scan.md", scan_markdown(done.summary, done.decision, done.run.path))
+    write_atomic(done.run.path / "scan.md", scan_markdown(done.summary, gate_of(done.decision), done.run.path))
     done.run.finish(
         "# scan\n\nFindings: findings.jsonl, one a line, in the order of the rows. Summary: scan.md, summary.json.\n"
     )
