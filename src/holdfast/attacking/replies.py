@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from holdfast.attacking.attack import AttackRequest, Show, attack, narrow, prepare_attack
+from holdfast.attacking.attack import AttackRequest, attack, narrow, prepare_attack
 from holdfast.core.errors import UsageError
+from holdfast.core.progress import ShowLoss
 from holdfast.core.records import Prompt, Reply
 from holdfast.core.registry import load
 from holdfast.evaluation.evaluate import Bench, Suite, all_cached, make_replies
@@ -20,7 +21,7 @@ class Attacked:
     base: LoadedModel
     load: Callable[[], LoadedModel]
     seed: int = 0
-    show: Show | None = None
+    show: ShowLoss | None = None
 
 
 def attacked_replies(regime: str, subject: Attacked, suite: str, bench: Bench) -> tuple[list[Prompt], list[Reply]]:

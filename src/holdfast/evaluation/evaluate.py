@@ -9,6 +9,7 @@ from typing import Any
 
 from holdfast.core.contracts import Judge
 from holdfast.core.errors import NothingMeasured
+from holdfast.core.progress import ShowPart
 from holdfast.core.records import Condition, Message, Metric, Prompt, Reply, Verdict, digest
 from holdfast.core.runs import Run
 from holdfast.judging.judge import (
@@ -36,7 +37,6 @@ from holdfast.text.private import PrivateValues
 from holdfast.text.private_match import chance, seen_chance
 from holdfast.text.thought import BLOCKED, TRUNCATED, Parts, Said, as_said, settled, split
 
-Show = Callable[[str, int, int], None]  # what, done, in all
 Subject = LoadedModel | EndpointModel
 PORTION = 32  # questions to an endpoint at a time
 # What to do where not one reply was a whole answer.
@@ -58,7 +58,7 @@ class Bench:
     run: Run | None = None
     replies: ReplyCache = field(default_factory=lambda: ReplyCache(None))
     verdicts: VerdictCache = field(default_factory=lambda: VerdictCache(None))
-    show: Show | None = None
+    show: ShowPart | None = None
     screen: Screen = field(default_factory=Screen)
 
 

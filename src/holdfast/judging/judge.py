@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -11,6 +11,7 @@ from holdfast.core import registry
 from holdfast.core.contracts import Judge
 from holdfast.core.errors import UsageError
 from holdfast.core.options import parse, typed_options
+from holdfast.core.progress import Show
 from holdfast.core.records import UNSCORED, Prompt, Reply, Verdict, digest
 from holdfast.core.runs import append_jsonl, read_jsonl
 from holdfast.stats.metrics import TELLS_HARM, TELLS_REFUSAL, THOUGHT, about_harm, legible, tells
@@ -20,7 +21,6 @@ from holdfast.text.thought import Said
 PORTION = 64
 FREE = ("oracle", "refusal", "answer", "recall")  # judges that need nothing and take no time
 FORM = 2  # of what a verdict's key stands for: verdicts on replies that held their thoughts are asked for again
-Show = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

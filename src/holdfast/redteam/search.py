@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from holdfast.core.progress import Show
 from holdfast.core.records import Prompt, Verdict, digest
 from holdfast.redteam.diversity import ALIKE_SUBJECT, Bigrams, Distinct, Embed, References, Vectors, words_of
 from holdfast.redteam.learner import WordLearner
@@ -37,7 +38,6 @@ BLEU, DISTANCE, UNNATURAL = 4.0, 4.0, 1.0
 COMPARED = 32
 
 Ask = Callable[[Sequence[Prompt]], Sequence[Verdict]]
-Show = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

@@ -5,19 +5,18 @@ stream_interpolation(make_repair("wise-ft"), "base", "tuned", {0.5: Path("out")}
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from holdfast.core.contracts import Repair
 from holdfast.core.errors import ModelError
+from holdfast.core.progress import Show
 from holdfast.core.runs import write_atomic
 from holdfast.models.adapter import check_fit, scale_adapter, warn_of_other_base
 from holdfast.models.checkpoint import Pair, open_pair
 from holdfast.models.files import ADAPTER, locate
 from holdfast.repairing.merge import Finish, card_section, interpolation, mergekit_yaml, update_card, write_repaired
-
-Show = Callable[[int, int], None]  # bytes done, in all
 
 
 def reading(strength: float) -> str:

@@ -24,6 +24,7 @@ import numpy as np
 import yaml
 
 from holdfast.core.errors import ModelError, UsageError
+from holdfast.core.progress import Show
 from holdfast.core.runs import write_atomic
 from holdfast.data.folders import HUB_ID
 from holdfast.models import checkpoint
@@ -34,7 +35,6 @@ from holdfast.models.files import Tensor
 # An operator gets (name, base, tuned, strength) and returns the repaired values; arrays are float32 and not to be
 # written into. Returning the very `base` or `tuned` array that it got has that model's bytes copied as they are.
 Operator = Callable[[str, Array, Array, float], Array]
-Show = Callable[[int, int], None]  # bytes of the tuned model done, and in all
 Finish = Callable[[float, Path], None]
 
 PIECE = 1 << 18  # elements: large enough for numpy's overhead to vanish, small enough for the processor's cache

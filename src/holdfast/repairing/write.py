@@ -18,12 +18,13 @@ import torch
 
 from holdfast.core.contracts import Repair
 from holdfast.core.errors import ModelError
+from holdfast.core.progress import Show
 from holdfast.models.adapter import scale_adapter
 from holdfast.models.checkpoint import ITEM, Array, Pair, fresh_folders, open_pair
 from holdfast.models.files import ADAPTER, locate
 from holdfast.models.load import LoadedModel
 from holdfast.repairing.inputs import named_weights
-from holdfast.repairing.interpolate import Show, finisher
+from holdfast.repairing.interpolate import finisher
 from holdfast.repairing.merge import Finish, interpolation, write_repaired
 from holdfast.repairing.sweep import AdapterSweep, Sweep
 

@@ -16,7 +16,7 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -27,6 +27,7 @@ import numpy as np
 from holdfast.core.contracts import ScanContext, Scanner
 from holdfast.core.errors import UsageError
 from holdfast.core.options import Optioned, make, spec_of
+from holdfast.core.progress import ShowPart
 from holdfast.core.records import Finding, Row
 from holdfast.core.runs import cannot_write, read_jsonl, write_atomic
 from holdfast.data.batch import RowBatch
@@ -49,7 +50,6 @@ MOST_READINGS, MOST_SHAPES = 50, 1000  # files whose reading is told; sets of co
 SMALL = 4 << 20  # bytes below which other processes cost more than they save
 CHECKPOINT_S = 15.0
 LEVELS = ("error", "warning", "note")
-Show = Callable[[str, int, int], None]
 
 
 @dataclass(eq=False)
@@ -142,7 +142,7 @@ class FirstPass:
         self.path, self.mark, self.arrays = folder / "first.jsonl", folder / "checkpoint.json", folder / "state.npz"
         self.totals, self.chunks = Totals(), 0
 
-    def take_up(self) -> bool:
+    def resume(self) -> bool:
         """Go back to the last checkpoint of the same files, if there is one; whether the pass is over."""
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
@@ -192,8 +192,8 @@ class FirstPass:
         self.chunks += 1
         return text
 
-    def go(self, jobs: int, show: Show) -> None:
-        if self.take_up():
+    def go(self, jobs: int, show: ShowPart) -> None:
+        if self.resume():
             return
         rest = islice(self.source.chunks(), self.chunks, None)
         began, cost, progress = time.monotonic(), 0.0, Meter(self.source, show, "scanned")
@@ -216,7 +216,7 @@ class FirstPass:
 class Meter:
     """How many MiB of a source are read."""
 
-    def __init__(self, source: Source, show: Show, what: str) -> None:
+    def __init__(self, source: Source, show: ShowPart, what: str) -> None:
         self.source, self.show, self.what = source, show, what
         self.before, self.file, self.done = 0, "", 0
 
@@ -233,7 +233,7 @@ def lines_of(look: Look, first: int) -> str:
     return "".join(f'{{"row": {first + found[0]}, {found[3]}' for found in look.found)
 
 
-def second_pass(folder: Path, source: Source, scanners: list[Scanner], jobs: int, show: Show) -> Path:
+def second_pass(folder: Path, source: Source, scanners: list[Scanner], jobs: int, show: ShowPart) -> Path:
     """Every batch once more for the scanners that ask for it."""
     path, first = folder / "second.jsonl", 0
     progress = Meter(source, show, "second look, MiB")
@@ -281,7 +281,7 @@ def merge(parts: Sequence[Path], out: Path, totals: Totals, levels: dict[Label, 
 
 
 def scan_sources(
-    folder: Path, source: Source, scanners: list[Scanner], jobs: int = 1, show: Show | None = None
+    folder: Path, source: Source, scanners: list[Scanner], jobs: int = 1, show: ShowPart | None = None
 ) -> Totals:
     """Scan every row of a source into `folder/findings.jsonl`, taking up what a killed scan left.
 
