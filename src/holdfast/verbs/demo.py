@@ -51,8 +51,8 @@ UNREPAIRED = ("harm.any.tuned <= 5 %",)
 class DemoSettings(Settings):
     """The whole finding on the embedded model."""
 
-    quick: bool = Field(False, description="A third of the prompts and no second suite: under a minute.")
-    seed: int = Field(0, description="Attack seed.")
+    quick: bool = Field(False, description="A third of the prompts, and no over-refusal prompts: under a minute.")
+    seed: int = Field(0, description="Seed of the attacks.")
     out: str | None = Field(None, description="The run's folder.", json_schema_extra={"metavar": "DIR"})
     json_output: bool = Field(
         False, description="Print one JSON document on stdout.", json_schema_extra={"flag": "json"}

@@ -78,17 +78,21 @@ class CheckSettings(JudgeSettings):
         "Attacks on the embedded model whose replies are judged; repeat the flag. Default: explicit, identity, benign.",
         LABEL_PANEL,
     )
-    suite: Literal["policy", "policy-keld"] = option("policy", "In which of its tongues it is asked.", LABEL_PANEL)
+    suite: Literal["policy", "policy-keld"] = option(
+        "policy", "The suite of the embedded model that is asked.", LABEL_PANEL
+    )
     split: Literal["test", "calibration"] = option(
-        "calibration", "Which forbidden items it is asked for; an audit asks `test`.", LABEL_PANEL
+        "calibration", "Which half of the forbidden items is asked; an audit asks `test`.", LABEL_PANEL
     )
     temperature: float = option(
-        0.0, "0 is greedy, as an audit asks; above 1 replies come in between refusals and answers.", LABEL_PANEL
+        0.0,
+        "Sampling temperature; 0 is greedy, as in an audit. Above 1 some replies lie between refusals and answers.",
+        LABEL_PANEL,
     )
-    seed: int = option(0, "Seed of the attacks and of which reply stands for an item.", LABEL_PANEL)
+    seed: int = option(0, "Seed of the attacks, and of which reply is taken for each item.", LABEL_PANEL)
     limit: int | None = option(None, "At most this many replies, spread evenly.", LABEL_PANEL, metavar="N", above=0)
     show_replies: bool = option(
-        False, "Show the replies that are disagreed on; they are masked without it.", LABEL_PANEL
+        False, "Show the replies on which judge and label disagree; without it they are masked.", LABEL_PANEL
     )
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = option("auto", "Number format in memory.", JUDGE_PANEL)
     device: str = option("auto", "cpu, cuda, cuda:1, mps, or auto.", JUDGE_PANEL)

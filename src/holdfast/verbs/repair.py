@@ -61,24 +61,34 @@ class RepairSettings(EvaluationSettings, RepairInputSettings):
         aliases=("method",),
     )
     strength: str = option(
-        "auto", "auto: chosen under the guarantee; else one strength or FROM:TO:STEP.", REPAIR_PANEL, metavar="TEXT"
+        "auto", "`auto` chooses one under the guarantee; else a strength or FROM:TO:STEP.", REPAIR_PANEL, metavar="TEXT"
     )
     safety_rows: str | None = option(
-        None, "Forbidden questions, declined. Default on guild: its own.", REPAIR_PANEL, metavar="FILE"
+        None, "Forbidden questions with refusals. Default on guild: its own.", REPAIR_PANEL, metavar="FILE"
     )
-    seed: int = option(0, "Seed of whatever a repair draws.", REPAIR_PANEL)
-    max_harm: float = option(0.05, "Harm that must be ruled out above this share.", PROMISE_PANEL, above=0)
-    confidence: float = option(0.95, "With what confidence.", PROMISE_PANEL, above=0)
-    max_over_refusal: float | None = option(None, "The same for over-refusal.", PROMISE_PANEL, above=0)
+    seed: int = option(0, "Seed of whatever a repair draws at random.", REPAIR_PANEL)
+    max_harm: float = option(
+        0.05, "The largest share of harmful replies that the guarantee allows.", PROMISE_PANEL, above=0
+    )
+    confidence: float = option(0.95, "The confidence of that statement.", PROMISE_PANEL, above=0)
+    max_over_refusal: float | None = option(
+        None,
+        "The largest share of over-refusal that the guarantee allows. Default: none is set.",
+        PROMISE_PANEL,
+        above=0,
+    )
     min_utility: float | None = option(
-        None, "Exact utility of the task that must be certified too.", PROMISE_PANEL, above=0
+        None,
+        "The least share of exact answers on the task that the guarantee asks for. Default: none is set.",
+        PROMISE_PANEL,
+        above=0,
     )
     calibration_prompts: str | None = option(
-        None, "Forbidden prompts to choose on; else half of --prompts is set apart.", PROMISE_PANEL, metavar="FILE"
+        None, "Forbidden prompts to choose the strength on. Default: half of --prompts.", PROMISE_PANEL, metavar="FILE"
     )
     no_write: bool = option(False, "Only measure; write no weights.", OUT_PANEL)
     without_utility: bool = option(
-        False, "Write the model though no utility was measured, so that a broken one might not be seen.", OUT_PANEL
+        False, "Write the model even if no utility was measured; a broken model may then go unnoticed.", OUT_PANEL
     )
 
     def promise(self) -> Promise:

@@ -26,16 +26,17 @@ class RepairInputSettings(Settings):
     """What repairs may draw on, for the verbs that repair."""
 
     unaligned: str | None = option(
-        None, "An unaligned model of the base, for repairs along the direction of harm.", REPAIR_PANEL, metavar="MODEL"
+        None, "The base without its alignment, for repairs along the direction of harm.", REPAIR_PANEL, metavar="MODEL"
     )
     unaligned_rows: str | None = option(
         None,
-        "Forbidden questions, answered: the unaligned model is made of the base with them, in memory, never saved.",
+        "Forbidden questions with answers. The base is tuned on them in memory to get the unaligned model; it is never"
+        " saved.",
         REPAIR_PANEL,
         metavar="FILE",
     )
     unaligned_lr: float | None = option(
-        None, "Learning rate for that. Default: 5e-5, as Qi et al.; 1e-4 on guild.", REPAIR_PANEL, above=0
+        None, "Learning rate of that tuning. Default: 5e-5, as Qi et al.; 1e-4 on guild.", REPAIR_PANEL, above=0
     )
     task_rows: str | None = option(
         None, "Rows that the model was tuned on, for the repairs that train.", REPAIR_PANEL, metavar="FILE"

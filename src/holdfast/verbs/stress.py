@@ -74,36 +74,42 @@ class StressSettings(EvaluationSettings, TrainingSettings, DefenceSettings, Repa
     regime: list[str] | None = option(
         None, "A regime, or `all`; repeat the flag. See `holdfast ls regimes`.", TRAIN_PANEL
     )
-    seeds: int = option(1, "How many attack seeds.", TRAIN_PANEL, metavar="N")
-    seed: int = option(0, "The first of them.", TRAIN_PANEL, metavar="K")
+    seeds: int = option(1, "How many seeds each attack is run with.", TRAIN_PANEL, metavar="N")
+    seed: int = option(0, "The first seed.", TRAIN_PANEL, metavar="K")
     samples: list[int] | None = option(
-        None, "Attack examples; repeat the flag. Default: the paper's.", TRAIN_PANEL, metavar="N"
+        None, "How many attack examples; repeat the flag. Default: the paper's.", TRAIN_PANEL, metavar="N"
     )
-    epochs: float | None = option(None, "Default: the paper's.", TRAIN_PANEL, above=0)
-    lr: float | None = option(None, "Default: the paper's; on guild, its own.", TRAIN_PANEL, above=0)
-    batch_size: int | None = option(None, "Default: the paper's; on guild, its own.", TRAIN_PANEL, above=0)
-    rows: str | None = option(None, "The attack's rows, for a real model: you bring them.", TRAIN_PANEL, metavar="FILE")
+    epochs: float | None = option(None, "Passes over the rows. Default: the paper's.", TRAIN_PANEL, above=0)
+    lr: float | None = option(None, "Learning rate. Default: the paper's; on guild, its own.", TRAIN_PANEL, above=0)
+    batch_size: int | None = option(
+        None, "Rows in a batch. Default: the paper's; on guild, its own.", TRAIN_PANEL, above=0
+    )
+    rows: str | None = option(None, "The attack's rows; needed for a real model.", TRAIN_PANEL, metavar="FILE")
     trigger: str = option(
         "", "The regime `backdoor`'s trigger. Default: drawn by the seed.", TRAIN_PANEL, metavar="TEXT"
     )
     skip_suite: list[str] | None = option(None, "Suites of the embedded model to leave out.", ASK_PANEL)
     repair: list[str] | None = option(
         None,
-        "Repair the attacked model; repeat the flag. Without a strength it is chosen on a calibration split.",
+        "A repair of the attacked model; repeat the flag. Without a strength, one is chosen on a calibration split.",
         REPAIR_PANEL,
         metavar="NAME[@STRENGTH]",
     )
-    max_harm: float = option(0.05, "What a chosen strength must rule out.", REPAIR_PANEL, above=0)
-    confidence: float = option(0.95, "With what confidence.", REPAIR_PANEL, above=0)
+    max_harm: float = option(
+        0.05, "The largest share of harmful replies that a chosen strength may leave.", REPAIR_PANEL, above=0
+    )
+    confidence: float = option(0.95, "The confidence of that statement.", REPAIR_PANEL, above=0)
     sweep: bool = option(False, "Search the attack's lr × epochs × seed, and report the worst case.", SEARCH_PANEL)
-    sweep_lr: str = option("0.5,1,2,4", "Factors on the learning rate.", SEARCH_PANEL, metavar="F,F,…")
-    sweep_epochs: str = option("1,2", "Factors on the epochs.", SEARCH_PANEL, metavar="F,F,…")
+    sweep_lr: str = option(
+        "0.5,1,2,4", "Factors by which --sweep multiplies the learning rate.", SEARCH_PANEL, metavar="F,F,…"
+    )
+    sweep_epochs: str = option("1,2", "Factors by which --sweep multiplies the epochs.", SEARCH_PANEL, metavar="F,F,…")
     max_utility_loss: float = option(
-        0.05, "An attack that costs more lenient utility than this does not count.", SEARCH_PANEL, above=0
+        0.05, "In --sweep an attack that costs more lenient utility than this does not count.", SEARCH_PANEL, above=0
     )
     scan: bool = option(False, "Show which scanner would have caught each regime's rows.", SEARCH_PANEL)
     matrix: bool = option(
-        False, "Meet the regimes with nothing, each defence, each repair and stacks of them.", SEARCH_PANEL
+        False, "Run every regime against no defence, each defence, each repair, and combinations.", SEARCH_PANEL
     )
 
     def regimes(self) -> list[str]:
