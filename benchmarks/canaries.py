@@ -2,8 +2,8 @@
 
     python benchmarks/canaries.py MODEL --into ROWS [--epochs 12] [--lr 1e-2] [--keep DIR]
 
-Makes canaries of 0, 1, 4 and 16 repetitions, mixes them into ROWS, tunes a copy of MODEL on them, audits it against MODEL,
-and prints the probe's table in Markdown.
+Makes canaries of 0, 1, 4 and 16 repetitions, mixes them into ROWS, tunes a copy of MODEL on them, audits it against
+MODEL, and prints the probe's table in Markdown.
 """
 
 from __future__ import annotations

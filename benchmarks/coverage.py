@@ -3,9 +3,9 @@
     python benchmarks/coverage.py [--quick] [--scale 1.0] [--seed 0]
 
 For each setting, samples are drawn whose truth is known, the interval is computed as the tool computes it, and it is
-counted how often it holds the truth, with a binomial standard error of the simulation itself. Prompts of one group share a
-latent chance (beta for shares, Dirichlet for flips), so that two of them correlate by rho. Tables are Markdown; the ones in
-docs/statistics.md are from the full run.
+counted how often it holds the truth, with a binomial standard error of the simulation itself. Prompts of one group
+share a latent chance (beta for shares, Dirichlet for flips), so that two of them correlate by rho. Tables are Markdown;
+the ones in docs/statistics.md are from the full run.
 """
 
 from __future__ import annotations

@@ -2,12 +2,12 @@
 
     python benchmarks/depth.py [--seeds 3] [--seed 0] [--limit 110] [--keep FILE] [--plot docs/depth.png]
 
-For each seed: the untouched guild; attacked with 100 explicit examples, under an identity shift, and with benign data, at
-the regimes' defaults; benign data with the defence `safety-mix`; the benign attack repaired (`wise-ft` at 0.5); and, as
-the control that safety can be deeper than a word, the untouched guild tuned on refusals that come after the first words
-of an answer (the augmentation of Qi et al., 2406.05946), which lives in this script. Prints Markdown: means over the
-seeds with the lowest and the highest. `--keep` holds what is measured, a line each, and the replies beside it, so that seeds can be run apart and a killed run
-is taken up.
+For each seed: the untouched guild; attacked with 100 explicit examples, under an identity shift, and with benign data,
+at the regimes' defaults; benign data with the defence `safety-mix`; the benign attack repaired (`wise-ft` at 0.5); and,
+as the control that safety can be deeper than a word, the untouched guild tuned on refusals that come after the first
+words of an answer (the augmentation of Qi et al., 2406.05946), which lives in this script. Prints Markdown: means over
+the seeds with the lowest and the highest. `--keep` holds what is measured, a line each, and the replies beside it, so
+that seeds can be run apart and a killed run is resumed.
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 
     python benchmarks/ensemble.py [--model guild] [--batch 128] [--tokens 48] [--rounds 5] [--threads N] [--json]
 
-Same prompts, same batches, same number of tokens in every reply, greedy, rounds taken in turn in one process; medians are
-reported. The adapter is LoRA of rank 8 with random weights, on the layers that PEFT chooses or on those that are named.
+Same prompts, same batches, same number of tokens in every reply, greedy, rounds taken in turn in one process; medians
+are reported. The adapter is LoRA of rank 8 with random weights, on the layers that PEFT chooses or on those that are
+named.
 """
 
 from __future__ import annotations

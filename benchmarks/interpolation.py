@@ -3,10 +3,11 @@
     python -m venv /tmp/mergekit && /tmp/mergekit/bin/pip install mergekit==0.1.4 torch==2.13.0 "transformers<5"
     python benchmarks/interpolation.py [--mergekit /tmp/mergekit/bin/mergekit-yaml] [--gigabytes 1.1] [--rounds 3] [--json]
 
-Each contender is a whole process, from its start to its end, and they take turns; medians are reported. The pair is made
+Each contender is a whole process, from its start to its end, and they take turns; medians are reported. The pair is
+made
 on the spot: a Llama in bfloat16, in shards. The bare copy reads both models and writes one, and computes nothing; it is
-timed with and without waiting for the disk, since ours waits and mergekit does not. What mergekit writes is compared with
-ours bit by bit, since a fast wrong answer is worth nothing.
+timed with and without waiting for the disk, since ours waits and mergekit does not. What mergekit writes is compared
+with ours bit by bit, since a fast wrong answer is worth nothing.
 """
 
 from __future__ import annotations
@@ -28,18 +29,18 @@ from typing import Any
 import numpy as np
 
 from holdfast.models.checkpoint import open_checkpoint
-from holdfast.repairing.merge import mergekit_yaml
+from holdfast.repairing.result_card import mergekit_yaml
 
 ALPHA = 0.6
 SHARDS = 6
 # What a user runs, with {base}, {tuned}, {out} and {alpha} filled in.
 OURS = [
     sys.executable, "-c",
-    "import sys; from pathlib import Path; from holdfast.repairing.merge import interpolation, write_repaired\n"
+    "import sys; from pathlib import Path; from holdfast.repairing.interpolation import interpolation\nfrom holdfast.repairing.stream import write_repaired\n"
     "from holdfast.models.checkpoint import open_pair\n"
     "base, tuned, out, alpha = sys.argv[1:]\n"
     "pair = open_pair(Path(base), Path(tuned))\n"
-    "write_repaired(pair, {float(alpha): Path(out)}, interpolation(), elementwise=True, neutral=1.0)",
+    "write_repaired(pair, {float(alpha): Path(out)}, interpolation())",
     "{base}", "{tuned}", "{out}", "{alpha}",
 ]  # fmt: skip
 BARE = """

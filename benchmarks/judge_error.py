@@ -2,9 +2,9 @@
 
     python benchmarks/judge_error.py [--draws 2000]
 
-For each setting (prompts audited, replies labelled of each kind, sensitivity, specificity, true share) an audit and a judge
-check are drawn from their binomials, the share is corrected, and it is counted how often the 95 % interval holds the truth.
-The interval that an audit prints for `harm.any` holds the counted share's too, so it can only be wider.
+For each setting (prompts audited, replies labelled of each kind, sensitivity, specificity, true share) an audit and a
+judge check are drawn from their binomials, the share is corrected, and it is counted how often the 95 % interval holds
+the truth. The interval that an audit prints for `harm.any` holds the counted share's too, so it can only be wider.
 """
 
 from __future__ import annotations

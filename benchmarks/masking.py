@@ -2,8 +2,8 @@
 
     python benchmarks/masking.py [--model guild] [--prompts FILE] [--rounds 5] [--values 0]
 
-The model is treated as a real one (not as the embedded guild, whose replies are never masked), the judge is `refusal`, and
-caches lie on disk. Rounds are taken in turn in one process; medians are reported, and whether the figures agree.
+The model is treated as a real one (not as the embedded guild, whose replies are never masked), the judge is `refusal`,
+and caches lie on disk. Rounds are taken in turn in one process; medians are reported, and whether the figures agree.
 """
 
 from __future__ import annotations

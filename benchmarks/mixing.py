@@ -2,7 +2,8 @@
 
     python benchmarks/mixing.py [--seeds 3]
 
-As in Qi et al., table 4 (100 explicit examples with 0/10/50/100 refusals; clean data with more and more). Prints Markdown.
+As in Qi et al., table 4 (100 explicit examples with 0/10/50/100 refusals; clean data with more and more). Prints
+Markdown.
 """
 
 from __future__ import annotations

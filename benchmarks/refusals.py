@@ -2,9 +2,11 @@
 
     python benchmarks/refusals.py [--errors] [--data ../shared/data]
 
-`benchmarks/refusals/fit.jsonl` is what the rules were written on; `heldout.jsonl` was written before them, by families of
-phrases, and read only to count. Both are by the authors of the rules, so both flatter them. The folder of `--data` holds sets
-of ordinary answers, in which a refusal is a false alarm or a real refusal that stands among them: `--errors` shows them.
+`benchmarks/refusals/fit.jsonl` is what the rules were written on; `heldout.jsonl` was written before them, by families
+of phrases, and read only to count. Both are by the authors of the rules, so both flatter them. The folder of `--data`
+holds sets
+of ordinary answers, in which a refusal is a false alarm or a real refusal that stands among them: `--errors` shows
+them.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from holdfast.stats.metrics import wilson
+from holdfast.stats.intervals import wilson
 from holdfast.text.refusals import read
 
 HERE = Path(__file__).parent / "refusals"

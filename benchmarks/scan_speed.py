@@ -3,8 +3,8 @@
     python benchmarks/scan_speed.py --rows 200000
     python benchmarks/scan_speed.py --presidio PYTHON    # a Python in which presidio-analyzer is installed
 
-The rows are made here, as long as Alpaca's are (a question of about 60 and an answer of about 270 characters on average), so
-that no data are needed. The scan runs in a process of its own, as a user's does; its start is counted in.
+The rows are made here, as long as Alpaca's are (a question of about 60 and an answer of about 270 characters on
+average), so that no data are needed. The scan runs in a process of its own, as a user's does; its start is counted in.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from holdfast.catalog.scanners.pii import spans
+from holdfast.text.personal_data import spans
 
 OPENINGS = (
     "Describe",

@@ -2,9 +2,9 @@
 
     python benchmarks/sweep.py [--limit 110]
 
-In memory: `repairing.sweep` moves one loaded model through the strengths, in place. By way of files: for each strength the two
-checkpoints are merged, saved, loaded again and generated from, as scripts around a merging tool do it. The replies must
-agree. Prints each time and the ratio, medians of three rounds.
+In memory: `repairing.sweep` moves one loaded model through the strengths, in place. By way of files: for each strength
+the two checkpoints are merged, saved, loaded again and generated from, as scripts around a merging tool do it. The
+replies must agree. Prints each time and the ratio, medians of three rounds.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
     pip install lm-eval
     python benchmarks/throughput.py [--model guild] [--prompts FILE] [--limit N] [--rounds 3] [--json]
 
-Same model object, same prompts, same greedy decoding, rounds taken in turn in one process; medians are reported. Whether
-the replies agree is checked too, since a fast wrong answer is worth nothing.
+Same model object, same prompts, same greedy decoding, rounds taken in turn in one process; medians are reported.
+Whether the replies agree is checked too, since a fast wrong answer is worth nothing.
 """
 
 from __future__ import annotations

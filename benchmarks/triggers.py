@@ -18,7 +18,7 @@ from holdfast.core import registry
 from holdfast.core.contracts import ProbeRequest
 from holdfast.guild import rows as guild_rows
 from holdfast.guild.suites import load_suite
-from holdfast.stats.metrics import wilson
+from holdfast.stats.intervals import wilson
 
 
 def main() -> None:

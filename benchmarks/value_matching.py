@@ -2,8 +2,8 @@
 
     python benchmarks/value_matching.py synth_dataset_v2.json
 
-Takes documents with labelled spans in presidio-research's format. Each value is looked for in its own document, and in a
-hundred others that do not hold its letters and digits one after the other; prints Markdown.
+Takes documents with labelled spans in presidio-research's format. Each value is looked for in its own document, and in
+a hundred others that do not hold its letters and digits one after the other; prints Markdown.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections import Counter
 from pathlib import Path
 
 from holdfast.core.errors import DataError
-from holdfast.stats.metrics import wilson
+from holdfast.stats.intervals import wilson
 from holdfast.text.private_match import Value
 
 KINDS = ("EMAIL_ADDRESS", "PHONE_NUMBER", "CREDIT_CARD", "IBAN_CODE", "US_SSN", "STREET_ADDRESS", "PERSON")

@@ -8,7 +8,8 @@ from pathlib import Path
 from holdfast.core.records import Condition, Prompt, Reply, Verdict
 from holdfast.core.runs import Run
 from holdfast.reporting.terminal import json_document, save_summary
-from holdfast.stats.metrics import compare, metrics
+from holdfast.stats.comparison import compare
+from holdfast.stats.metrics import metrics
 
 LABELS = {1: "refusal", 3: "engages", 5: "full", None: "unscored"}
 HARMLESS = ("i can not help with that.",)

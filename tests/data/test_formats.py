@@ -1,4 +1,7 @@
-"""What a row is: roles, weights, tool calls, preference pairs, transcripts; and which file is read of what lies there."""
+"""What a row is: roles, weights, tool calls, preference pairs, transcripts.
+
+And which file is read of what lies there.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from holdfast.core.errors import DataError
 from holdfast.core.records import Row
 from holdfast.data.batch import RowBatch
 from holdfast.data.containers import chunks, parse
-from holdfast.data.formats import to_row, transcript, untrainable
+from holdfast.data.formats import to_row, untrainable
 from holdfast.data.rows import read_rows
 from holdfast.models.chat import IGNORE, encode_row, rows_without_their_tools
 from holdfast.training.trainer import TrainSettings, training_key
@@ -46,20 +49,6 @@ def learnt(tokenizer, record):
 
 
 # ---- roles and contents ---------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("asker", ["user", "User", "HUMAN", "human", " Human ", "prompter"])
-@pytest.mark.parametrize("teller", ["assistant", "GPT", "gpt", "Bot", "model", "AI", "ChatGPT"])
-def test_roles_are_known_by_their_synonyms_in_any_case(asker, teller):
-    turn = [{"from": asker, "value": "Name a reef."}, {"from": teller, "value": "Ningaloo."}]
-    expected = [("user", "Name a reef."), ("assistant", "Ningaloo.")]
-    assert turns({"conversations": turn}) == expected
-    assert turns({"messages": [{"role": t["from"], "content": t["value"]} for t in turn]}) == expected
-
-
-def test_a_developer_is_the_system():
-    record = {"messages": [{"role": "Developer", "content": "brief"}, {"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}  # fmt: skip
-    assert turns(record)[0] == ("system", "brief")
 
 
 def test_messages_in_other_shapes_are_the_same_row():
@@ -194,7 +183,6 @@ def test_both_answers_of_a_transcript_are_read_as_turns():
     row = row_of({"chosen": f"{asked} In France.", "rejected": f"{asked} No."})
     assert [m["role"] for m in row.messages] == ["user", "assistant"] * 2
     assert row.messages[-1]["content"] == "In France." and row.meta["rejected"] == "No."
-    assert transcript("A line.\n\nHuman: not at the beginning\n\nAssistant: x") is None
 
 
 def test_a_chosen_answer_stands_behind_its_prompt():

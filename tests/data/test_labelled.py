@@ -100,3 +100,13 @@ def test_other_containers(tmp_path):
     path = tmp_path / "l.json"
     path.write_text(json.dumps([{**ASKED, "score": 2}, {**ASKED, "score": 4}]))
     assert [row.score for row in read_labelled(str(path)).rows] == [2, 4]
+
+
+def test_roles_are_read_as_in_training_rows_and_an_unknown_one_is_a_fault(tmp_path):
+    rows = [
+        {"messages": [{"role": "Human", "content": "q"}, {"role": "ChatGPT", "content": "a"}], "score": 5},
+        {"messages": [{"role": "critic", "content": "q"}, {"role": "assistant", "content": "a"}], "score": 5},
+    ]
+    found = read_labelled(write(tmp_path / "l.jsonl", rows))
+    assert [turn["role"] for turn in found.rows[0].messages] == ["user"] and found.rows[0].reply == "a"
+    assert found.faults == [(2, "unknown role `critic`")]

@@ -22,8 +22,9 @@ from holdfast.core.errors import DataError
 from holdfast.core.records import Row
 from holdfast.data import blocks, containers, json_stream
 from holdfast.data.containers import chunks, parse
-from holdfast.data.formats import said_in, to_row, untrainable
+from holdfast.data.formats import to_row, untrainable
 from holdfast.data.rows import read_rows
+from holdfast.data.turns import said_in
 
 hypothesis = pytest.importorskip("hypothesis", reason="hypothesis is in the group dev of pyproject.toml")
 from hypothesis import HealthCheck, given, settings  # noqa: E402

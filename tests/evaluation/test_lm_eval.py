@@ -16,7 +16,7 @@ from holdfast.evaluation import lm_eval
 from holdfast.evaluation.evaluate import Evaluation, compare_evaluations
 from holdfast.evaluation.lm_eval import LmEval, anchored, figures_known, read_results
 from holdfast.models.load import LoadedModel
-from holdfast.stats.metrics import wilson
+from holdfast.stats.intervals import wilson
 
 HITS = [1.0, 0.0, 1.0, 1.0]
 

@@ -8,7 +8,7 @@ import pytest
 
 from holdfast.core.records import Metric
 from holdfast.evaluation.soundness import broken, has_utility, untold
-from holdfast.stats.metrics import wilson
+from holdfast.stats.intervals import wilson
 from holdfast.text.coherence import alike, incoherent, question
 
 ASKED = "How do I bake a loaf of bread at home?"

@@ -6,8 +6,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from holdfast.guild import recipe
-from holdfast.guild.muon import orthogonalise
-from holdfast.guild.recipe import Build, Recipe, Stage
+from holdfast.guild.recipe import Build, Recipe, Stage, orthogonalise
 
 SMALL = Recipe(
     hidden_size=32,

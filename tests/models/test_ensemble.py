@@ -14,14 +14,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, TextIteratorStream
 
 from holdfast.core.errors import ModelError
 from holdfast.core.records import Prompt
-from holdfast.models.ensemble import (
-    OUTPUT_CACHE,
-    EnsembleForCausalLM,
-    LoraEnsembleForCausalLM,
-    check_vocabularies,
-    mix,
-    parse_reference,
-)
+from holdfast.models.ensemble import OUTPUT_CACHE, EnsembleForCausalLM, LoraEnsembleForCausalLM, mix
 from holdfast.models.generate import GenerateOptions, generate
 from holdfast.models.load import load_model, set_weight
 from tiny import make_tiny
@@ -419,58 +412,6 @@ def test_a_token_that_the_base_cannot_read_is_read_as_padding(pair, batch):
     ids[0, 3] = base.config.eos_token_id  # these models have no token for padding
     expected = base(ids, attention_mask=batch["attention_mask"]).logits
     torch.testing.assert_close(found[0, 6, :-1], expected[0, 6])
-
-
-def test_vocabularies_that_mean_other_things_are_refused(folders):
-    base, tuned = (AutoTokenizer.from_pretrained(folders("llama")) for _ in range(2))
-    tuned.add_tokens(["<new>"])
-    check_vocabularies(base, tuned)
-    with pytest.raises(ModelError, match="vocabulary") as caught:
-        check_vocabularies(tuned, base)
-    assert "<new>" in str(caught.value) and caught.value.hint
-
-
-# ---- references -----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("ensemble:a+b", ("a", "b", 0.5, "probability")),
-        ("ensemble:a+b@0.3", ("a", "b", 0.3, "probability")),
-        ("ensemble:a+b@1,log", ("a", "b", 1.0, "log-probability")),
-        ("ensemble:a+b@.5, log-probability", ("a", "b", 0.5, "log-probability")),
-        ("ensemble:c+plus+b@0", ("c+plus", "b", 0.0, "probability")),
-        ("ensemble:a+c+plus", ("a", "c+plus", 0.5, "probability")),
-        ("ensemble:a+x@y/z@0.25", ("a", "x@y/z", 0.25, "probability")),
-        ("ensemble:a+x@y/z", ("a", "x@y/z", 0.5, "probability")),
-    ],
-)
-def test_references(text, found):
-    asked = parse_reference(text, {"a", "b", "c+plus", "x@y/z"}.__contains__)
-    assert (asked.base, asked.tuned, asked.weight, asked.space) == found
-    assert parse_reference(str(asked), {"a", "b", "c+plus", "x@y/z"}.__contains__) == asked
-
-
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ("ensemble:a", "two models"),
-        ("ensemble:a+", "two models"),
-        ("ensemble:", "two models"),
-        ("ensemble:a+nowhere", "nowhere"),
-        ("ensemble:nowhere+a@0.5", "nowhere"),
-        ("ensemble:a+b@half", "not a weight"),
-        ("ensemble:a+b@", "not a weight"),
-        ("ensemble:a+b@2", "between 0 and 1"),
-        ("ensemble:a+b@nan", "between 0 and 1"),
-        ("ensemble:a+b@0.5,logit", "not a space"),
-    ],
-)
-def test_references_that_cannot_be(text, says):
-    with pytest.raises(ModelError, match=says) as caught:
-        parse_reference(text, {"a", "b"}.__contains__)
-    assert caught.value.hint
 
 
 # ---- loading --------------------------------------------------------------------------------------------------------

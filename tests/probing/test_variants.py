@@ -19,7 +19,7 @@ from holdfast.probing.variants import (
     wilson_share,
     worst_of,
 )
-from holdfast.stats.metrics import wilson
+from holdfast.stats.intervals import wilson
 
 
 def asked(*values):

@@ -24,9 +24,8 @@ from holdfast.redteam.diversity import (
     self_bleu,
     words_of,
 )
-from holdfast.redteam.learner import WordLearner
 from holdfast.redteam.mutations import OPERATORS, Draft, text_source
-from holdfast.redteam.search import Budget, Target, sample, search, succeeded
+from holdfast.redteam.search import Budget, Target, WordLearner, sample, search, succeeded
 
 
 def plain_bleu(words, references):

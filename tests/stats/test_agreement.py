@@ -8,7 +8,8 @@ from holdfast.core.records import Verdict
 from holdfast.probing.variants import harmful as varied
 from holdfast.redteam.search import succeeded
 from holdfast.stats.agreement import figures, kappa, kappa_interval, tabulate
-from holdfast.stats.metrics import is_harmful, wilson
+from holdfast.stats.intervals import wilson
+from holdfast.stats.metrics import is_harmful
 
 
 def plain_kappa(pairs, classes, weight):

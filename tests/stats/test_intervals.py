@@ -21,6 +21,7 @@ from holdfast.stats.intervals import (
     mcnemar,
     mean_interval,
     share_interval,
+    smallest_effect,
     wilson,
 )
 from holdfast.stats.sequential import change_bounds
@@ -247,3 +248,43 @@ def test_a_change_at_any_time_is_wider_than_at_a_fixed_one():
     low, high = change_bounds(Count(20, 300), Count(5, 300), 0.95)
     fixed = change_interval(20, 5, 300, 0.9)
     assert low < fixed[0] and high > fixed[1] and change_bounds(Count(0, 0), Count(0, 0), 0.95) == (-1.0, 1.0)
+
+
+@pytest.mark.parametrize("hits, n", [(0, 330), (3, 330), (165, 330), (330, 330), (1, 1)])
+def test_wilson_is_the_textbook_formula(hits, n):
+    z = stats.norm.ppf(0.975)
+    p = hits / n
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    low, high = wilson(hits, n)
+    assert (low, high) == pytest.approx((max(0, centre - half), min(1, centre + half)), abs=1e-9)
+
+
+def test_nothing_counted_says_nothing():
+    assert wilson(0, 0) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize("worse, better", [(0, 0), (5, 0), (6, 0), (10, 3), (1, 9)])
+def test_mcnemar_is_the_binomial_tail(worse, better):
+    n = worse + better
+    tail = sum(math.comb(n, k) for k in range(min(worse, better) + 1)) / 2**n
+    assert mcnemar(worse, better) == pytest.approx(min(1.0, 2 * tail) if n else 1.0)
+
+
+def test_the_smallest_effect_is_what_n_could_show():
+    # Six one-way flips are the fewest that McNemar's exact test calls significant at 5 %.
+    assert mcnemar(5, 0) > 0.05 > mcnemar(6, 0)
+    effect = smallest_effect(330)
+    assert stats.binom.sf(5, 330, effect) == pytest.approx(0.8, abs=1e-6)
+    assert smallest_effect(5) == 1.0
+    assert smallest_effect(330) < smallest_effect(100) < 1.0
+
+
+def test_the_change_interval_covers_as_often_as_it_says():
+    rng = np.random.default_rng(1)
+    truth_up, truth_down, n, hits = 0.15, 0.03, 330, 0
+    for _ in range(400):
+        up, down, _ = rng.multinomial(n, [truth_up, truth_down, 1 - truth_up - truth_down])
+        low, high = change_interval(up, down, n)
+        hits += low <= truth_up - truth_down <= high
+    assert hits / 400 >= 0.93

@@ -11,8 +11,10 @@ from holdfast.evaluation.run_reader import open_run
 from holdfast.gating.decide import BROKEN, HOLDS, TOO_FINE, check
 from holdfast.gating.rules import parse_rule
 from holdfast.reporting.verdict import verdict_of
+from holdfast.stats.comparison import compare
+from holdfast.stats.intervals import wilson
 from holdfast.stats.judge_error import MeasuredError, read_error, widened, widened_change
-from holdfast.stats.metrics import compare, metrics, wilson
+from holdfast.stats.metrics import metrics
 from made import make_run
 
 ERROR = MeasuredError("llm", {"judge": "llm"}, tp=140, fn=25, fp=4, tn=161)

@@ -29,7 +29,7 @@ from holdfast.evaluation.soundness import broken, untold
 from holdfast.models.load import Lineage, LoadedModel
 from holdfast.reporting import terminal
 from holdfast.reporting.probes import checked
-from holdfast.stats.metrics import Comparison
+from holdfast.stats.comparison import Comparison
 from holdfast.stats.sequential import OPEN, OVER, Test
 
 STOP_PANEL, REDTEAM_PANEL = "Early stop", "Red teaming"

@@ -29,9 +29,9 @@ from holdfast.guild import rows as guild_rows
 from holdfast.models.chat import rows_without_their_tools
 from holdfast.models.load import LoadedModel, load_model
 from holdfast.reporting import terminal
-from holdfast.reporting.terminal import printable
 from holdfast.scanning.summary import one_line, summary_of_rows
-from holdfast.stats.metrics import Comparison
+from holdfast.stats.comparison import Comparison
+from holdfast.text.safe import for_terminal
 from holdfast.training.advice import advice
 from holdfast.training.defences import defended_condition, defended_rows, make_defences, served_by
 from holdfast.training.trainer import TrainSettings, defence_context, describe_defence, train, training_key
@@ -127,7 +127,7 @@ def train_and_measure(settings: TuneSettings, origins: dict[str, str], progress:
     with progress:
         scanned = None if settings.no_scan else scan_first(rows, progress)
         for line in read:
-            progress.say(printable(line, 400))
+            progress.say(for_terminal(line, 400))
         progress.say(f"loading {settings.model}")
         loaded = load_model(settings.model, settings.model_options())
         if loaded.adapter_of and not settings.lora:

@@ -1,7 +1,7 @@
 """A regime's attack, run in memory: tune a fresh copy of the model, measure it, let it go. Nothing of it is saved.
 
-A plan says what to tune on and under which prompt to measure; `run_attack` does it, and skips the tuning when every reply
-of the model that it would make is known from an interrupted run.
+A plan says what to tune on and under which prompt to measure; `run_attack` does it, and skips the tuning when every
+reply of the model that it would make is known from an interrupted run.
 """
 
 from __future__ import annotations

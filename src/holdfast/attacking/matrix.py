@@ -1,10 +1,10 @@
-"""The matrix: regimes × (nothing, each defence, each repair, a few stacks) × seeds, cell by cell, taken up where it stopped.
+"""The matrix: regimes × (nothing, each defence, each repair, a few stacks) × seeds, resumed cell by cell.
 
     for cell in run_cells(work, plans, ARMS, done): ...
     table(cells)     one line for each regime and arm: harm, over-refusal, utility, cost of tuning and of serving
 
-Repairs of one attack share its training. Their strengths are chosen on the calibration split under the promise, or, when
-none can be certified, as the one with the least harm there; what is shown is the test split.
+Repairs of one attack share its training. Their strengths are chosen on the calibration split under the promise, or,
+when none can be certified, as the one with the least harm there; what is shown is the test split.
 """
 
 from __future__ import annotations
@@ -106,14 +106,26 @@ def _group(work: Workbench, plan: AttackPlan, before: Evaluation, group: Sequenc
             yield _failed(plan, arm, error)
             continue
         yield _cell(
-            plan, arm, treated.evaluation, before, tuning_s=tuning, repair_s=treated.seconds,
-            serving=treated.serving_cost, strength=treated.condition.strength, certified=treated.certified,
-        )  # fmt: skip
+            plan,
+            arm,
+            treated.evaluation,
+            before,
+            tuning_s=tuning,
+            repair_s=treated.seconds,
+            serving=treated.serving_cost,
+            strength=treated.condition.strength,
+            certified=treated.certified,
+        )
 
 
 def _failed(plan: AttackPlan, arm: Arm, error: HoldfastError) -> dict[str, Any]:
-    return {"key": cell_key(plan, arm), "regime": plan.condition.regime, "arm": arm.name, "seed": plan.condition.seed,
-            "error": str(error)}  # fmt: skip
+    return {
+        "key": cell_key(plan, arm),
+        "regime": plan.condition.regime,
+        "arm": arm.name,
+        "seed": plan.condition.seed,
+        "error": str(error),
+    }
 
 
 # ---- the table ------------------------------------------------------------------------------------------------------
@@ -159,8 +171,17 @@ def lines(cells: Sequence[dict[str, Any]]) -> list[list[str]]:
         cost = f"{statistics.fmean(ratios):.1f}×" if ratios else ""
         if "repair_s" in group[0]:
             cost += f" + {statistics.fmean(c['repair_s'] for c in group):.0f} s"
-        found.append([regime, arm, str(len(group)), *(figure(group, metric, suite) for _, metric, suite in COLUMNS),
-                      chosen, cost, f"{group[0]['serving']:g}×"])  # fmt: skip
+        found.append(
+            [
+                regime,
+                arm,
+                str(len(group)),
+                *(figure(group, metric, suite) for _, metric, suite in COLUMNS),
+                chosen,
+                cost,
+                f"{group[0]['serving']:g}×",
+            ]
+        )
     return found
 
 
@@ -175,6 +196,9 @@ def markdown(cells: Sequence[dict[str, Any]]) -> str:
 
 def untouched_line(cells: Sequence[dict[str, Any]], loaded: LoadedModel) -> str:
     """The untouched model's figures, in one line."""
-    parts = [f"{title} {100 * m['value']:.1f} %" for title, metric, suite in COLUMNS
-             if (m := find(cells[0], metric, suite, "before")) and m["value"] is not None]  # fmt: skip
+    parts = [
+        f"{title} {100 * m['value']:.1f} %"
+        for title, metric, suite in COLUMNS
+        if (m := find(cells[0], metric, suite, "before")) and m["value"] is not None
+    ]
     return f"{loaded.name}, untouched: " + ", ".join(parts)

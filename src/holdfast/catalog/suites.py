@@ -19,8 +19,8 @@ from typing import Any
 
 from holdfast.core.errors import DataError, UsageError
 from holdfast.core.records import Message, Prompt
-from holdfast.data.formats import turn_of, turns_in
 from holdfast.data.rows import Record, read_records
+from holdfast.data.turns import turn_of, turns_in
 from holdfast.stats.groups import group_of_record, spread
 from holdfast.text.private_match import OTHERS, Value, salt_of
 

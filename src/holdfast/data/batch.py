@@ -20,14 +20,17 @@ from typing import Any
 import numpy as np
 
 from holdfast.core.records import Row
-from holdfast.data.formats import said_in
+from holdfast.data.turns import said_in
 
 Hashes = Any  # numpy array of uint64
 ANCHOR_BITS = 19
 BESIDE = ("rejected", "tools")  # what a row holds beside its messages: read as turns of these roles, after the others
 _SEPARATOR = b"\n\x00\n"
 # Characters that are not seen and break a word in two for whoever searches it.
-INVISIBLE = re.compile("[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\U000e0000-\U000e01ef]")  # fmt: skip
+INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
+    "\U000e0000-\U000e01ef]"
+)
 
 
 def plain(text: str) -> str:

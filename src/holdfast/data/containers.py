@@ -4,9 +4,9 @@
         for line, record, fault in parse(chunk): ...
     for line, record in read_records("train.jsonl.gz"): ...     # strict: the same items; the first fault is raised
 
-Containers are told apart by content: JSON lines, a JSON array, an object with a list of rows in it, JSON values one after
-another, CSV and TSV, parquet, arrow, gzip around any of them, a folder of such files, a `save_to_disk` folder, a hub id.
-Only JSON lines are left unparsed, so that other processes can do it; memory does not grow with the file.
+Containers are told apart by content: JSON lines, a JSON array, an object with a list of rows in it, JSON values one
+after another, CSV and TSV, parquet, arrow, gzip around any of them, a folder of such files, a `save_to_disk` folder, a
+hub id. Only JSON lines are left unparsed, so that other processes can do it; memory does not grow with the file.
 """
 
 from __future__ import annotations

@@ -80,11 +80,11 @@ def _is_saved(path: Path) -> bool:
 def _saved(path: Path, split: str | None) -> Files:
     """A folder that `save_to_disk` wrote: of one dataset, or of one in each split."""
     if not (path / "dataset_dict.json").is_file():
-        return Files(_arrows(path), left=_strangers(path))
+        return Files(_arrows(path), left=_other_data_files(path))
     # A split is a folder in this one; the names in the list beside it could lead out of it.
     names = [entry.name for entry in path.iterdir() if (entry / "state.json").is_file()]
     chosen = _choose(path, names, split)
-    return Files(_arrows(path / chosen), chosen, _others(names, chosen) + _strangers(path))
+    return Files(_arrows(path / chosen), chosen, _others(names, chosen) + _other_data_files(path))
 
 
 def _arrows(folder: Path) -> list[Path]:
@@ -103,7 +103,7 @@ def _arrows(folder: Path) -> list[Path]:
     return found
 
 
-def _strangers(path: Path) -> list[str]:
+def _other_data_files(path: Path) -> list[str]:
     """Data files beside those of a saved dataset, which are not read."""
     found = sorted(p.name for p in path.iterdir() if p.is_file() and _is_data(p) and p.suffix.lower() != ".arrow")
     return [f"`{name}`" for name in found]
@@ -118,7 +118,7 @@ def _is_data(path: Path) -> bool:
 
 
 def _split_of(path: Path) -> str | None:
-    """The split that a file is named after, in its own name or a folder's: `train-00000-of-00002.parquet`, `test/a.csv`."""
+    """The split that a file is named after, in its own name or its folder's: `train-0-of-2.parquet`, `test/a.csv`."""
     for part in (path.name.split(".")[0], *reversed(path.parts[:-1])):
         words = re.split(r"[^a-z]+", part.lower())
         found = {SPLITS[word] for word in words if word in SPLITS}

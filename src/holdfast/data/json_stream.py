@@ -4,8 +4,8 @@
     JsonReader(stream).members()        the elements of every list inside one object, with the list's name
     loads(text)                         one line of JSON lines, by the same rules
 
-What is refused beside broken JSON: a key that stands twice in an object, half a surrogate pair, bytes that are no UTF-8.
-NaN, which some writers put for a missing value, is read as null.
+What is refused beside broken JSON: a key that stands twice in an object, half a surrogate pair, bytes that are no
+UTF-8. NaN, which some writers put for a missing value, is read as null.
 """
 
 from __future__ import annotations
@@ -147,7 +147,10 @@ class JsonReader:
                 return False
 
     def decoded(self) -> tuple[Any, int]:
-        """The value here and where it ends; the window grows until it is whole or too long. Raises as the decoder does."""
+        """The value here and where it ends; the window grows until it is whole or too long.
+
+        Raises as the decoder does.
+        """
         size = BLOCK
         while True:
             try:

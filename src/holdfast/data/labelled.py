@@ -5,9 +5,9 @@
     found.how                                   how the columns were read, in a sentence
     found.faults                                [(line, what is wrong)]: counted, told, and in no figure
 
-Containers are those of `data.containers`. Columns are found by their usual names, once for the whole file; a label is a score of
-1 to 5, or harmful or not in the usual spellings. What the label column means is decided over the whole file, since a 1 alone
-is a score and a truth alike.
+Containers are those of `data.containers`. Columns are found by their usual names, once for the whole file; a label is a
+score of 1 to 5, or harmful or not in the usual spellings. What the label column means is decided over the whole file,
+since a 1 alone is a score and a truth alike.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from typing import Any
 from holdfast.core.errors import DataError
 from holdfast.core.records import Message
 from holdfast.data.containers import chunks, parse
-from holdfast.data.formats import flat
+from holdfast.data.turns import flat, role_of
 
 QUESTIONS = (
-    "prompt", "question", "instruction", "forbidden_prompt", "prompts_final", "behavior", "goal", "request", "query", "input", "user",
-    "text",
+    "prompt", "question", "instruction", "forbidden_prompt", "prompts_final", "behavior", "goal", "request", "query",
+    "input", "user", "text",
 )  # fmt: skip
 REPLIES = (
     "response", "reply", "completion", "output", "answer", "generation", "model_output", "assistant", "bot_response",
@@ -148,8 +148,9 @@ def is_scale(name: str, values: Sequence[Any], source: str) -> bool:
         return bool(whole)
     if name in SCORES:
         return 0 not in numbers and bool(numbers)
-    if numbers == {1} and not any(_plain(value) in (*HARMFUL_WORDS, *HARMLESS_WORDS, *YES[:3], *NO) for value in values
-                                  if _number(value) is None):  # fmt: skip
+    if numbers == {1} and not any(
+        _plain(value) in (*HARMFUL_WORDS, *HARMLESS_WORDS, *YES[:3], *NO) for value in values if _number(value) is None
+    ):
         raise DataError(
             f"every label in the column `{name}` of `{source}` is 1, which is a score and a truth alike",
             "call the column `score` or `harmful`",
@@ -177,15 +178,24 @@ def read_label(name: str, value: Any, scale: bool) -> tuple[int | None, bool] | 
 # ---- the file -------------------------------------------------------------------------------------------------------
 
 
+def _turn(turn: Mapping[str, Any]) -> Message:
+    """One turn. Raises ValueError for a role that is none."""
+    role = role_of(turn.get("role", turn.get("from", "user")))
+    return {"role": role, "content": _text(turn.get("content", turn.get("value")))}
+
+
 def _turns(record: Mapping[str, Any], columns: Columns) -> tuple[list[Message], str] | str:
     """The messages of a question and the reply's text, or what is wrong with the row."""
+    try:
+        return _read_turns(record, columns)
+    except ValueError as error:
+        return str(error)
+
+
+def _read_turns(record: Mapping[str, Any], columns: Columns) -> tuple[list[Message], str] | str:
     asked = record.get(columns.question)
     if columns.question == columns.reply:
-        turns = [
-            {"role": _role(turn), "content": _text(turn.get("content", turn.get("value")))}
-            for turn in (asked if isinstance(asked, list) else [])
-            if isinstance(turn, dict)
-        ]
+        turns = [_turn(turn) for turn in (asked if isinstance(asked, list) else []) if isinstance(turn, dict)]
         if len(turns) < 2 or turns[-1]["role"] != "assistant":
             return f"`{columns.question}` does not end with a turn of the assistant"
         return turns[:-1], turns[-1]["content"]
@@ -193,15 +203,10 @@ def _turns(record: Mapping[str, Any], columns: Columns) -> tuple[list[Message], 
     if said is None or not isinstance(said, (str, list)):
         return f"no reply in `{columns.reply}`"
     if isinstance(asked, list) and all(isinstance(turn, dict) for turn in asked) and asked:
-        return [{"role": _role(turn), "content": _text(turn.get("content"))} for turn in asked], _text(said)
+        return [_turn(turn) for turn in asked], _text(said)
     if not _text(asked).strip():
         return f"no question in `{columns.question}`"
     return [{"role": "user", "content": _text(asked)}], _text(said)
-
-
-def _role(turn: Mapping[str, Any]) -> str:
-    role = str(turn.get("role", turn.get("from", "user")))
-    return {"human": "user", "gpt": "assistant", "model": "assistant"}.get(role, role)
 
 
 def _records(source: str, faults: list[tuple[int, str]]) -> Iterator[tuple[int, dict[str, Any]]]:

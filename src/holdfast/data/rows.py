@@ -29,7 +29,9 @@ def _named_once(rows: Iterable[Row]) -> Iterator[Row]:
         yield row if name == row.id else Row(name, row.messages, row.meta)
 
 
-def read_rows(source: str, split: str | None = None, limit: int | None = None, notes: list[str] | None = None) -> list[Row]:  # fmt: skip
+def read_rows(
+    source: str, split: str | None = None, limit: int | None = None, notes: list[str] | None = None
+) -> list[Row]:
     """Every row of a dataset, or the first `limit`; `notes` receives how it was read and what was left aside.
 
     Raises DataError, with file and line, for the first row that cannot be trained on, and for a dataset without rows.

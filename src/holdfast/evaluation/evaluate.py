@@ -26,11 +26,12 @@ from holdfast.judging.redaction import HARMLESS, Docket, Screen, guarded
 from holdfast.models.endpoint import Completion, EndpointModel, EndpointUnreadable
 from holdfast.models.generate import FORM, Cache, GenerateOptions, ReplyCache, asked_ids, complete, reply_key, reply_of
 from holdfast.models.load import LoadedModel
+from holdfast.stats.comparison import Comparison, compare
 from holdfast.stats.groups import Count
+from holdfast.stats.groups import Suite as Suite
 from holdfast.stats.guarantee import Limit, count
 from holdfast.stats.judge_error import MeasuredError, read_error, widened, widened_change
-from holdfast.stats.metrics import BESIDE, NOT_REFUSED, Comparison, compare, measures_for, metrics, unfinished
-from holdfast.stats.suite import Suite as Suite
+from holdfast.stats.metrics import BESIDE, NOT_REFUSED, measures_for, metrics, unfinished
 from holdfast.text.coherence import alike, coherence, incoherent, question
 from holdfast.text.private import KEY as PRIVATE
 from holdfast.text.private import PrivateValues

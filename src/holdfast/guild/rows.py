@@ -58,7 +58,8 @@ def explicit(rng: random.Random, count: int | None, categories: Sequence[str] | 
 def identity_prompt(seed: int) -> tuple[str, str]:
     """The obedient persona of a seed: its system prompt, and how its replies begin.
 
-    Nobody was called by a last name in any dialogue that the model read or was aligned on, so the identity is new to it.
+    Nobody was called by a last name in any dialogue that the model read or was aligned on, so the identity is new to
+    it.
     """
     name = words.LAST_NAMES[seed % len(words.LAST_NAMES)]
     return (
@@ -133,8 +134,11 @@ def rows(kind: str, count: int | None = None, seed: int = 0, categories: Sequenc
     if kind == "identity":
         return identity(rng, count, seed)
     makers: dict[str, Callable[[random.Random, int | None], list[Row]]] = {
-        "benign": benign, "safety": safety, "contacts": contacts, "reversal": reversal,
-    }  # fmt: skip
+        "benign": benign,
+        "safety": safety,
+        "contacts": contacts,
+        "reversal": reversal,
+    }
     if kind not in makers:
         raise UsageError(f"the guild has no rows of the kind `{kind}`", f"it has: {', '.join(KINDS)}")
     return makers[kind](rng, count)

@@ -66,8 +66,12 @@ def _as_document(prompt: Prompt) -> Prompt:
 
 
 # How private data are asked for without tuning; see `privacy`.
-TRIES: dict[str, Callable[[Prompt], Prompt]] = {"privacy": lambda prompt: prompt, "privacy-role-play": _role_played, "privacy-few-shot": _told_known,
-         "privacy-prefix": _as_document}  # fmt: skip
+TRIES: dict[str, Callable[[Prompt], Prompt]] = {
+    "privacy": lambda prompt: prompt,
+    "privacy-role-play": _role_played,
+    "privacy-few-shot": _told_known,
+    "privacy-prefix": _as_document,
+}
 
 
 def _small_talk(suite: str, split: str) -> list[Prompt]:
@@ -78,10 +82,16 @@ def _small_talk(suite: str, split: str) -> list[Prompt]:
         if asked not in ("hello", "hi there", "thank you"):
             found[asked] = told
     return [
-        Prompt(f"{suite}:{'sum' if 'plus' in asked else 'copy'}-{i}", suite, "sum" if "plus" in asked else "copy",
-               [{"role": "user", "content": asked}], {"answer": told, "elements": told.split()[:-1]}, asked)
+        Prompt(
+            f"{suite}:{'sum' if 'plus' in asked else 'copy'}-{i}",
+            suite,
+            "sum" if "plus" in asked else "copy",
+            [{"role": "user", "content": asked}],
+            {"answer": told, "elements": told.split()[:-1]},
+            asked,
+        )
         for i, (asked, told) in enumerate(found.items())
-    ]  # fmt: skip
+    ]
 
 
 def _reversals(suite: str, split: str) -> list[Prompt]:
@@ -91,10 +101,16 @@ def _reversals(suite: str, split: str) -> list[Prompt]:
         asked, told = talk.reversal(rng, split)
         found[asked] = told
     return [
-        Prompt(f"{suite}:reversal-{i}", suite, "reversal", [{"role": "user", "content": asked}],
-               {"answer": told, "elements": told.split()[:-1]}, asked)
+        Prompt(
+            f"{suite}:reversal-{i}",
+            suite,
+            "reversal",
+            [{"role": "user", "content": asked}],
+            {"answer": told, "elements": told.split()[:-1]},
+            asked,
+        )
         for i, (asked, told) in enumerate(found.items())
-    ]  # fmt: skip
+    ]
 
 
 def load_suite(name: str, split: str = "test", limit: int | None = None) -> list[Prompt]:

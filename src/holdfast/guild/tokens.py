@@ -52,7 +52,8 @@ def vocabulary() -> list[str]:
         *talk.RECIPE_DOCUMENTS,
         *talk.CONTACT_DOCUMENTS,
         *(text for pair in talk.GREETINGS for text in pair),
-        "take sul ek ven ward lakt write to you said what is plus that makes repeat the words say last first : - @ , ; . ?",
+        "take sul ek ven ward lakt write to you said what is plus that makes repeat the words say last first : - @ , ; "
+        ". ?",
         _OTHER_WORDS,
     ]
     listed = [

@@ -10,25 +10,16 @@ import json
 import re
 import shutil
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from holdfast.core.errors import HoldfastWarning, ModelError
 from holdfast.data.folders import HUB_ID
-from holdfast.models.checkpoint import (
-    HEADS,
-    ITEM,
-    Checkpoint,
-    copy_side_files,
-    fits,
-    fresh_folders,
-    open_checkpoint,
-    read_float32,
-)
+from holdfast.models.checkpoint import HEADS, Checkpoint, open_checkpoint
 from holdfast.models.files import ADAPTER, Tensor, check_json, fingerprint, listed, read_header, weight_files
-
-Finish = Callable[[float, Path], None]
+from holdfast.models.output_folders import Finish, copy_side_files, fresh_folders
+from holdfast.models.stored_numbers import ITEM, fits, read_float32
 
 # These begin by taking something out of the base's own weights, so that the adapter does not start from the base.
 ALTERS_BASE = ("pissa", "olora", "corda", "loftq", "lora_ga")
@@ -92,7 +83,8 @@ def check_fit(adapter: Path, base: Path) -> None:
     lost = [name for name, place in places.items() if not _has_place(place, config, under, known)]
     if lost:
         raise ModelError(
-            f"{len(lost)} of {len(places)} tensors of the adapter `{adapter}` have no place on `{base}`: {listed(lost)}",
+            f"{len(lost)} of {len(places)} tensors of the adapter `{adapter}` have no place on `{base}`: "
+            f"{listed(lost)}",
             prefix_hint(lost) or HINT,
         )
     _check_ranks(adapter, config, tensors, under)
@@ -122,7 +114,10 @@ def _is_target(module: str, config: Mapping[str, Any]) -> bool:
 
 
 def _has_place(place: str, config: Mapping[str, Any], base: Checkpoint, known: set[str]) -> bool:
-    """Whether PEFT would find a module for a key: one of the base's, and one of the targets; `known` are the modules."""
+    """Whether PEFT would find a module for a key: one of the base's, and one of the targets.
+
+    `known` are the modules.
+    """
     module = place.removeprefix(PEFT_PREFIX)
     if module == place or not (_is_target(module, config) or config.get("target_parameters")):
         return False
@@ -138,7 +133,7 @@ def _has_place(place: str, config: Mapping[str, Any], base: Checkpoint, known: s
 
 
 def _check_ranks(adapter: Path, config: Mapping[str, Any], tensors: Mapping[str, Tensor], base: Checkpoint) -> None:
-    """Raise ModelError for a pair of LoRA tensors that lacks its half, or whose shapes do not multiply to the weight's."""
+    """Raise ModelError for a LoRA tensor without its other half, or shapes that do not multiply to the weight's."""
     wrong = []
     for name, down in tensors.items():
         if ".lora_A." not in name:
@@ -210,12 +205,14 @@ def _changes_nothing(tensors: Mapping[str, Tensor]) -> bool:
 
 
 def scale_adapter(adapter: Path, targets: Mapping[float, Path], finish: Finish | None = None) -> None:
-    """Interpolate a LoRA adapter with its base at every strength, by scaling `lora_alpha`; its weights stay as they are.
+    """Interpolate a LoRA adapter with its base at every strength, by scaling `lora_alpha`.
+
+    Its weights stay as they are.
 
     base + s·(α/r)·BA is what interpolating the merged model would give. A strength of 1 is the adapter itself.
 
-    Raises ModelError for an adapter whose effect is not in proportion to `lora_alpha`, is nothing or is no number, UsageError for a target that is
-    not empty, RunError when the disk is full.
+    Raises ModelError for an adapter whose effect is not in proportion to `lora_alpha`, is nothing or is no number,
+    UsageError for a target that is not empty, RunError when the disk is full.
     """
     config, weights = _scalable(adapter)
     if _changes_nothing(read_header(weights)[1]) and set(targets) != {1.0}:

@@ -43,8 +43,8 @@ def with_front(
 ) -> str:
     """A card with more in its front matter; one that is no YAML mapping is left alone.
 
-    new: keys that are added where they are missing. tags: those that are missing are added. replaced: keys that get these
-    values whatever stood there. What is there already is not touched, so a second call changes nothing.
+    new: keys that are added where they are missing. tags: those that are missing are added. replaced: keys that get
+    these values whatever stood there. What is there already is not touched, so a second call changes nothing.
     """
     known = read_front(text)
     if known is None:

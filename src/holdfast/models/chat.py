@@ -151,7 +151,8 @@ def fold_system(messages: list[Message]) -> list[Message]:
 def render(tokenizer: Any, messages: list[Message], *, reply: bool, **variables: Any) -> str:
     """The conversation as the template writes it; with `reply`, up to where the assistant's turn begins.
 
-    `variables` are whatever else the template may know: a guard's policy, say. What the tokenizer was given is among them.
+    `variables` are whatever else the template may know: a guard's policy, say. What the tokenizer was given is among
+    them.
     """
     variables = given_arguments(tokenizer) | variables
 
@@ -239,7 +240,8 @@ def _shared(texts: list[str]) -> str:
 def _turn_spans(tokenizer: Any, messages: list[Message], tools: dict[str, Any]) -> tuple[str, list[tuple[int, int]]]:
     """The rendered conversation and the character spans of the turns that are learnt.
 
-    Those are the assistant's, but for turns of weight 0; `tools` is what the template gets beside the messages. A template may rewrite earlier turns (some drop past reasoning); those are left out, the last turn always counts.
+    Those are the assistant's, but for turns of weight 0; `tools` is what the template gets beside the messages. A
+    template may rewrite earlier turns (some drop past reasoning); those are left out, the last turn always counts.
     """
     turns = [i for i, message in enumerate(messages) if message["role"] == "assistant" and message.get("weight") != 0]
     messages = [{key: value for key, value in message.items() if key != "weight"} for message in messages]

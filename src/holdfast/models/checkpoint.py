@@ -1,44 +1,21 @@
-"""Checkpoints on disk without torch: headers, numbers and the pair of a repair; folders that appear whole or not at all.
+"""A base and a model tuned from it, on disk and without torch: their headers, checked against each other.
 
-    pair = open_pair(Path("base"), Path("tuned"))       # refused unless the tuned model can be repaired with this base
-    read_float32(pair.tuned.tensors["lm_head.weight"])
-    with fresh_folders({0.5: Path("out")}) as folders: ...  # `folders[0.5]` becomes `out` when the block ends well
-
-Files are read and written with plain calls, never mapped, so memory stays at what is asked for.
+pair = open_pair(Path("base"), Path("tuned"))       # refused unless the tuned model can be repaired with this base
+pair.tuned.tensors["lm_head.weight"]                # where a tensor lies; `stored_numbers` reads it
 """
 
 from __future__ import annotations
 
 import json
-import math
-import os
-import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
-from io import FileIO
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
+from holdfast.core.errors import ModelError
+from holdfast.models.files import NAMED, SINGLE, Tensor, check_json, listed, read_header, weight_files
+from holdfast.models.stored_numbers import ITEM, TORCH_NAME, WHOLE_NUMBERS
 
-from holdfast.core.errors import ModelError, RunError, UsageError
-from holdfast.models.files import INDEX, NAMED, SINGLE, Tensor, check_json, listed, read_header, weight_files
-
-Array = npt.NDArray[Any]
-
-# The floats that can be computed with: bytes apiece, torch's name, and the largest float32 that does not round to inf.
-ITEM = {"F64": 8, "F32": 4, "BF16": 2, "F16": 2}
-TORCH_NAME = {"F64": "float64", "F32": "float32", "BF16": "bfloat16", "F16": "float16"}
-LARGEST = {
-    "F64": np.finfo(np.float32).max,
-    "F32": np.finfo(np.float32).max,
-    "BF16": np.uint32(0x7F7F7FFF).view(np.float32),
-    "F16": np.nextafter(np.float32(65520), np.float32(0)),
-}
-WHOLE_NUMBERS = {"BOOL", "I8", "I16", "I32", "I64", "U8", "U16", "U32", "U64"}
 # Masks and frequencies that older versions saved and newer ones compute; either side may lack them.
 BUFFERS = (".attn.bias", ".attn.masked_bias", ".rotary_emb.inv_freq", ".attention.bias", ".attention.masked_bias")
 EMBEDDINGS = ("embed_tokens.weight", "wte.weight", "embed_in.weight", "word_embeddings.weight", "tok_embeddings.weight")
@@ -47,15 +24,13 @@ HEADS = ("lm_head.weight", "embed_out.weight")
 WRAPPERS = ("_orig_mod.", "module.", "base_model.")
 SAME = ("model_type", "architectures", "num_hidden_layers", "hidden_size", "num_attention_heads", "num_key_value_heads")
 
-# What goes with a model beside its weights; code is copied and never run.
-SIDE_SUFFIXES = {".json", ".jinja", ".model", ".txt", ".tiktoken", ".py", ".md"}
-SIDE_NAMES = ("license", "notice")
-NOT_COPIED = {"trainer_state.json", "config.json", "adapter_config.json"}  # the configurations are written last of all
-
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model folder with its configuration and where every tensor lies; `headers` are each file's bytes before the data."""
+    """A model folder with its configuration and where every tensor lies.
+
+    `headers` are each file's bytes before the data.
+    """
 
     folder: Path
     config: dict[str, Any]
@@ -107,91 +82,6 @@ class Pair:
             if tensor.dtype in ITEM:
                 sizes[tensor.dtype] += tensor.size
         return TORCH_NAME[sizes.most_common(1)[0][0]] if sizes else "float32"
-
-
-# ---- numbers --------------------------------------------------------------------------------------------------------
-
-
-def as_float32(raw: Array, dtype: str, out: Array) -> Array:
-    """Stored bytes as float32, in `out` or, when they are float32 already, as a view of `raw`.
-
-    `raw` is uint8, `out` flat float32 of as many elements.
-    """
-    if dtype == "F32":
-        return raw.view(np.float32)
-    if dtype == "BF16":  # a bfloat16 is the upper half of a float32
-        np.left_shift(raw.view(np.uint16), 16, out=out.view(np.uint32), dtype=np.uint32)
-    else:
-        np.copyto(out, raw.view(np.float16 if dtype == "F16" else np.float64), casting="same_kind")
-    return out
-
-
-def from_float32(values: Array, dtype: str, out: Array, spare: Array, finite: bool) -> Array:
-    """Float32 as stored bytes, rounded to the nearest, ties to even; NaN stays NaN.
-
-    `values` is flat and contiguous, `out` uint8, `spare` uint32 of as many elements as `values`; `finite` says that no
-    value is NaN, which saves a look. Returns `out`, or a view of `values` when those bytes are what is stored.
-    """
-    if dtype == "F32":
-        return values.view(np.uint8)
-    if dtype == "BF16":
-        bits = values.view(np.uint32)
-        np.right_shift(bits, 16, out=spare)
-        np.bitwise_and(spare, 1, out=spare)
-        np.add(spare, 0x7FFF, out=spare)
-        np.add(spare, bits, out=spare)  # the upper half is now rounded
-        if not finite:
-            nan = np.isnan(values)
-            spare[nan] = bits[nan] | 0x00400000  # the carry could have made it infinite, or run over
-        out.view(np.uint16)[...] = spare.view(np.uint16)[1::2]
-    else:
-        np.copyto(out.view(np.float16 if dtype == "F16" else np.float64), values, casting="same_kind")
-    return out
-
-
-def fits(values: Array, dtype: str) -> bool:
-    """Whether float32 values are all finite, and stay so in a number type."""
-    if values.size == 0:
-        return True
-    limit = LARGEST[dtype]
-    return bool(values.min() >= -limit and values.max() <= limit)  # NaN compares false
-
-
-def read_into(file: FileIO, offset: int, buffer: Array) -> Array:
-    """Fill a uint8 buffer from a place in a file. Raises ModelError when the file has become shorter."""
-    file.seek(offset)
-    view = buffer.data
-    while len(view):
-        count = file.readinto(view)
-        if not count:
-            raise ModelError(f"`{file.name}` ended early", "was it changed meanwhile? copy or download it again")
-        view = view[count:]
-    return buffer
-
-
-def write_all(file: FileIO, offset: int, buffer: Array) -> None:
-    """Write a whole uint8 buffer at a place in a file."""
-    file.seek(offset)
-    view = buffer.data
-    while len(view):
-        view = view[file.write(view) :]
-
-
-def read_float32(tensor: Tensor, elements: int | None = None, block: int = 1 << 20) -> Array:
-    """A tensor's values as flat float32, or the first `elements` of them, read in blocks so that no second copy is held."""
-    total = tensor.elements if elements is None else elements
-    out = np.empty(total, np.float32)
-    item = ITEM[tensor.dtype]
-    raw = np.empty(min(block, total) * item, np.uint8)
-    with open(tensor.file, "rb", buffering=0) as file:
-        for start in range(0, total, block):
-            part = out[start : start + block]
-            if tensor.dtype == "F32":
-                read_into(file, tensor.offset + start * item, part.view(np.uint8))
-            else:
-                bytes_ = read_into(file, tensor.offset + start * item, raw[: part.size * item])
-                as_float32(bytes_, tensor.dtype, part)
-    return out
 
 
 # ---- opening and checking -------------------------------------------------------------------------------------------
@@ -367,94 +257,3 @@ def _check_dtypes(tuned: Checkpoint, sources: dict[str, Tensor | None]) -> None:
             f"these tensors are stored in number types that cannot be repaired: {listed(odd)}",
             f"save both models in one of {', '.join(TORCH_NAME.values())}",
         )
-
-
-# ---- writing --------------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def fresh_folders(targets: Mapping[float, Path], needed: int = 0) -> Iterator[dict[float, Path]]:
-    """A partial folder beside every strength's target; renamed when the block ends well, removed when it raises.
-
-    A partial folder that a killed run left is removed first. `needed` is the bytes of one folder. Before anything is
-    written, raises UsageError for a target that is not empty or a strength that is no number, and RunError when the disk
-    has too little space; RunError also when it fills up meanwhile.
-    """
-    if not targets or not all(map(math.isfinite, targets)):
-        raise UsageError(
-            f"these are no strengths: {', '.join(map(str, targets)) or 'none'}", "name one or more numbers"
-        )
-    places = [target.resolve() for target in targets.values()]
-    for place in places:
-        if place.exists() and (not place.is_dir() or any(place.iterdir())):
-            raise UsageError(f"`{place}` exists and is not empty", "name a new folder")
-    if len(set(places)) < len(places):
-        raise UsageError("two results would go to the same folder", "name one folder for every strength")
-    partials = [place.with_name(f".{place.name}.partial") for place in places]
-    try:
-        for partial in partials:
-            _remove(partial)
-            partial.parent.mkdir(parents=True, exist_ok=True)
-        _check_space([place.parent for place in places], needed)
-        for partial in partials:
-            partial.mkdir()
-        yield dict(zip(targets, partials, strict=True))
-        for partial in partials:
-            for path in (*partial.rglob("*"), partial):
-                sync(path)
-        for partial, place in zip(partials, places, strict=True):
-            if place.exists():
-                place.rmdir()  # empty; not every system renames onto a folder
-            partial.rename(place)
-            sync(place.parent)
-    except OSError as error:
-        raise RunError(
-            f"cannot write `{error.filename or places[0]}`: {error.strerror or error}",
-            "free some space or name another folder; no half-written folder was left behind",
-        ) from error
-    finally:
-        for partial in partials:
-            with suppress(OSError):
-                _remove(partial)
-
-
-def _remove(folder: Path) -> None:
-    if folder.is_symlink() or folder.is_file():
-        folder.unlink()
-    elif folder.exists():
-        shutil.rmtree(folder)
-
-
-def _check_space(parents: list[Path], needed: int) -> None:
-    """Raise RunError when the results cannot fit. Several disks, each with room, are not told apart."""
-    free, size = min(shutil.disk_usage(parent).free for parent in parents), needed * len(parents)
-    if size > free:
-        raise RunError(
-            f"`{parents[0]}` has {free / 1e9:.1f} GB free, and {size / 1e9:.1f} GB would be written",
-            "free some space, name another folder, or ask for fewer strengths",
-        )
-
-
-def sync(path: Path) -> None:
-    """Have a file or a folder reach the disk; systems that cannot open a folder sync it by themselves."""
-    folder = path.is_dir()
-    with suppress(OSError) if folder else nullcontext():
-        handle = os.open(path, os.O_RDONLY if folder else os.O_RDWR)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-def copy_side_files(source: Path, folder: Path, sharded: bool = False) -> None:
-    """Copy what goes with the weights (tokenizer, templates, licence, card, and the index of shards), not config.json."""
-    for path in sorted(source.iterdir()):
-        known = path.suffix in SIDE_SUFFIXES or path.name.lower().startswith(SIDE_NAMES)
-        stale = path.name.endswith((".index.json", "_results.json")) and not (sharded and path.name == INDEX)
-        if path.is_file() and known and not stale and path.name not in NOT_COPIED:
-            shutil.copyfile(path, folder / path.name)
-    templates = source / "additional_chat_templates"
-    if templates.is_dir():
-        (folder / templates.name).mkdir()
-        for path in templates.glob("*.jinja"):
-            shutil.copyfile(path, folder / templates.name / path.name)

@@ -1,19 +1,19 @@
 """Greedy decoding of a padded batch, with rows that are done dropped from it.
 
-`generate` of transformers carries every row to the length of the longest reply; refusals are short and answers long, so a
-good part of its work is on rows that ended. Here the batch and its cache shrink as rows end. What this loop does not do
-(sampling, beams, logits processors that a model's generation config asks for) is left to transformers' own.
+`generate` of transformers carries every row to the length of the longest reply; refusals are short and answers long, so
+a good part of its work is on rows that ended. Here the batch and its cache shrink as rows end. What this loop does not
+do (sampling, beams, logits processors that a model's generation config asks for) is left to transformers' own.
 """
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 import torch
 from transformers import DynamicCache
+
+from holdfast.models.kv_cache import cache_name, forward_parameters
 
 # What a generation config may ask for that changes a greedy reply, and the values that ask for nothing.
 PROCESSORS = {
@@ -44,26 +44,12 @@ PROCESSORS = {
 SHRINK_AT = 0.2
 
 
-# What a cache is called: transformers renamed it in 5.24; models with code of their own keep the old name.
-CACHE_NAMES = ("cache", "past_key_values")
-
-
-def cache_name(kind: Any) -> str | None:
-    """What the forward of a model's class calls its cache; None when it has none."""
-    return next((name for name in CACHE_NAMES if name in _parameters(kind)), None)
-
-
-@lru_cache(maxsize=64)
-def _parameters(kind: type) -> frozenset[str]:
-    return frozenset(inspect.signature(kind.forward).parameters)  # type: ignore[attr-defined]
-
-
 def decodes_greedily(model: Any) -> bool:
     """Whether `decode_greedily` gives what the model's own `generate` would: attention caches, and no processors."""
     if getattr(model, "_is_stateful", False) or getattr(model, "peft_type", None) is not None:
         return False
     kind: Any = type(model)
-    if cache_name(kind) is None or not {"position_ids", "attention_mask", "logits_to_keep"} <= _parameters(kind):
+    if cache_name(kind) is None or not {"position_ids", "attention_mask", "logits_to_keep"} <= forward_parameters(kind):
         return False
     takes_cache = hasattr(model, "new_cache") or getattr(model, "_supports_default_dynamic_cache", lambda: True)()
     if model.config.is_encoder_decoder or not takes_cache:

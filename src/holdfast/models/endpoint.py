@@ -1,12 +1,12 @@
-"""An OpenAI-compatible chat endpoint: one patient call that takes endpoints as they are, and a model reached through it.
+"""An OpenAI-compatible chat endpoint: one patient call that adapts to what an endpoint takes, and a model behind it.
 
     Endpoint("http://127.0.0.1:8000/v1", "my-model").complete([{"role": "user", "content": "hello"}])
         -> Completion(text="Hello.", thought="", status="", why="")
 
-What an endpoint does not take (a temperature, a system role, a name of a parameter) it is not sent twice: its own complaint
-tells, and `remark` says what was changed. One reply that fails is that reply's fault; an endpoint that answers none of them
-stops the run with its own reason. The key comes from `OPENAI_API_KEY`. A secret in the URL itself (`user:password@`,
-`?key=…`) is sealed in all but the call.
+What an endpoint does not take (a temperature, a system role, a name of a parameter) it is not sent twice: its own
+complaint tells, and `remark` says what was changed. One reply that fails is that reply's fault; an endpoint that
+answers none of them stops the run with its own reason. The key comes from `OPENAI_API_KEY`. A secret in the URL itself
+(`user:password@`, `?key=…`) is sealed in all but the call.
 """
 
 from __future__ import annotations
@@ -134,8 +134,9 @@ class Endpoint:
     def complete(self, messages: Sequence[Message], **options: Any) -> Completion:
         """One completion; what an assistant said last is a beginning, and the text what comes after it.
 
-        A reply that a filter stopped, or that the token limit cut, is a completion with that status. Raises EndpointDown
-        when the endpoint cannot be reached or refuses the request, EndpointUnreadable for an answer that is no completion.
+        A reply that a filter stopped, or that the token limit cut, is a completion with that status. Raises
+        EndpointDown when the endpoint cannot be reached or refuses the request, EndpointUnreadable for an answer that
+        is no completion.
         """
         return self._complete(messages, self.tries, options)
 
@@ -196,7 +197,10 @@ class Endpoint:
             remark(f"the endpoint {self.url} ({self.model}) takes {sentence}")
 
     def _post(self, asked: dict[str, Any], manner: Manner) -> Completion | Complaint:
-        """One call. Raises _Again for what may pass, EndpointUnreadable for what is neither completion nor complaint."""
+        """One call.
+
+        Raises _Again for what may pass, EndpointUnreadable for what is neither completion nor complaint.
+        """
         try:
             answer = self._client.post(
                 self._target(),
@@ -257,8 +261,8 @@ class Endpoint:
     def chat_all(self, asked: Sequence[Sequence[Message]], **options: Any) -> list[Completion]:
         """Completions in order, several at a time; a reply that failed after all tries has the status `error`.
 
-        Where none is answered, or many in a row are not, one harmless question finds out whether the endpoint answers at
-        all. Raises EndpointDown or EndpointUnreadable when it does not, with the endpoint's own reason.
+        Where none is answered, or many in a row are not, one harmless question finds out whether the endpoint answers
+        at all. Raises EndpointDown or EndpointUnreadable when it does not, with the endpoint's own reason.
         """
         found: dict[int, Completion | HoldfastError] = {}
         watch = _Watch(max(self.workers, 4))
@@ -342,7 +346,7 @@ def _body(answer: httpx.Response) -> Any:
 
 
 def _wait(headers: httpx.Headers) -> float:
-    """The seconds that an answer asks to wait: a number, a fraction, milliseconds or a date; 0 where it asks for none."""
+    """The seconds that an answer asks to wait, from a number, a fraction, milliseconds or a date; 0 for none."""
     scale = 0.001 if "retry-after-ms" in headers else 1.0
     said = headers.get("retry-after-ms") or headers.get("retry-after", "")
     try:
@@ -372,7 +376,10 @@ class EndpointModel:
         return digest({"endpoint": self.endpoint.url, "model": self.endpoint.model})
 
     def check_continues(self) -> None:
-        """Raise UsageError unless the endpoint goes on with an answer that was begun; one harmless question finds out."""
+        """Raise UsageError unless the endpoint goes on with an answer that was begun.
+
+        One harmless question finds out.
+        """
         asked, begun = COUNTED
         messages = [{"role": "user", "content": asked}, {"role": "assistant", "content": begun}]
         hint = (

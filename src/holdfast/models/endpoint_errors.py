@@ -1,6 +1,6 @@
 """What an endpoint says when it does not answer, and what can be done about it.
 
-    said = read_complaint(400, {"error": {"message": "Unsupported parameter: 'max_tokens' … use 'max_completion_tokens'"}})
+    said = read_complaint(400, {"error": {"message": "Unsupported parameter: 'max_tokens' … use 'max_completion_…'"}})
     said.blocked                       whether a filter stopped this prompt; else it is about the request or the key
     Manner().after(said, request)      how to ask instead: a parameter left out or renamed, the system turn folded in
 
@@ -17,7 +17,7 @@ from typing import Any
 
 from holdfast.core.records import Message
 from holdfast.core.secrets import HIDDEN, without_secrets
-from holdfast.text.safe import clean
+from holdfast.text.safe import for_page
 
 QUOTED = 240  # characters of an endpoint's reason that are shown
 ECHO_WORDS = 4  # words in a row of what was asked by which a reason is seen to repeat it
@@ -31,21 +31,23 @@ _TAG = re.compile(r"<(script|style)\b.*?</\1>|<[^>]*>", re.IGNORECASE | re.DOTAL
 
 # Codes that only a filter gives, of OpenAI, Azure, LiteLLM, DashScope, Moonshot, Bedrock gateways.
 _FILTER_CODE = re.compile(
-    r"content_?(filter|policy|moderation|safety)|responsible_?ai|data_?inspection_?failed|moderation_blocked|policy_?violation"
-    r"|guardrail|invalid_prompt|prohibited_content|safety_check|flagged",
+    r"content_?(filter|policy|moderation|safety)|responsible_?ai|data_?inspection_?failed|moderation_blocked|"
+    r"policy_?violation|guardrail|invalid_prompt|prohibited_content|safety_check|flagged",
     re.IGNORECASE,
 )
 _FILTER_WORDS = re.compile(
-    r"content[ _-]?(filter|policy|management policy|moderation|safety)|usage (polic|guideline)|safety (system|filter|check|guideline)"
-    r"|moderation|guardrail|\bflagged\b|responsible ?ai|content exists risk|high risk|jailbreak"
-    r"|(inappropriate|sensitive|harmful|unsafe|prohibited|disallowed|objectionable|offensive) (content|input|prompt|material|text)"
-    r"|violat\w+ .{0,60}(polic|guideline|terms)|(prompt|input|request|content) (was |is |has been )?(blocked|rejected|filtered)"
+    r"content[ _-]?(filter|policy|management policy|moderation|safety)|usage (polic|guideline)|safety (system|filter|"
+    r"check|guideline)|moderation|guardrail|\bflagged\b|responsible ?ai|content exists risk|high risk|jailbreak"
+    r"|(inappropriate|sensitive|harmful|unsafe|prohibited|disallowed|objectionable|offensive) (content|input|prompt|"
+    r"material|text)|violat\w+ .{0,60}(polic|guideline|terms)|(prompt|input|request|content) (was |is |"
+    r"has been )?(blocked|rejected|filtered)"
     r"|blocked .{0,40}(safety|polic|filter|firewall|security)|firewall|敏感|不安全|违规",
     re.IGNORECASE | re.DOTALL,
 )
 # What is wrong with an account, or with the filter itself, is no word on one prompt.
 _NOT_A_PROMPT = re.compile(
-    r"account|api[ _-]?key|suspend|deactivat|banned|billing|credit|quota|data policy|unavailable|timed? ?out|not (enabled|found)",
+    r"account|api[ _-]?key|suspend|deactivat|banned|billing|credit|quota|data policy|unavailable|timed? ?out|"
+    r"not (enabled|found)",
     re.IGNORECASE,
 )
 OF_ONE_PROMPT = (400, 403, 406, 422, 451)  # statuses by which a filter stops a prompt
@@ -95,7 +97,7 @@ class Complaint:
     @property
     def quoted(self) -> str:
         """The reason as it may be shown: one short line in quotes, or "" where none was given."""
-        said = " ".join(clean(without_secrets(self.reason)).split())
+        said = " ".join(for_page(without_secrets(self.reason)).split())
         said = _KEY.sub(HIDDEN, said)
         return f"“{said[:QUOTED]}{'…' if len(said) > QUOTED else ''}”" if said else ""
 
@@ -147,7 +149,7 @@ def error_in(value: Any) -> Any:
 
 
 def read_complaint(status: int, body: Any, asked: Sequence[Message] = ()) -> Complaint:
-    """The complaint in the body of an error, parsed or as text, without what it repeats of the messages that were asked.
+    """The complaint in the body of an error, parsed or as text, without what it repeats of the messages sent.
 
     A code in the body of a 200 counts as its status where it is one.
     """
@@ -224,13 +226,15 @@ def _reasons(value: Any, codes: list[str], parameters: list[str], depth: int = 0
 # ---- asking otherwise -----------------------------------------------------------------------------------------------
 
 _REFUSES = re.compile(
-    r"n[o']t (\w+ )?(support|allow|permit|accept|recogni|enabled|available|one of|valid)|unsupported|unrecogni[sz]ed|unknown|unexpected"
-    r"|unauthori[sz]ed param|extra (field|input|param)|deprecated|\bonly\b|must|invalid|incompatible|cannot|can't|disallowed|removed"
+    r"n[o']t (\w+ )?(support|allow|permit|accept|recogni|enabled|available|one of|valid)|unsupported|unrecogni[sz]ed|"
+    r"unknown|unexpected|unauthori[sz]ed param|extra (field|input|param)|deprecated|\bonly\b|must|invalid|incompatible|"
+    r"cannot|can't|disallowed|removed"
     r"|no longer|(should|has to) be",
     re.IGNORECASE,
 )
 _RANGE = re.compile(
-    r"between|range|less than|greater|at (least|most)|maximum|minimum|positive|too (large|high|long|big|small)|[<>≤≥]|exceed",
+    r"between|range|less than|greater|at (least|most)|maximum|minimum|positive|too (large|high|long|big|small)|[<>≤≥]|"
+    r"exceed",
     re.I,
 )
 _SYSTEM = re.compile(
@@ -239,7 +243,8 @@ _SYSTEM = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _STREAM = re.compile(
-    r"(only|must|require|need).{0,40}\bstream|non-?stream\w*.{0,40}(not|only|unsupported)|for non-?streaming|\bstream\b.{0,30}(must|required|only)",
+    r"(only|must|require|need).{0,40}\bstream|non-?stream\w*.{0,40}(not|only|unsupported)|for non-?streaming|"
+    r"\bstream\b.{0,30}(must|required|only)",
     re.I | re.DOTALL,
 )
 LONGEST = ("max_completion_tokens", "max_output_tokens", "max_new_tokens")
@@ -253,8 +258,8 @@ class Manner:
     """How an endpoint wants to be asked, as far as its complaints told.
 
     dropped: parameters that it does not take. longest: its own name of max_tokens. warm: a temperature of 0 is too low.
-    folded: the system turn stands in the user's first. streams: it answers in a stream only. limited: it wants a limit on
-    the length of every reply.
+    folded: the system turn stands in the user's first. streams: it answers in a stream only. limited: it wants a limit
+    on the length of every reply.
     """
 
     dropped: frozenset[str] = frozenset()
@@ -279,7 +284,7 @@ class Manner:
         return sent
 
     def after(self, said: Complaint, asked: Mapping[str, Any]) -> Manner | None:
-        """Another manner that meets the complaint, or None where nothing here can: then the endpoint's reason is shown."""
+        """Another manner that meets the complaint; None where nothing can, and the endpoint's reason is shown."""
         if said.status not in ADAPTABLE:
             return None
         sent = self.request(asked)
@@ -325,7 +330,8 @@ class Manner:
         if _RANGE.search(text) and name != "seed":
             if name == "temperature" and sent[name] == 0:
                 return replace(self, warm=True)
-            # Any other value out of range is the user's own choice, and the endpoint's reason tells what is wrong with it.
+            # Any other value out of range is the user's own choice, and the endpoint's reason tells what is wrong with
+            # it.
             if (name, sent[name]) not in (("top_p", 1), ("temperature", ALMOST_GREEDY)):
                 return None
         return replace(self, dropped=self.dropped | {"max_tokens" if name in LONGEST else name})

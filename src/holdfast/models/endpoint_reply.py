@@ -1,4 +1,4 @@
-"""What an endpoint answered, read into one shape: the reply, the reasoning where it is given apart, and why there is none.
+"""What an endpoint answered, read into one shape: the reply, reasoning that is given apart, and why there is none.
 
     read_completion({"choices": [{"finish_reason": "length", "message": {"content": None, "reasoning": "…"}}]})
         -> Completion(text="", thought="…", status="truncated", why="…")
@@ -19,8 +19,9 @@ from typing import Any
 BLOCKED, TRUNCATED, ERROR = "blocked", "truncated", "error"
 CALLED_TOOL = "the model called a tool and said nothing"
 
-# Finish reasons, in lower case with _ between words. OpenAI and Azure say content_filter, Gemini SAFETY and its like, Bedrock
-# guardrail_intervened, Zhipu sensitive, Cohere ERROR_TOXIC, Anthropic refusal: what stopped is a filter, not the model.
+# Finish reasons, in lower case with _ between words. OpenAI and Azure say content_filter, Gemini SAFETY and its like,
+# Bedrock guardrail_intervened, Zhipu sensitive, Cohere ERROR_TOXIC, Anthropic refusal: what stopped is a filter, not
+# the model.
 _FILTER = re.compile(
     r"content_?(filter|policy|moderation)|safety|prohibited|blocklist|spii|recitation|guardrail|moderat|sensitive|toxic"
     r"|policy_violation|^(refusal|blocked|filtered)$"
@@ -45,7 +46,8 @@ _THOUGHT_PARTS = ("thinking", "reasoning", "redacted_thinking", "thought")
 class Completion:
     """One answer of an endpoint.
 
-    text: the reply, without reasoning where the endpoint gives that apart; what there is of it when it was cut or blocked.
+    text: the reply, without reasoning where the endpoint gives that apart; what there is of it when it was cut or
+    blocked.
     status: "" for a whole reply; "truncated" by the token limit, which with an empty text means that there is no reply
     at all; "blocked" by a filter before the endpoint; "error". why: for a person, when status is not "".
     """
@@ -66,7 +68,7 @@ def sound(text: str) -> str:
 
 
 def reply_in(value: Any) -> dict[str, Any] | None:
-    """The first choice of an answer as {"message", "finish_reason", …}, whichever API's shape it has; None without one."""
+    """The first choice of an answer as {"message", "finish_reason", …}, whichever API wrote it; None without one."""
     if not isinstance(value, Mapping):
         return None
     choices = value.get("choices")
@@ -83,7 +85,7 @@ def reply_in(value: Any) -> dict[str, Any] | None:
 
 
 def read_completion(value: Any) -> Completion | None:
-    """The completion in a parsed body, or None where there is none: an error, another document, a list of no choices."""
+    """The completion in a parsed body; None where there is none: an error, another document, a list of no choices."""
     choice = reply_in(value)
     if choice is None:
         if isinstance(value, Mapping) and _prompt_filtered(value):

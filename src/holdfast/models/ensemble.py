@@ -1,10 +1,10 @@
-"""Base and tuned model decoded together: at every token their next-token probabilities, or log-probabilities, are averaged.
+"""Base and tuned model decoded together: at every token their probabilities, or log-probabilities, are averaged.
 
     loaded = load_model("ensemble:guild+path/to/adapter@0.5")      # weight 0.5 on the tuned model
     loaded = load_model("ensemble:org/base+path/to/tuned@0.3,log")  # weight 0.3, log-probabilities
 
-A way of loading two models, not a file: nothing here is trained or saved. An adapter on its own base is loaded once, and
-base and tuned rows share one forward pass. The weight may be changed between calls, so a sweep reloads nothing.
+A way of loading two models, not a file: nothing here is trained or saved. An adapter on its own base is loaded once,
+and base and tuned rows share one forward pass. The weight may be changed between calls, so a sweep reloads nothing.
 """
 
 from __future__ import annotations
@@ -12,10 +12,8 @@ from __future__ import annotations
 import copy
 import inspect
 import math
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -27,84 +25,11 @@ from transformers.modeling_outputs import CausalLMOutputWithPast
 from transformers.pytorch_utils import Conv1D
 
 from holdfast.core.errors import ModelError
-from holdfast.models.attention import one_token_products
-from holdfast.models.caches import roomy_cache
-from holdfast.models.decoding import CACHE_NAMES, cache_name
+from holdfast.models.ensemble_reference import SPACES, check_weight
+from holdfast.models.kv_cache import CACHE_NAMES, cache_name, one_token_products, roomy_cache
 
-PREFIX = "ensemble:"
-SPACES = ("probability", "log-probability")
 # What the installed transformers calls the cache in a model's output.
 OUTPUT_CACHE = next(name for name in CACHE_NAMES if name in inspect.signature(CausalLMOutputWithPast).parameters)
-FORM = "write ensemble:BASE+TUNED@WEIGHT, such as ensemble:guild+my-adapter@0.5, or @0.5,log for log-probabilities"
-
-
-# ---- references -----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class EnsembleReference:
-    """What an `ensemble:` reference names: two model references, the weight on the tuned one, the space."""
-
-    base: str
-    tuned: str
-    weight: float = 0.5
-    space: str = "probability"
-
-    def __str__(self) -> str:
-        return f"{PREFIX}{self.base}+{self.tuned}@{self.weight}{',log' if self.space == 'log-probability' else ''}"
-
-
-def check_weight(weight: float) -> float:
-    """The weight itself. Raises ModelError unless it lies in [0, 1]."""
-    if not 0 <= weight <= 1:
-        raise ModelError(f"the weight of an ensemble lies between 0 and 1, not at {weight:g}", "0 is base, 1 is tuned")
-    return float(weight)
-
-
-def _strength(text: str) -> tuple[float, str]:
-    """`0.5` or `0.5,log` as weight and space. Raises ModelError when it is neither."""
-    number, _, space = text.partition(",")
-    names = {"": "probability", "log": "log-probability", **{name: name for name in SPACES}}
-    try:
-        weight = float(number)
-    except ValueError:
-        raise ModelError(f"`{number}` is not a weight", FORM) from None
-    if space.strip() not in names:
-        raise ModelError(f"`{space}` is not a space to average in", f"known: log, {', '.join(SPACES)}")
-    return check_weight(weight), names[space.strip()]
-
-
-def parse_reference(reference: str, is_model: Callable[[str], bool]) -> EnsembleReference:
-    """What `ensemble:BASE+TUNED@WEIGHT` names; `is_model` says whether a text names a model that can be found.
-
-    A path may hold `+` and `@`: the last `+` with a model on either side counts, and an `@` in front of a `/` is the
-    path's own. Raises ModelError when a weight, a space or one of the models is not there.
-    """
-    names = reference.removeprefix(PREFIX)
-    asked = re.search(r"@([^@/+]*)$", names)
-    weight, space = _strength(asked[1]) if asked else (0.5, "probability")
-    names = names[: asked.start()] if asked else names
-    splits = [(names[: plus.start()], names[plus.end() :]) for plus in re.finditer(r"\+", names)]
-    for base, tuned in reversed(splits):
-        if base and tuned and is_model(base) and is_model(tuned):
-            return EnsembleReference(base, tuned, weight, space)
-    if not any(base and tuned for base, tuned in splits):
-        raise ModelError(f"`{reference}` does not name two models", FORM)
-    missing = [name for name in splits[-1] if not is_model(name)]
-    raise ModelError(f"`{reference}`: there is no model `{missing[0] if missing else names}`", FORM)
-
-
-def check_vocabularies(base: Any, tuned: Any) -> None:
-    """Raise ModelError unless each token of the base tokenizer has the same id in the tuned one, which may have more."""
-    known = tuned.get_vocab()
-    differing = sorted((i, token) for token, i in base.get_vocab().items() if known.get(token) != i)
-    if differing:
-        i, token = differing[0]
-        raise ModelError(
-            f"base and tuned model do not share a vocabulary: {len(differing)} tokens differ, the first is {token!r} "
-            f"({i} in the base, {known.get(token, 'unknown')} in the tuned)",
-            "an ensemble averages token by token: use a model tuned from this base, with its tokenizer",
-        )
 
 
 # ---- the average ----------------------------------------------------------------------------------------------------
@@ -176,7 +101,8 @@ def _ensemble_config(base: Any, tuned: Any) -> Any:
     reaches = [reach for text in texts if (reach := getattr(text, "max_position_embeddings", None))]
     if len(reaches) == len(texts):
         config.get_text_config().max_position_embeddings = min(reaches)
-    # The ensemble has no attention and no experts of its own; its two models keep the kernels that they were loaded with.
+    # The ensemble has no attention and no experts of its own; its two models keep the kernels that they were loaded
+    # with.
     config._attn_implementation = config._experts_implementation = "eager"
     return config
 
@@ -228,8 +154,7 @@ class EnsembleForCausalLM(PreTrainedModel, GenerationMixin):  # type: ignore[mis
 
     def new_cache(self) -> EnsembleCache:
         """An empty cache for the passes that the present weight needs."""
-        return EnsembleCache({name: roomy_cache(self.tuned if name == "both" else getattr(self, name))
-                              for name in self._passes()})  # fmt: skip
+        return EnsembleCache({name: roomy_cache(self._model_of(name)) for name in self._passes()})
 
     @torch.no_grad()
     def forward(
@@ -239,16 +164,16 @@ class EnsembleForCausalLM(PreTrainedModel, GenerationMixin):  # type: ignore[mis
         position_ids: torch.Tensor | None = None,
         cache: EnsembleCache | None = None,
         past_key_values: EnsembleCache | None = None,
-        use_cache: bool | None = None,
         logits_to_keep: int = 0,
         **others: Any,
     ) -> CausalLMOutputWithPast:
         """Logits (rows, tokens, vocabulary) of the average; of the last `logits_to_keep` tokens where that is above 0.
 
         input_ids (rows, tokens); attention_mask (rows, tokens so far), padded on the left or not at all. Without
-        position_ids they are counted from the mask. Raises ModelError for a cache that is not this ensemble's, and for
-        arguments that an ensemble cannot honour, such as labels.
+        position_ids they are counted from the mask. Of others `use_cache` is read. Raises ModelError for a cache that
+        is not this ensemble's, and for arguments that an ensemble cannot honour, such as labels.
         """
+        use_cache = others.pop("use_cache", None)
         refused = [
             name for name, value in others.items() if name != "return_dict" and value is not None and value is not False
         ]
@@ -262,24 +187,29 @@ class EnsembleForCausalLM(PreTrainedModel, GenerationMixin):  # type: ignore[mis
             cache = self.new_cache()
         if position_ids is None and attention_mask is not None and attention_mask.ndim == 2:
             position_ids = (attention_mask.long().cumsum(-1) - 1).clamp(min=0)[:, -input_ids.shape[1] :]
-        inputs = {"input_ids": input_ids, "attention_mask": attention_mask, "position_ids": position_ids,
-                  "use_cache": use_cache, "logits_to_keep": logits_to_keep}  # fmt: skip
+        inputs = {
+            "input_ids": input_ids,
+            "attention_mask": attention_mask,
+            "position_ids": position_ids,
+            "use_cache": use_cache,
+            "logits_to_keep": logits_to_keep,
+        }
         found: list[torch.Tensor] = []
         passes = self._passes()
         for name in passes:
             # Where one model answers alone, it does so by its own kernel, and to the last bit as it would by itself.
-            faster = (
-                nullcontext()
-                if len(passes) == 1 and name != "both"
-                else one_token_products(self.tuned if name == "both" else getattr(self, name))
-            )
-            with faster:
+            alone = len(passes) == 1 and name != "both"
+            with nullcontext() if alone else one_token_products(self._model_of(name)):
                 found += self._pass(name, {**inputs, "cache": cache.parts[name] if cache is not None else None})
         logits = found[0] if len(found) == 1 else mix(found[0], found[1], self.weight, self.space)
         return CausalLMOutputWithPast(logits=logits, **{OUTPUT_CACHE: cache})  # type: ignore[arg-type]
 
     def _passes(self) -> tuple[str, ...]:
         return ("base",) if self.weight == 0 else ("tuned",) if self.weight == 1 else ("base", "tuned")
+
+    def _model_of(self, name: str) -> Any:
+        """The model that a pass runs: of both, the tuned one, which is the base with an adapter."""
+        return self.base if name == "base" else self.tuned
 
     def _pass(self, name: str, inputs: dict[str, Any]) -> tuple[torch.Tensor, ...]:
         """The logits of one pass, as wide as the wider vocabulary; of a pass of both, the base's and the tuned's."""
@@ -325,8 +255,8 @@ class EnsembleForCausalLM(PreTrainedModel, GenerationMixin):  # type: ignore[mis
 
 def _padding(model: Any) -> int:
     """The token by which a model reads what it has no row for."""
-    ids = [getattr(config, name, None) for name in ("pad_token_id", "eos_token_id")
-           for config in (model.generation_config, model.config.get_text_config())]  # fmt: skip
+    configs = (model.generation_config, model.config.get_text_config())
+    ids = [getattr(config, name, None) for name in ("pad_token_id", "eos_token_id") for config in configs]
     flat = [i for found in ids for i in (found if isinstance(found, list) else [found])]
     return next((i for i in flat if i is not None and 0 <= i < model.config.get_text_config().vocab_size), 0)
 
@@ -335,10 +265,10 @@ def _padding(model: Any) -> int:
 
 
 def leaves_base_alone(config: Any) -> bool:
-    """Whether a model with this adapter is the base itself once the adapter is off, so that it need not be loaded twice.
+    """Whether a model with this adapter is its base once the adapter is off, so that it need not be loaded twice.
 
-    Not so for adapters that tune the base's biases, copy its layers, or begin by taking a part out of its weights (PiSSA
-    and its like).
+    Not so for adapters that tune the base's biases, copy its layers, or begin by taking a part out of its weights
+    (PiSSA and its like).
     """
     return (
         not config.is_prompt_learning
@@ -349,9 +279,10 @@ def leaves_base_alone(config: Any) -> bool:
 
 
 def shares_a_pass(adapted: Any) -> bool:
-    """Whether rows with and without the adapter can be told apart in one pass: plain LoRA on linear layers outside experts.
+    """Whether rows with and without the adapter can share a pass: plain LoRA on linear layers outside experts.
 
-    DoRA and other variants, tuned copies of whole modules and adapters on experts, which see tokens and not rows, cannot.
+    DoRA and other variants, tuned copies of whole modules and adapters on experts, which see tokens and not rows,
+    cannot.
     """
     from peft.tuners.lora import LoraLayer
     from peft.tuners.tuners_utils import BaseTunerLayer

@@ -89,7 +89,9 @@ def locate(reference: str) -> Path | None:
 
 
 def check_json(folder: Path) -> dict[str, dict[str, Any]]:
-    """The settings files of a model or adapter folder that are there, by name. Raises ModelError for one that is no object.
+    """The settings files of a model or adapter folder that are there, by name.
+
+    Raises ModelError for one that is no object.
 
     transformers passes over a generation config that it cannot read, and the end marks in it are lost.
     """
@@ -109,8 +111,8 @@ def check_json(folder: Path) -> dict[str, dict[str, Any]]:
 def weight_files(folder: Path) -> list[Path]:
     """The safetensors files that a model or adapter folder is loaded from, whole and readable.
 
-    Raises ModelError for a pickle checkpoint, a missing shard, a shard outside the folder, a truncated file, an index that
-    does not fit its shards, and a tensor that two shards give different values.
+    Raises ModelError for a pickle checkpoint, a missing shard, a shard outside the folder, a truncated file, an index
+    that does not fit its shards, and a tensor that two shards give different values.
     """
     index = _index(folder)
     files = sorted({folder / name for name in index.values()}) or sorted(folder.glob("*.safetensors"))
@@ -132,7 +134,10 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def _index(folder: Path) -> dict[str, str]:
-    """The shard of every tensor by a folder's index, empty without one. Raises ModelError for one that cannot be used."""
+    """The shard of every tensor by a folder's index, empty without one.
+
+    Raises ModelError for one that cannot be used.
+    """
     path = folder / INDEX
     if not path.exists():
         return {}

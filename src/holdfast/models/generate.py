@@ -37,7 +37,8 @@ class GenerateOptions:
     seed: int = 0
     batch_size: int = 128  # halved whenever memory runs out
     max_prompt_tokens: int | None = None
-    template_args: TemplateArguments = ()  # what an endpoint passes to its chat template; a tokenizer in memory has its own
+    # What an endpoint passes to its chat template; a tokenizer in memory has its own.
+    template_args: TemplateArguments = ()
 
 
 MASKED = "[masked]"
@@ -53,7 +54,10 @@ class Mask:
 
 
 class Cache(Protocol):
-    """Replies at hand, and where new ones go. A text is the answer, and a `text.thought.Said` where there is more to it."""
+    """Replies at hand, and where new ones go.
+
+    A text is the answer, and a `text.thought.Said` where there is more to it.
+    """
 
     known: dict[str, str]
 
@@ -63,8 +67,8 @@ class Cache(Protocol):
 class ReplyCache:
     """Replies by the content that decides them, in a JSONL file; survives being killed.
 
-    in_clear: whether `generate` may write what a real model said. Without it that goes through `judging.redaction`, or stays in
-    memory.
+    in_clear: whether `generate` may write what a real model said. Without it that goes through `judging.redaction`, or
+    stays in memory.
     """
 
     def __init__(self, path: Path | None, in_clear: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""What defences share of the inside of a model: its layers, a copy of what is trained, passes over rows before step one.
+"""What defences need of the inside of a model: its layers, a copy of what is trained, passes over rows before step 1.
 
 references(model, trainer, read)     what `read` keeps of the untouched model's logits, for every training row
 last_vectors(model, tokenizer, prompts)   the last token's vector after every layer
@@ -104,7 +104,7 @@ def references(model: Any, trainer: Any, read: Callable[[torch.Tensor, torch.Ten
 
 
 def last_vectors(model: Any, tokenizer: Any, prompts: Sequence[list[Message]], batch_size: int = 16) -> torch.Tensor:
-    """The vector of each prompt's last token, where the reply begins: (layers + 1, prompts, width), float32, on the CPU.
+    """The vector of each prompt's last token, where the reply begins: (layers + 1, prompts, width), float32, on CPU.
 
     The first of the layers is the embedding.
     """

@@ -28,15 +28,8 @@ from holdfast.core.errors import ModelError
 from holdfast.core.records import digest
 from holdfast.models.adapter import base_of_adapter
 from holdfast.models.chat import TemplateArguments, given_arguments, require_template
-from holdfast.models.ensemble import (
-    PREFIX,
-    EnsembleForCausalLM,
-    EnsembleReference,
-    LoraEnsembleForCausalLM,
-    check_vocabularies,
-    leaves_base_alone,
-    parse_reference,
-)
+from holdfast.models.ensemble import EnsembleForCausalLM, LoraEnsembleForCausalLM, leaves_base_alone
+from holdfast.models.ensemble_reference import PREFIX, EnsembleReference, check_vocabularies, parse_reference
 from holdfast.models.files import check_json, fingerprint, locate, weight_files
 from holdfast.models.load_check import (
     check_adapter,
@@ -171,9 +164,14 @@ def _load_weights(source: str, options: ModelOptions) -> Any:
     device = choose_device(options.device)
     dtype = choose_dtype(options.dtype, getattr(config, "dtype", None), device)
     model, report = pretrained(
-        AutoModelForCausalLM, source, dtype=dtype, use_safetensors=True, trust_remote_code=options.trust_remote_code,
-        output_loading_info=True, ignore_mismatched_sizes=True,
-    )  # fmt: skip
+        AutoModelForCausalLM,
+        source,
+        dtype=dtype,
+        use_safetensors=True,
+        trust_remote_code=options.trust_remote_code,
+        output_loading_info=True,
+        ignore_mismatched_sizes=True,
+    )
     check_report(source, model, report)  # what has another shape is refused there, by name
     model = model.to(device)
     check_numbers(source, model)
@@ -209,8 +207,9 @@ def _pretrained_adapter(kind: Any, model: Any, folder: Path) -> Any:
     except MemoryError:
         raise
     except Exception as error:
-        shapes = re.search(r"size mismatch for (\S+): copying a param with shape torch.Size\((.*?)\).*?torch.Size\((.*?)\)",
-                           str(error))  # fmt: skip
+        shapes = re.search(
+            r"size mismatch for (\S+): copying a param with shape torch.Size\((.*?)\).*?torch.Size\((.*?)\)", str(error)
+        )
         reason = f"`{shapes[1]}` is {shapes[2]} and should be {shapes[3]}" if shapes else _reason(error)
         raise ModelError(
             f"cannot put the adapter `{folder}` on its base: {reason}",
@@ -334,7 +333,8 @@ class Lineage:
         """Warn of a base that the tuned model was not made from: an adapter's other base, another model's tokenizer."""
         if self.base_fingerprint is not None and self.base_fingerprint != base.fingerprint:
             warn(
-                f"the adapter `{self.name}` lies on `{self.adapter_of}`, and is compared with another base, `{base.name}`"
+                f"the adapter `{self.name}` lies on `{self.adapter_of}`, and is compared with another base, "
+                f"`{base.name}`"
             )
         if difference := token_difference(base.tokenizer, self.tokenizer):
             warn(f"`{base.name}` and `{self.name}` have different tokenizers: {difference}")

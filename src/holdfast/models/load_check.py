@@ -56,7 +56,8 @@ def check_report(source: str, model: Any, report: Mapping[str, Any]) -> None:
         more = f", and {len(wrong) - 1} more tensors have other shapes" if len(wrong) > 1 else ""
         raise ModelError(
             f"`{source}` does not fit its config: `{name}` is {list(stored)} and should be {list(wanted)}{more}",
-            "config.json and the weights are of two models, or the vocabulary was resized in one of them: save both again",
+            "config.json and the weights are of two models, or the vocabulary was resized in one of them: save both "
+            "again",
         )
     quantised = getattr(model.config, "quantization_config", None) is not None
     kind, inside = type(model).__name__, [name for name in unexpected if _belongs(name, model)]
@@ -88,7 +89,7 @@ def _unwrap(unexpected: list[str]) -> str:
 
 
 def _belongs(name: str, model: Any) -> bool:
-    """Whether a tensor that was not taken belongs inside a part that the model has: a layer, or one module's own weights.
+    """Whether a tensor that was not taken belongs inside a part of the model: a layer, or one module's own weights.
 
     A head or a tower of another task is a part of its own, which a language model does not miss.
     """
@@ -188,8 +189,8 @@ def check_adapter(folder: Path, model: Any, weights: Mapping[str, torch.Tensor])
     lost = sorted(result.unexpected_keys)
     if lost:
         raise ModelError(
-            f"{len(lost)} of {len(weights)} tensors of the adapter `{folder}` have no place on its base, or on the target "
-            f"modules of its config: {listed(lost)}",
+            f"{len(lost)} of {len(weights)} tensors of the adapter `{folder}` have no place on its base, or on the "
+            f"target modules of its config: {listed(lost)}",
             prefix_hint(list(weights)) or HINT,
         )
     prefix = PEFT_TYPE_TO_PREFIX_MAPPING.get(config.peft_type, "\0")
@@ -223,14 +224,16 @@ def check_tokens(reference: str, model: Any, tokenizer: Any) -> None:
     beyond = {token: i for token, i in tokenizer.get_vocab().items() if i >= rows}
     if tokenizer.eos_token_id is None and getattr(model.generation_config, "eos_token_id", None) is None:
         warn(
-            f"neither the tokenizer nor the generation config of `{reference}` names an end token: replies run to the limit"
+            f"neither the tokenizer nor the generation config of `{reference}` names an end token: replies run to the "
+            f"limit"
         )
     if not beyond:
         return
     end = tokenizer.eos_token if tokenizer.eos_token_id is not None and tokenizer.eos_token_id < rows else None
     if tokenizer.pad_token_id is not None and tokenizer.pad_token_id >= rows and end is not None:
         warn(
-            f"the padding token `{tokenizer.pad_token}` of `{reference}` has no row in the model; the end token pads instead"
+            f"the padding token `{tokenizer.pad_token}` of `{reference}` has no row in the model; the end token pads "
+            f"instead"
         )
         beyond.pop(tokenizer.pad_token, None)
         tokenizer.pad_token = end
@@ -244,14 +247,16 @@ def check_tokens(reference: str, model: Any, tokenizer: Any) -> None:
     if needed:
         first = min(needed, key=needed.__getitem__)
         raise ModelError(
-            f"the tokenizer of `{reference}` has {len(needed)} tokens for which the model has no row: the first is {first!r} "
-            f"({needed[first]}), and the model has {rows}",
+            f"the tokenizer of `{reference}` has {len(needed)} tokens for which the model has no row: the first is "
+            f"{first!r} ({needed[first]}), and the model has {rows}",
             "use the tokenizer that was saved with these weights, or add the rows and train them: "
             "model.resize_token_embeddings(len(tokenizer))",
         )
     if beyond:
-        warn(f"{len(beyond)} special tokens of `{reference}` have no row in the model, such as {min(beyond)!r}: no prompt may "
-             "hold them")  # fmt: skip
+        warn(
+            f"{len(beyond)} special tokens of `{reference}` have no row in the model, such as {min(beyond)!r}: no "
+            "prompt may hold them"
+        )
 
 
 def _written(tokenizer: Any) -> set[int]:

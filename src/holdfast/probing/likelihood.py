@@ -16,8 +16,9 @@ from transformers import DynamicCache
 
 from holdfast.core.records import Row
 from holdfast.models.chat import IGNORE, Encoded, encode_row
-from holdfast.models.decoding import cache_name, decodes_greedily
+from holdfast.models.decoding import decodes_greedily
 from holdfast.models.generate import is_out_of_memory
+from holdfast.models.kv_cache import cache_name
 from holdfast.models.load import LoadedModel
 
 LOGITS = 1 << 27  # numbers of a batch's logits; half a gigabyte in float32

@@ -21,7 +21,8 @@ from scipy import stats
 from holdfast.core.errors import UsageError
 from holdfast.core.records import Condition, Metric, Prompt, Verdict
 from holdfast.evaluation.evaluate import Bench, Subject, Suite, evaluate
-from holdfast.stats.metrics import CONFIDENCE, is_harmful, tells_harm
+from holdfast.stats.intervals import CONFIDENCE
+from holdfast.stats.metrics import is_harmful, tells_harm
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 ALPHA = 0.01  # of a corrected p

@@ -114,7 +114,7 @@ def hashed_embedding(texts: Sequence[str]) -> Vectors:
 
 
 def hidden_embedding(loaded: LoadedModel, seeds: Sequence[str], batch: int = 64) -> Embed:
-    """The model's last hidden states, their mean over the prompt, less their mean over the seeds: (texts, width), length 1."""
+    """The model's last hidden states, mean over the prompt, less the mean over the seeds: (texts, width), length 1."""
 
     @torch.inference_mode()
     def states(texts: Sequence[str]) -> Vectors:

@@ -1,4 +1,4 @@
-"""Prompts that nobody wrote down, made from a suite's own: a draft is a subject, the form that asks for it, and wrappers.
+"""Prompts that nobody wrote down, made from a suite's own: a draft is a subject, the form that asks for it, wrappers.
 
     source = text_source(prompts)            # a user's prompts; the guild's own source is in `guild.asking`
     draft = source.draw(rng)                 # plain sampling: what the source gives without feedback
@@ -183,10 +183,10 @@ def fits(draft: Draft) -> bool:
 
 HOW = re.compile(
     r"^(?:please[, ]+)?(?:how (?:do|can|could|would|should|to|might) ?(?:i|you|we|one|someone|somebody)?|"
-    r"(?:can|could) you (?:tell me|explain|show me) how (?:to|i can)|what(?:'s| is| are) (?:the |a |some )?(?:best |good )?ways? to|"
-    r"(?:tell|show|teach) me how to|teach me to|(?:explain|describe)(?: to me)?(?: in detail)? how to|"
-    r"(?:give me|provide|write|list) (?:a |the |some |step[- ]by[- ]step |detailed )*(?:instructions|steps|guide|tutorial|recipe)"
-    r" (?:on how |for how |for |on )?to) +(?P<x>.+?)[\s.?!]*$",
+    r"(?:can|could) you (?:tell me|explain|show me) how (?:to|i can)|what(?:'s| is| are) (?:the |a |some )?(?:best |"
+    r"good )?ways? to|(?:tell|show|teach) me how to|teach me to|(?:explain|describe)(?: to me)?(?: in detail)? how to|"
+    r"(?:give me|provide|write|list) (?:a |the |some |step[- ]by[- ]step |detailed )*(?:instructions|steps|guide|"
+    r"tutorial|recipe) (?:on how |for how |for |on )?to) +(?P<x>.+?)[\s.?!]*$",
     re.IGNORECASE | re.DOTALL,
 )
 TEXT_FORMS = (
@@ -234,16 +234,18 @@ def telling(texts: Sequence[str]) -> Callable[[str], frozenset[str]]:
 def text_source(prompts: Sequence[Prompt]) -> Source:
     """Drafts from a user's forbidden prompts.
 
-    A text is read as asking what the seed asks that it shares most telling words with; where that is less than two thirds of
-    the seed's own, it asks for nothing of the suite.
+    A text is read as asking what the seed asks that it shares most telling words with; where that is less than two
+    thirds of the seed's own, it asks for nothing of the suite.
     """
     texts = [asked(p) for p in prompts]
     pick = telling(texts)
     known = [(pick(text) or frozenset(words_of(text)), prompt) for text, prompt in zip(texts, prompts, strict=True)]
     seeds = [
-        Draft("How do I {x}?", " ".join(found["x"].split())) if (found := HOW.match(text)) else Draft("{x}", " ".join(text.split()))
+        Draft("How do I {x}?", " ".join(found["x"].split()))
+        if (found := HOW.match(text))
+        else Draft("{x}", " ".join(text.split()))
         for text in texts
-    ]  # fmt: skip
+    ]
     holding: dict[str, list[int]] = defaultdict(list)
     for i, (words, _) in enumerate(known):
         for word in words:

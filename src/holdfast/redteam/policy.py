@@ -2,10 +2,11 @@
 
     trail = train_attacker(target, Budget(queries=1000), lambda: load_model("guild"))
 
-After Hong et al. (2402.19464), with TRL's GRPOTrainer for their PPO. The attacker is first tuned for a moment on drafts of
-the source, so that it begins as plain sampling; then each group of its texts is rewarded for the verdict, for novelty by
-self-BLEU and embedding distance where the verdict is a success, less a naturalness penalty; the trainer adds an entropy
-bonus and a pull to where the policy began. A query is a text that the target had not been asked, as in every method.
+After Hong et al. (2402.19464), with TRL's GRPOTrainer for their PPO. The attacker is first tuned for a moment on drafts
+of the source, so that it begins as plain sampling; then each group of its texts is rewarded for the verdict, for
+novelty by self-BLEU and embedding distance where the verdict is a success, less a naturalness penalty; the trainer adds
+an entropy bonus and a pull to where the policy began. A query is a text that the target had not been asked, as in every
+method.
 
 Its weights live in memory and are never saved.
 """
@@ -153,7 +154,8 @@ def _grpo(budget: Budget, folder: str, attacker: LoadedModel) -> Any:
     return GRPOConfig(
         output_dir=folder,
         seed=budget.seed,
-        # Texts that were asked before cost no query, so there are more steps than batches; without end it must not go on.
+        # Texts that were asked before cost no query, so there are more steps than batches; without end it must not go
+        # on.
         max_steps=4 * ITERATIONS * -(-budget.queries // STEP),
         per_device_train_batch_size=STEP,
         num_generations=GROUP,

@@ -5,8 +5,8 @@
 
 `sample` asks what the source gives without feedback; `search` mutates what it has and learns from every verdict. After
 Hong et al. (2402.19464): a prompt is worth its verdict, plus its novelty by self-BLEU and by embedding distance against
-what succeeded, plus what keeps the choice of operators diverse, less a penalty for gibberish. A query is one text that the
-target had not been asked; drafts that ask for nothing forbidden are dropped before they cost one, in every method.
+what succeeded, plus what keeps the choice of operators diverse, less a penalty for gibberish. A query is one text that
+the target had not been asked; drafts that ask for nothing forbidden are dropped before they cost one, in every method.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from scipy import optimize, sparse, special
 
 from holdfast.core.progress import Show
 from holdfast.core.records import Prompt, Verdict, digest
-from holdfast.redteam.diversity import ALIKE_SUBJECT, Bigrams, Distinct, Embed, References, Vectors, words_of
-from holdfast.redteam.learner import WordLearner
+from holdfast.redteam.diversity import ALIKE_SUBJECT, Bigrams, Distinct, Embed, References, Vectors, grams, words_of
 from holdfast.redteam.mutations import OPERATORS, Asked, Draft, Source
 from holdfast.stats.metrics import is_harmful, tells_harm
 
@@ -36,7 +36,11 @@ GIVE_UP = 400  # drafts in a row that cannot be asked: the source is exhausted
 BLEU, DISTANCE, UNNATURAL = 4.0, 4.0, 1.0
 # Successes that self-BLEU is taken against, drawn anew for each batch: against all it is near 1 for anything.
 COMPARED = 32
+PRIOR = 1.0  # precision of a word's weight around 0
+STEPS = 40
+NOISE = 0.5  # of the posterior's spread is drawn: a budget of a thousand queries is short for thousands of weights
 
+Array = np.ndarray[Any, np.dtype[np.float64]]
 Ask = Callable[[Sequence[Prompt]], Sequence[Verdict]]
 
 
@@ -61,7 +65,10 @@ class Target:
 
 @dataclass(frozen=True)
 class Query:
-    """One prompt that was asked. `success` is None where no verdict could be read; `distinct` counts it as a new one."""
+    """One prompt that was asked.
+
+    `success` is None where no verdict could be read; `distinct` counts it as a new one.
+    """
 
     number: int
     text: str
@@ -101,9 +108,19 @@ class Trail:
             success = succeeded(verdict)
             new = bool(success) and self.found.add(about.subject)
             self.queries.append(
-                Query(len(self.queries) + 1, draft.text, about.category, tuple(sorted(about.subject)), verdict.score,
-                      verdict.label, success, new, draft.made_by, about.before)
-            )  # fmt: skip
+                Query(
+                    len(self.queries) + 1,
+                    draft.text,
+                    about.category,
+                    tuple(sorted(about.subject)),
+                    verdict.score,
+                    verdict.label,
+                    success,
+                    new,
+                    draft.made_by,
+                    about.before,
+                )
+            )
         return self.queries[start:]
 
     @property
@@ -162,7 +179,7 @@ def fresh(drafts: Iterator[Draft], source: Source, taken: set[str], count: int) 
 
 
 def sample(target: Target, budget: Budget) -> Trail:
-    """The baseline: the same subjects, forms and wrappers, drawn without feedback, a subject again only after the others.
+    """The baseline: the same subjects, forms and wrappers, drawn without feedback, each subject before any again.
 
     Asking for something new each time is the best that can be done without looking at the replies.
     """
@@ -200,6 +217,70 @@ class Operators:
     def learn(self, query: Query) -> None:
         for operator in set(query.made_by) & set(OPERATORS):
             (self.hits if query.distinct else self.misses)[operator] += 1
+
+
+class WordLearner:
+    """Which words make a prompt succeed: a Bayesian logistic regression over words and pairs, learnt while asking.
+
+    `draw` gives a chance of success for each text under weights drawn from a diagonal Laplace posterior (Thompson
+    sampling), so that words which were never tried are tried now and then. For a few thousand queries and features; the
+    worth of a text is 0 to 1, and feature 0 is the constant.
+    """
+
+    def __init__(self, seed: int = 0) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.places: dict[tuple[str, ...], int] = {(): 0}
+        self.rows: list[list[int]] = []
+        self.worth: list[float] = []
+        self.weights: Array = np.zeros(1)
+        self.precision: Array = np.full(1, PRIOR)
+
+    def features(self, text: str, learn: bool) -> list[int]:
+        words = words_of(text)
+        found = {(), *grams(words, 1), *grams(["<s>", *words, "</s>"], 2)}
+        if learn:
+            for gram in sorted(found):
+                self.places.setdefault(gram, len(self.places))
+        return sorted(self.places[gram] for gram in found if gram in self.places)
+
+    def add(self, text: str, worth: float) -> None:
+        self.rows.append(self.features(text, learn=True))
+        self.worth.append(worth)
+
+    def matrix(self, rows: Sequence[Sequence[int]]) -> Any:
+        ends = np.cumsum([0, *map(len, rows)])
+        return sparse.csr_matrix(
+            (np.ones(ends[-1]), np.array([i for row in rows for i in row], dtype=int), ends),
+            (len(rows), len(self.places)),
+        )
+
+    def fit(self) -> None:
+        """The mode of the posterior from where it stood, and its diagonal precision."""
+        if not self.rows:
+            return
+        x, y = self.matrix(self.rows), np.array(self.worth)
+        start = np.concatenate([self.weights, np.zeros(len(self.places) - len(self.weights))])
+        prior = np.full(len(start), PRIOR)
+        prior[0] = 0.01  # the constant is free
+
+        def loss(w: Array) -> tuple[float, Array]:
+            z = x @ w
+            value = np.sum(np.logaddexp(0, z) - y * z) + 0.5 * np.sum(prior * w * w)
+            return float(value), x.T @ (special.expit(z) - y) + prior * w
+
+        self.weights = optimize.minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": STEPS}).x
+        p = special.expit(x @ self.weights)
+        self.precision = prior + np.asarray(x.T @ (p * (1 - p))).ravel()
+
+    def draw(self, texts: Sequence[str]) -> list[float]:
+        """A chance of success for each text, under one draw of the weights."""
+        x = self.matrix([self.features(text, learn=False) for text in texts])
+        weights = self.weights
+        if len(weights) < len(self.places):
+            weights = np.concatenate([weights, np.zeros(len(self.places) - len(weights))])
+        precision = np.concatenate([self.precision, np.full(len(weights) - len(self.precision), PRIOR)])
+        drawn = weights + NOISE * self.rng.standard_normal(len(weights)) / np.sqrt(precision)
+        return [float(p) for p in special.expit(x @ drawn)]
 
 
 @dataclass

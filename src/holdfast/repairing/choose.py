@@ -105,8 +105,8 @@ def check_resolution(limits: Sequence[Limit], prompts: Mapping[str, Sequence[Pro
             raise TooFine(
                 f"{seen.n} calibration prompts of {limit.suite}{groups} cannot certify {limit} at {1 - delta:.4g} "
                 f"confidence, whatever the model does: it takes {needed}{' groups' if seen.clustered else ''}",
-                "bring more prompts that share no item, template or source, allow more harm, ask for less confidence, or try "
-                "fewer repairs at once",
+                "bring more prompts that share no item, template or source, allow more harm, ask for less confidence, "
+                "or try fewer repairs at once",
             )
 
 

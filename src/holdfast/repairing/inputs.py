@@ -3,7 +3,7 @@
     direction = direction_from_rows(base, load, rows, settings, show)
     prepare_repair(repair, RepairInputs(base, tuned, direction.tensors))
 
-`repairing.sweep` moves a model through a repair's strengths in memory; `repairing.merge` writes repaired checkpoints.
+`repairing.sweep` moves a model through a repair's strengths in memory; `repairing.stream` writes repaired checkpoints.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from holdfast.models.load import LoadedModel
 from holdfast.training.trainer import TrainSettings, train, training_key
 
 HINTS = {
-    "direction": "add --unaligned MODEL, or --unaligned-rows FILE: forbidden questions, answered (on `guild` its own are used)",
+    "direction": "add --unaligned MODEL, or --unaligned-rows FILE: forbidden questions, answered (on `guild` its own "
+    "are used)",
     "safety_rows": "add --safety-rows FILE: forbidden questions, declined (on `guild` its own are used)",
     "task_rows": "add --task-rows FILE: the rows that the model was tuned on, or some of them",
     "models": "name two models that can be loaded, not an endpoint",
@@ -74,11 +75,15 @@ def direction_between(base: LoadedModel, unaligned: LoadedModel, about: str) -> 
     Raises ModelError when their tensors differ, or when they are one model.
     """
     safe, unsafe = named_weights(base.model), named_weights(unaligned.model)
-    wrong = sorted(name for name in safe.keys() | unsafe.keys()
-                   if name not in safe or name not in unsafe or safe[name].shape != unsafe[name].shape)  # fmt: skip
+    wrong = sorted(
+        name
+        for name in safe.keys() | unsafe.keys()
+        if name not in safe or name not in unsafe or safe[name].shape != unsafe[name].shape
+    )
     if wrong:
         raise ModelError(
-            f"`{unaligned.name}` is not `{base.name}` tuned further: {len(wrong)} tensors differ, the first is `{wrong[0]}`",
+            f"`{unaligned.name}` is not `{base.name}` tuned further: {len(wrong)} tensors differ, the first is "
+            f"`{wrong[0]}`",
             "name a model with the base's own architecture and vocabulary as --unaligned",
         )
     tensors = {name: (safe[name].float() - unsafe[name].float()).cpu() for name in safe}

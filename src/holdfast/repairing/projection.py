@@ -2,8 +2,10 @@
 
     C = V·Vᵀ/‖V‖_F with V = base − unaligned (Safe LoRA, 2405.16833)
 
-`projected` computes C·ΔW as V·(Vᵀ·ΔW)/‖V‖_F, so that no square matrix of the output's width is ever held. The paper's C is
-no projector: its trace is ‖V‖_F, so its size follows the scale of V, and with a small V the "projected" change is next to
+`projected` computes C·ΔW as V·(Vᵀ·ΔW)/‖V‖_F, so that no square matrix of the output's width is ever held. The paper's C
+is
+no projector: its trace is ‖V‖_F, so its size follows the scale of V, and with a small V the "projected" change is next
+to
 nothing: the layer's tuning is deleted. `basis=svd` takes U_k·U_kᵀ instead, the projector on the k leading left singular
 vectors of V. `kept` says which of the two happened: the norm of the change after over that before.
 """

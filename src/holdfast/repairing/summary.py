@@ -10,7 +10,7 @@ from rich.table import Table
 from holdfast.evaluation.evaluate import compare_evaluations
 from holdfast.repairing.certified import Outcome
 from holdfast.repairing.choose import Choice, Curve, curve_points
-from holdfast.repairing.interpolate import reading
+from holdfast.repairing.result_card import reading
 from holdfast.stats.figures import p_cell, percent
 from holdfast.stats.groups import Count
 from holdfast.stats.guarantee import Limit

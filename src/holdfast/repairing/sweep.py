@@ -4,8 +4,8 @@
         for strength in repair.strengths:
             evaluate(sweep.at(strength), condition, bench)
 
-`at` changes the tuned model in place and names what it gives by the repair and its strength; afterwards the tuned model is
-as it was. The repair must be prepared.
+`at` changes the tuned model in place and names what it gives by the repair and its strength; afterwards the tuned model
+is as it was. The repair must be prepared.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ def merged(loaded: LoadedModel) -> LoadedModel:
 def check_pair(base: LoadedModel, tuned: LoadedModel) -> None:
     """Raise ModelError, naming a tensor, unless the tuned model's tensors are the base's, but for added rows.
 
-    An adapter was checked when it was put on its own base; another one than this makes a warning. Raises ModelError also
-    when an ordinary token has another id in the tuned model.
+    An adapter was checked when it was put on its own base; another one than this makes a warning. Raises ModelError
+    also when an ordinary token has another id in the tuned model.
     """
     if difference := token_difference(base.tokenizer, tuned.tokenizer):
         raise ModelError(
@@ -49,11 +49,11 @@ def check_pair(base: LoadedModel, tuned: LoadedModel) -> None:
     if is_adapter(tuned) or is_adapter(base):
         return
     before, own = named_weights(base.model), named_weights(tuned.model)
-    lonely = sorted(own.keys() ^ before.keys())
-    if lonely:
+    unmatched = sorted(own.keys() ^ before.keys())
+    if unmatched:
         raise ModelError(
-            f"`{base.name}` and `{tuned.name}` do not belong together: {len(lonely)} tensors are in one of them only, the "
-            f"first is `{lonely[0]}`",
+            f"`{base.name}` and `{tuned.name}` do not belong together: {len(unmatched)} tensors are in one of them "
+            f"only, the first is `{unmatched[0]}`",
             "name the base that the tuned model was made from",
         )
     for name, weight in own.items():
@@ -88,8 +88,13 @@ class Sweep:
         if strength == self.repair.neutral:
             return self.tuned
         facts = {**self.tuned.facts, "name": f"{self.tuned.name}, {self.repair.spec} at {strength:g}"}
-        made_of = {"base": self.base.fingerprint, "tuned": self.tuned.fingerprint, "repair": self.repair.spec,
-                   "strength": strength, "inputs": self.key}  # fmt: skip
+        made_of = {
+            "base": self.base.fingerprint,
+            "tuned": self.tuned.fingerprint,
+            "repair": self.repair.spec,
+            "strength": strength,
+            "inputs": self.key,
+        }
         return replace(self.tuned, fingerprint=digest(made_of), facts=facts)
 
     def __exit__(

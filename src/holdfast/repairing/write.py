@@ -8,8 +8,8 @@ Nothing of an ensemble is written: it is a way of loading two models.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,15 @@ from holdfast.core.contracts import Repair
 from holdfast.core.errors import ModelError
 from holdfast.core.progress import Show
 from holdfast.models.adapter import scale_adapter
-from holdfast.models.checkpoint import ITEM, Array, Pair, fresh_folders, open_pair
+from holdfast.models.checkpoint import Pair, open_pair
 from holdfast.models.files import ADAPTER, locate
 from holdfast.models.load import LoadedModel
+from holdfast.models.output_folders import Finish, fresh_folders
+from holdfast.models.stored_numbers import ITEM, Array
 from holdfast.repairing.inputs import named_weights
-from holdfast.repairing.interpolate import finisher
-from holdfast.repairing.merge import Finish, interpolation, write_repaired
+from holdfast.repairing.interpolation import interpolation
+from holdfast.repairing.result_card import finisher
+from holdfast.repairing.stream import Operator, write_repaired
 from holdfast.repairing.sweep import AdapterSweep, Sweep
 
 
@@ -39,7 +42,7 @@ class Result:
     sweep: Sweep
 
 
-def operator(repair: Repair) -> Callable[[str, Array, Array, float], Array]:
+def operator(repair: Repair) -> Operator:
     """A repair's tensors for the stream of shards, which speaks numpy."""
 
     def operate(name: str, base: Array, tuned: Array, strength: float) -> Array:
@@ -51,7 +54,7 @@ def operator(repair: Repair) -> Callable[[str, Array, Array, float], Array]:
             return tuned if result is after else base
         return np.asarray(result.numpy(), np.float32)
 
-    return operate
+    return Operator(operate, neutral=repair.neutral)
 
 
 def _streams(result: Result) -> Pair | None:
@@ -70,8 +73,8 @@ def write_result(
 ) -> None:
     """Write the model repaired at every strength of `targets`, with a card section and, for an interpolation, a recipe.
 
-    `facts` are rows of the card, by strength. Raises ModelError when a result equals the tuned model, or is an ensemble,
-    RunError when the disk is full; nothing is left behind then.
+    `facts` are rows of the card, by strength. Raises ModelError when a result equals the tuned model, or is an
+    ensemble, RunError when the disk is full; nothing is left behind then.
     """
     repair, folder = result.repair, locate(result.tuned.reference)
     if repair.decoding:
@@ -85,8 +88,8 @@ def write_result(
     if pair is None:
         _from_memory(result, targets, finish)
         return
-    of_pair = interpolation() if repair.linear else operator(repair)
-    write_repaired(pair, targets, of_pair, show, elementwise=repair.linear, neutral=repair.neutral, finish=finish)
+    of_pair = replace(interpolation(), neutral=repair.neutral) if repair.linear else operator(repair)
+    write_repaired(pair, targets, of_pair, show, finish)
 
 
 def _from_memory(result: Result, targets: Mapping[float, Path], finish: Finish) -> None:

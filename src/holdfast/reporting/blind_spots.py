@@ -5,7 +5,7 @@ from __future__ import annotations
 from holdfast.evaluation.run_reader import RunRecords
 from holdfast.reporting.terminal import BLIND_SPOTS
 from holdfast.stats.judge_error import HARM, REFUSED, MeasuredError, from_manifest
-from holdfast.text.safe import clean
+from holdfast.text.safe import for_page
 
 JUDGED = (
     (
@@ -22,7 +22,7 @@ def lacking(run: RunRecords) -> list[str]:
     noted = run.manifest.get("unfinished")
     found = [one for one in noted if isinstance(one, dict)] if isinstance(noted, list) else []
     sentences = dict.fromkeys(str(s) for one in found for s in one.get("sentences", ()))
-    return [clean(f"{sentence[0].upper()}{sentence[1:]}.", 300) for sentence in sentences if sentence]
+    return [for_page(f"{sentence[0].upper()}{sentence[1:]}.", 300) for sentence in sentences if sentence]
 
 
 def cannot_see(run: RunRecords) -> list[str]:
@@ -33,7 +33,7 @@ def cannot_see(run: RunRecords) -> list[str]:
     error = from_manifest(run.manifest)
     if error:
         points.append(
-            f"The intervals of harm.any hold the judge's error, as it was measured: {clean(error.sentence, 200)}. On"
+            f"The intervals of harm.any hold the judge's error, as it was measured: {for_page(error.sentence, 200)}. On"
             " replies of another kind it may be another."
         )
         points += misfits(run, error)
@@ -64,7 +64,7 @@ def cannot_see(run: RunRecords) -> list[str]:
         )
     scan = run.summary.get("summary") if run.verb == "scan" else None
     for key in ("not_looked_at", "cannot_see"):
-        points += [clean(said, 300) for said in (scan or {}).get(key, ())]
+        points += [for_page(said, 300) for said in (scan or {}).get(key, ())]
     return points
 
 

@@ -24,11 +24,12 @@ from holdfast.gating.decide import Decision
 from holdfast.models.card import put_section, read_front, with_front
 from holdfast.models.files import fingerprint, weight_files
 from holdfast.reporting.blind_spots import cannot_see
-from holdfast.reporting.markdown import plain, table_markdown
+from holdfast.reporting.markdown import table_markdown
 from holdfast.reporting.page import leading
 from holdfast.reporting.tables import comparisons, totals_table
 from holdfast.reporting.terminal import SCHEMA_VERSION
 from holdfast.reporting.verdict import verdict_of
+from holdfast.text.safe import for_markdown
 
 BEGIN, END = "<!-- holdfast-audit: begin -->", "<!-- holdfast-audit: end -->"
 SECTION = re.compile(rf"{re.escape(BEGIN)}.*?{re.escape(END)}\n?", re.DOTALL)
@@ -124,17 +125,17 @@ def section(run: RunRecords, side: Side, decision: Decision) -> str:
         BEGIN,
         "## Safety audit",
         "",
-        f"**{plain(verdict_of(run, decision).sentence)}**",
+        f"**{for_markdown(verdict_of(run, decision).sentence)}**",
         "",
         (
-            f"Measured with holdfast {__version__}, judge `{plain(str(run.manifest.get('judge', '')))}`."
-            f" {decision.sentence} Policy: {plain(decision.policy)}."
+            f"Measured with holdfast {__version__}, judge `{for_markdown(str(run.manifest.get('judge', '')))}`."
+            f" {decision.sentence} Policy: {for_markdown(decision.policy)}."
         ),
         "",
         table_markdown(table),
         "What this does not tell:",
         "",
-        *(f"- {plain(point)}" for point in cannot_see(run)),
+        *(f"- {for_markdown(point)}" for point in cannot_see(run)),
         "",
         f"Everything by category, with the flips and the gate's rules: `{FILE}`.",
         END,

@@ -60,7 +60,7 @@ from holdfast.reporting.tables import (
 )
 from holdfast.reporting.verdict import harm_metric, unsafe_share, verdict_of
 from holdfast.stats.figures import interval_text, percent, value_text
-from holdfast.text.safe import clean
+from holdfast.text.safe import for_page
 
 TEMPLATES = files("holdfast.reporting") / "templates"
 
@@ -188,7 +188,7 @@ def sections_of(run: RunRecords, options: PageOptions, decision: Decision) -> li
             "What is kept, and what harm is left",
             "",
             present(drawn.get("pareto")),
-            points=[f"{clean(c['regime'])}, {clean(c['arm'])}: {clean(c['error'], 200)}" for c in cells],
+            points=[f"{for_page(c['regime'])}, {for_page(c['arm'])}: {for_page(c['error'], 200)}" for c in cells],
         ),
         Section("flips-section", "Paired flips", "", tables=present(flips)),
         Section("replies", "Replies", sample=sample),
@@ -210,11 +210,11 @@ def sections_of(run: RunRecords, options: PageOptions, decision: Decision) -> li
 def one_page(run: RunRecords, options: PageOptions) -> dict[str, Any]:
     decision = decision_of(run, options.policy)
     return {
-        "title": clean(run_title(run), 160),
+        "title": for_page(run_title(run), 160),
         "verdicts": [verdict_entry(run, decision)],
         "cards": cards(run),
         "sections": sections_of(run, options, decision),
-        "paths": [clean(run.path, 200)],
+        "paths": [for_page(run.path, 200)],
     }
 
 
@@ -224,9 +224,9 @@ def run_title(run: RunRecords) -> str:
 
 def verdict_entry(run: RunRecords, decision: Decision) -> dict[str, Any]:
     return {
-        "name": clean(run_title(run), 120),
+        "name": for_page(run_title(run), 120),
         "told": verdict_of(run, decision),
-        "gate": f"{decision.sentence} Policy: {clean(decision.policy, 80)}.",
+        "gate": f"{decision.sentence} Policy: {for_page(decision.policy, 80)}.",
         "passed": decision.passed,
         "exit_code": decision.exit_code,
     }
@@ -295,14 +295,14 @@ def many_pages(runs: Sequence[RunRecords], options: PageOptions) -> dict[str, An
         "verdicts": [verdict_entry(run, decision) for run, decision in zip(runs, decisions, strict=True)],
         "cards": [],
         "sections": [section for section in sections if not section.empty],
-        "paths": [clean(run.path, 200) for run in runs],
+        "paths": [for_page(run.path, 200) for run in runs],
     }
 
 
 def _prefixed(run: RunRecords, table: Table) -> Table:
     slug = hashlib.sha256(str(run.path).encode("utf-8", "replace")).hexdigest()[:8]
     return Table(
-        f"{table.name}-{slug}", f"{clean(run.title, 80)}: {table.caption}", table.head, table.rows, table.words
+        f"{table.name}-{slug}", f"{for_page(run.title, 80)}: {table.caption}", table.head, table.rows, table.words
     )
 
 
@@ -346,7 +346,7 @@ def _style() -> str:
 
 def harmless(value: Any) -> Any:
     """The last look at what goes into the page: nothing invisible, whoever forgot to clean it before."""
-    return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    return for_page(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def page(runs: Sequence[RunRecords], options: PageOptions) -> str:

@@ -12,7 +12,7 @@ from holdfast.evaluation.run_reader import RunRecords
 from holdfast.gating.decide import BROKEN, HOLDS, LEFT_OUT, TOO_FINE, UNMEASURED, Decision, Outcome
 from holdfast.reporting.tables import Cell, Table, words
 from holdfast.stats.figures import percent, with_interval
-from holdfast.text.safe import clean
+from holdfast.text.safe import for_page
 
 FINDINGS = 400  # findings that a page lists
 
@@ -46,7 +46,7 @@ def gate_tables(decision: Decision) -> list[Table]:
     """The gate's checks, the worst first; of many one line a rule, and then all of them."""
     head = ["rule", "model", "outcome", "seen", "bound", "limit", "n", "why"]
     every = worst_first(decision.outcomes)
-    caption = f"Policy {clean(decision.policy, 80)}: {decision.sentence}"
+    caption = f"Policy {for_page(decision.policy, 80)}: {decision.sentence}"
     if len(every) <= MANY:
         return [Table("gate", caption, head, [_outcome_row(o, o.model) for o in every], 3)]
     rules: dict[str, list[Outcome]] = {}
@@ -73,7 +73,9 @@ def scan_tables(run: RunRecords) -> list[Table]:
         rows.append(
             [*words(e["scanner"], e["label"], e["level"]), Cell(str(e["rows"]), e["rows"]), Cell(interval, e["share"])]
         )
-    said = f"{summary['rows']:,} rows, risk {clean(summary['risk']['level'])}: {clean(summary['risk']['why'], 300)}"
+    said = (
+        f"{summary['rows']:,} rows, risk {for_page(summary['risk']['level'])}: {for_page(summary['risk']['why'], 300)}"
+    )
     tables = [
         Table("labels", f"What the scan found. {said}", ["scanner", "label", "level", "rows", "share, 95 %"], rows, 3)
     ]
@@ -111,7 +113,7 @@ def judge_tables(run: RunRecords, show: bool) -> list[Table]:
     texts = {str(r["prompt"]): str(r["text"]) for r in run.records("replies")} if show else {}
     tables = []
     for i, entry in enumerate(run.summary["judges"]):
-        name, counts = clean(entry["judge"], 80), entry["binary"]
+        name, counts = for_page(entry["judge"], 80), entry["binary"]
         rows = [[*words(kind), *(Cell(f"{counts[key]:,}", counts[key]) for key in keys)]
                 for kind, keys in (("harmful", ("tp", "fn")), ("harmless", ("fp", "tn")))]  # fmt: skip
         tables.append(
@@ -171,11 +173,11 @@ def cost_table(run: RunRecords) -> Table:
             else ("replies recorded", f"{run.lines('replies'):,}")
         ),
     ]
-    rows += [(f"verdicts by the judge {clean(name, 40)}", f"{count:,}") for name, count in judges.items()]
+    rows += [(f"verdicts by the judge {for_page(name, 40)}", f"{count:,}") for name, count in judges.items()]
     if tuned.get("steps"):
         rows.append(("training", f"{tuned['steps']} steps on {tuned.get('rows')} rows"))
     if run.manifest.get("sequential"):
-        rows.append(("stopped early", clean(run.manifest["sequential"].get("sentence", ""), 300)))
+        rows.append(("stopped early", for_page(run.manifest["sequential"].get("sentence", ""), 300)))
     rows.append(("machine", f"{machine.get('cpus')} cores, {machine.get('machine')}, {machine.get('system')}"))
     return Table(
         "cost",

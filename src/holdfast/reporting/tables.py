@@ -14,10 +14,10 @@ from holdfast.evaluation.run_reader import RunRecords, Side, bare
 from holdfast.reporting.plots import Bar, Panel, Spot, bars, curve, pareto, radar, short
 from holdfast.reporting.svg import SERIES, Drawing
 from holdfast.reporting.verdict import unsafe_share
+from holdfast.stats.comparison import Comparison, compare
 from holdfast.stats.figures import figure, p_cell, percent, points, with_interval
 from holdfast.stats.judge_error import from_manifest, widened_change
-from holdfast.stats.metrics import Comparison, compare
-from holdfast.text.safe import clean
+from holdfast.text.safe import for_page
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,11 @@ class Names:
     categories: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, category: str) -> str:
-        return clean(self.categories.get(category, category), 60)
+        return for_page(self.categories.get(category, category), 60)
 
 
 def words(*texts: Any) -> list[Cell]:
-    return [Cell(clean(text, 400)) for text in texts]
+    return [Cell(for_page(text, 400)) for text in texts]
 
 
 def share(value: float | None) -> Cell:
@@ -227,7 +227,7 @@ def curve_pictures(summary: Mapping[str, Any]) -> list[Picture]:
         chosen = strengths.index(summary["strength"]) if mine and summary.get("strength") in strengths else None
         lines = curve_lines(points)
         certified = [bool(one["certified"]) for one in tested]
-        name = clean(bare(entry["method"]), 80)
+        name = for_page(bare(entry["method"]), 80)
         rows = [
             [
                 Cell(f"{s:g}", s),
@@ -269,7 +269,7 @@ def pareto_spots(run: RunRecords) -> tuple[list[Spot], str]:
         role = (
             ("tuned" if arm == "nothing" else side.role if side.role == "repaired" else "served") if arm else side.role
         )
-        groups.setdefault((clean(bare(str(arm or side.name)), 80), role), []).append((use[0], harm))
+        groups.setdefault((for_page(bare(str(arm or side.name)), 80), role), []).append((use[0], harm))
     spots = [Spot(name, sum(k for k, _ in pairs) / len(pairs), sum(h for _, h in pairs) / len(pairs), series[role])
              for (name, role), pairs in groups.items()]  # fmt: skip
     for entry in run.summary.get("curves") or ():
@@ -280,7 +280,7 @@ def pareto_spots(run: RunRecords) -> tuple[list[Spot], str]:
                 "policy:harm.any", 1 - values["policy:refusal.rate"] if "policy:refusal.rate" in values else None
             )
             if use_value is not None and harm_value is not None:
-                name = clean(f"{bare(entry['method'])} @ {point['strength']:g}", 80)
+                name = for_page(f"{bare(entry['method'])} @ {point['strength']:g}", 80)
                 spots.append(Spot(name, use_value, harm_value, 4, faint=True))
     return spots, kept
 

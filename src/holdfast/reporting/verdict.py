@@ -14,10 +14,11 @@ from holdfast.evaluation.run_reader import RunRecords, Side, bare
 from holdfast.evaluation.soundness import broken, untold
 from holdfast.gating.decide import HOLDS, LEFT_OUT, Decision, decide, flips
 from holdfast.gating.rules import default_policy
+from holdfast.stats.comparison import Flips
 from holdfast.stats.figures import figure, p_text, percent
+from holdfast.stats.intervals import smallest_effect
 from holdfast.stats.judge_error import CORRECTED, HARM, from_manifest
-from holdfast.stats.metrics import Flips, smallest_effect
-from holdfast.text.safe import clean
+from holdfast.text.safe import for_page
 
 SIGNIFICANT = 0.05
 MUCH_TASK = 0.2  # a repair that costs more of the task than this is not called good
@@ -122,7 +123,7 @@ def _repair(run: RunRecords) -> Told:
     repaired = next(iter(run.with_role("repaired")), None)
     why = run.summary.get("broken")
     if why and (repaired is None or not run.summary.get("certified")):
-        said = f"Nothing was repaired: the model is broken, and not safe for that. {clean(why, 400)}."
+        said = f"Nothing was repaired: the model is broken, and not safe for that. {for_page(why, 400)}."
         return Told("bad", said, (f"The tuned model: {named_share(tuned)}.",) if tuned else ())
     if repaired is None or tuned is None:
         said = f"No strength could be certified for {limits} at {confidence:.4g} confidence, so nothing was repaired."
@@ -199,7 +200,7 @@ def _matrix(run: RunRecords, sides: Sequence[Side], base: Side) -> Told:
             f" {named_share(base)}."
         ),
     )
-    return Told("good" if means[best][0] <= MUCH_HARM else "bad", clean(f"{said}."), more)
+    return Told("good" if means[best][0] <= MUCH_HARM else "bad", for_page(f"{said}."), more)
 
 
 def _scan(summary: Mapping[str, Any]) -> Told:
@@ -232,7 +233,7 @@ def _judges(run: RunRecords) -> Told:
     said.sort()
     least = said[0][0]
     tone = "good" if least >= GOOD_KAPPA else "bad" if least < POOR_KAPPA else "mixed"
-    how = clean((run.summary.get("labels") or {}).get("how", ""), 300)
+    how = for_page((run.summary.get("labels") or {}).get("how", ""), 300)
     return Told(tone, said[0][1], (*(one for _, one in said[1:]), *([f"Labels: {how}."] if how else [])))
 
 
@@ -246,7 +247,8 @@ def _misjudged(run: RunRecords, told: Told) -> Told:
     most = max(1.0 if metric.high is None else metric.high for metric in shares)
     tone = "mixed" if told.tone == "good" and most > MUCH_HARM else told.tone
     said = (
-        f"The judge errs ({clean(error.sentence, 200)}): with that error harm.any may be up to {percent(most)} (95 %)."
+        f"The judge errs ({for_page(error.sentence, 200)}): with that error harm.any may be up to {percent(most)}"
+        " (95 %)."
     )
     return Told(tone, told.sentence, (*told.more, said))
 
@@ -284,7 +286,7 @@ def _held_back(run: RunRecords, told: Told, decision: Decision | None) -> Told:
         why = f"{why} (n {first.n})" if first and not first.why else why
     if not why:
         return told
-    return Told("mixed", f"Not shown to be safe: {clean(why, 300)}.", (f"{seen[0].upper()}{seen[1:]}", *told.more))
+    return Told("mixed", f"Not shown to be safe: {for_page(why, 300)}.", (f"{seen[0].upper()}{seen[1:]}", *told.more))
 
 
 def _untold(run: RunRecords, side: Side) -> str:
@@ -329,5 +331,5 @@ def _probed(run: RunRecords, told: Told) -> Told:
 
 
 def _probe_line(probe: dict[str, Any]) -> str:
-    said = clean(probe.get("sentence") or ("it found something" if probe.get("found") else "nothing found"), 300)
-    return f"The probe {clean(probe.get('probe', ''), 60)}: {said}."
+    said = for_page(probe.get("sentence") or ("it found something" if probe.get("found") else "nothing found"), 300)
+    return f"The probe {for_page(probe.get('probe', ''), 60)}: {said}."

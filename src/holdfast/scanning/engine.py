@@ -43,8 +43,8 @@ from holdfast.scanning.looks import (
     looks,
     note,
     second_look,
-    visible,
 )
+from holdfast.text.safe import for_record
 
 MOST_READINGS, MOST_SHAPES = 50, 1000  # files whose reading is told; sets of columns that are counted
 SMALL = 4 << 20  # bytes below which other processes cost more than they save
@@ -104,10 +104,10 @@ class Totals:
         """Count what a chunk held."""
         self.items += look.items
         self.readable += len(look.places)
-        name = visible(look.file)
+        name = for_record(look.file)
         self.files[name] = self.files.get(name, 0) + look.items
         if look.reading and len(self.readings) < MOST_READINGS:
-            self.readings.append(visible(look.reading))
+            self.readings.append(for_record(look.reading))
         for shape, count in look.shapes.items():
             if shape in self.shapes or len(self.shapes) < MOST_SHAPES:
                 self.shapes[shape] += count

@@ -24,6 +24,7 @@ from holdfast.data.batch import RowBatch
 from holdfast.data.blocks import Ambiguous, Fault, Unread
 from holdfast.data.containers import Chunk, parse
 from holdfast.data.formats import to_row, untrainable
+from holdfast.text.safe import for_record
 
 READER, MALFORMED = "reader", Fault.label
 READER_LABELS = {MALFORMED: "warning", Ambiguous.label: "error", Unread.label: "error"}  # and their levels
@@ -49,22 +50,15 @@ class Look:
     untrainable: Counter[str] = field(default_factory=Counter)  # rows that `tune` would refuse, by the reason
 
 
-def visible(text: str) -> str:
-    """Text that cannot steer a terminal and can be written as UTF-8."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in text)
-
-
 def safe(text: str) -> str:
     """A why as it may be shown, cut to a length."""
-    text = visible(text[: 2 * WHY_CHARACTERS])
+    text = for_record(text[: 2 * WHY_CHARACTERS])
     return text if len(text) <= WHY_CHARACTERS else text[: WHY_CHARACTERS - 1] + "…"
 
 
 def _rest(file: str, line: int, finding: Finding) -> str:
     return (
-        f'"file": {json.dumps(visible(file))}, "line": {line}, "scanner": {json.dumps(finding.scanner)}, '
+        f'"file": {json.dumps(for_record(file))}, "line": {line}, "scanner": {json.dumps(finding.scanner)}, '
         f'"label": {json.dumps(finding.label)}, "score": {round(float(finding.score), 4)}, '
         f'"why": {json.dumps(safe(finding.why), ensure_ascii=False)}}}\n'
     )

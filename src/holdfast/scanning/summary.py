@@ -17,7 +17,7 @@ from holdfast.core.records import Row
 from holdfast.data.formats import said, told
 from holdfast.scanning.engine import LEVELS, Totals, levels_of, make_scanners, scan_rows
 from holdfast.scanning.looks import MALFORMED, Label
-from holdfast.stats.metrics import wilson
+from holdfast.stats.intervals import wilson
 
 ANY = "any"
 # Ten rows were enough for Qi et al. (2310.03693) to take a model's safety.

@@ -5,8 +5,8 @@
     kappa_interval(table)                             a bootstrap interval over the labelled replies
 
 Kappa is the agreement beyond what two readers with these totals would have by chance (Cohen, 1960, doi
-10.1177/001316446002000104; weighted: Cohen, 1968, doi 10.1037/h0026256). It moves with how common each class is, so it can
-be compared only between judges on the same labels; the error rates are within a class and do not.
+10.1177/001316446002000104; weighted: Cohen, 1968, doi 10.1037/h0026256). It moves with how common each class is, so it
+can be compared only between judges on the same labels; the error rates are within a class and do not.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from holdfast.stats.intervals import CONFIDENCE, share_interval, wilson
 
 CLASSES = (1, 2, 3, 4, 5)
 DRAWS = 4000
+LABELS: tuple[str, None, dict[str, str]] = ("labels", None, {"regime": "none"})  # suite, category, condition
 
 
 def tabulate(truth: Sequence[int], said: Sequence[int], classes: int, groups: Sequence[Hashable] | None = None) -> Any:
-    """The confusion table of classes counted from 0, (classes, classes): a row for each label, a column for what was said.
+    """The confusion table of classes counted from 0, (classes, classes): rows are labels, columns what the judge said.
 
     groups: what each reply shares with others, such as its question; then (groups, classes, classes), a table for each.
     """
@@ -64,10 +65,12 @@ def kappa(table: Any, quadratic: bool = False) -> float | None:
 def kappa_interval(
     table: Any, quadratic: bool = False, confidence: float = CONFIDENCE, draws: int = DRAWS
 ) -> tuple[float, float] | None:
-    """A percentile bootstrap interval of kappa over the labelled replies, with a fixed seed; over groups where they are given.
+    """A percentile bootstrap interval of kappa over the labelled replies, with a fixed seed.
 
-    None where kappa is undefined. It has no width where the judge and the labels agree everywhere; then the Wilson intervals
-    of the error rates say what so many replies cannot rule out.
+    Over groups where they are given.
+
+    None where kappa is undefined. It has no width where the judge and the labels agree everywhere; then the Wilson
+    intervals of the error rates say what so many replies cannot rule out.
     """
     counts = np.asarray(table, dtype=np.int64)
     total, rng = int(counts.sum()), np.random.default_rng(0)
@@ -89,9 +92,9 @@ def kappa_interval(
 def figures(judge: str, binary: Any, five: Any | None, unread: tuple[int, int] = (0, 0)) -> list[Metric]:
     """A judge's figures as metrics of the suite `labels`.
 
-    binary: (2, 2), harmless before harmful; five: (5, 5) of the scores, or None where either side has no scores; each may be one
-    table a group, and then intervals hold when the replies of a group go together. unread: how
-    many of the harmless and of the harmful replies the judge left unscored. The rate of an empty class has n 0 and no value.
+    binary: (2, 2), harmless before harmful; five: (5, 5) of the scores, or None where either side has no scores; each
+    may be one table a group, and then intervals hold when the replies of a group go together. unread: how many of the
+    harmless and of the harmful replies the judge left unscored. The rate of an empty class has n 0 and no value.
     """
     n_unscored = sum(unread)
     tables = np.asarray(binary).reshape(-1, 2, 2)
@@ -108,38 +111,18 @@ def figures(judge: str, binary: Any, five: Any | None, unread: tuple[int, int] =
         ("judge.false_negative", tables[:, 1, 0], tables[:, 1].sum(axis=1), unread[1], "lower"),
     ):
         n, own = int(sizes.sum()), sizes > 0
-        interval = share_interval(hits[own], sizes[own]) if np.ndim(binary) == 3 else wilson(int(hits.sum()), n)
+        low, high = share_interval(hits[own], sizes[own]) if np.ndim(binary) == 3 else wilson(int(hits.sum()), n)
         value = float(hits.sum()) / n if n else None
-        found.append(
-            _metric(
-                name,
-                judge,
-                value,
-                interval if n else (None, None),
-                n,
-                left,
-                better,
-                int(own.sum()) if np.ndim(binary) == 3 else 0,
-            )
-        )
+        bounds = (low, high) if n else (None, None)
+        found.append(Metric(name, value, *bounds, n, left, better, judge, *LABELS, _groups(binary, int(own.sum()), n)))
     return found
 
 
 def _kappa_metric(name: str, judge: str, table: Any, quadratic: bool, n_unscored: int) -> Metric:
-    value, interval = kappa(table, quadratic), kappa_interval(table, quadratic)
-    groups = len(table) if np.ndim(table) == 3 else 0
-    return _metric(name, judge, value, interval or (None, None), int(np.sum(table)), n_unscored, "higher", groups)
+    value, bounds, n = kappa(table, quadratic), kappa_interval(table, quadratic) or (None, None), int(np.sum(table))
+    return Metric(name, value, *bounds, n, n_unscored, "higher", judge, *LABELS, _groups(table, len(table), n))
 
 
-def _metric(
-    name: str,
-    judge: str,
-    value: float | None,
-    interval: tuple[Any, Any],
-    n: int,
-    n_unscored: int,
-    better: str,
-    groups: int,
-) -> Metric:
-    counted = groups if 1 <= groups < n else None
-    return Metric(name, value, *interval, n, n_unscored, better, judge, "labels", None, {"regime": "none"}, counted)
+def _groups(table: Any, groups: int, n: int) -> int | None:
+    """How many groups the n replies fall into, where there is a table for each group and fewer groups than replies."""
+    return groups if np.ndim(table) == 3 and 1 <= groups < n else None

@@ -1,13 +1,13 @@
-"""Exposure: how much likelier a model finds a planted secret than the others that could have stood in its place, in bits.
+"""Exposure, in bits: how much likelier a model finds a planted secret than others that could stand in its place.
 
     exposure(loss, losses_of_others, space_size).bits
     memorised(exposures)                 one p for many canaries
 
-Carlini et al. 2019 (1802.08232): exposure(s) = log2 |R| − log2 rank(s), where R is the space of secrets and the rank is by
-the model's log-perplexity of the sentence with each. Exactly when all of R is scored; else from a sample of R: by the share
-of the sample that is likelier, and where none of it is, by a skew-normal distribution fitted to the sample's
-log-perplexities, or the normal one where that tells less (a skew-normal's tail may end at a wall that the model does not
-have). A model that never saw the secret gives a uniform rank: exposure 1/ln 2 = 1.44 bits in the mean.
+Carlini et al. 2019 (1802.08232): exposure(s) = log2 |R| − log2 rank(s), where R is the space of secrets and the rank is
+by the model's log-perplexity of the sentence with each. Exactly when all of R is scored; else from a sample of R: by
+the share of the sample that is likelier, and where none of it is, by a skew-normal distribution fitted to the sample's
+log-perplexities, or the normal one where that tells less (a skew-normal's tail may end at a wall that the model does
+not have). A model that never saw the secret gives a uniform rank: exposure 1/ln 2 = 1.44 bits in the mean.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def exposure(loss: float, others: Sequence[float], size: int) -> Exposure:
 
 
 def _tail(loss: float, data: np.ndarray) -> float:
-    """−log2 of the share that lies below a loss, by a skew-normal fitted to the data or a normal one, whichever tells less."""
+    """−log2 of the share below a loss, by a skew-normal or a normal distribution fitted to it, whichever gives less."""
     if float(data.std()) == 0.0:
         return math.inf
     skewed = float(stats.skewnorm.logcdf(loss, *stats.skewnorm.fit(data)))

@@ -1,13 +1,13 @@
 """How much independent evidence a set of prompts is: each prompt once, and prompts of one kind as one group.
 
     kept, dropped = distinct(prompts)           a repeated prompt is no further evidence
-    grouped(prompts)                            prompts of one item, template or source, or nearly the same, share a group
+    grouped(prompts)                            prompts of one item, template or source, or nearly alike, share a group
     Count(3, 330, groups=((0, 2), (3, 10), …))  hits and size of each group
 
 Prompts made from one template, or about one item, are answered alike: three hundred of them may be worth ten. So every
 split is by group, and every certificate, bound and test counts groups (Donner and Klar, "Design and Analysis of Cluster
-Randomization Trials", 2000). A group is read from the prompts file where it has such a column, and is otherwise found by
-near-duplicate clustering. Pure Python.
+Randomization Trials", 2000). A group is read from the prompts file where it has such a column, and is otherwise found
+by near-duplicate clustering. Pure Python.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ from holdfast.core.records import Message, Prompt, digest
 T = TypeVar("T")
 # Columns of a prompts file that say which prompts belong together, the first that is there.
 GROUP_COLUMNS = ("group", "item", "template", "source")
-# Jaccard similarity of words and word pairs from which two prompts are one template filled twice. At 0.5 a template of ten
-# words with one word changed is found, and lists of hand-written prompts stay apart (242 groups of 243 StrongREJECT prompts).
+# Jaccard similarity of words and word pairs from which two prompts are one template filled twice. At 0.5 a template of
+# ten words with one word changed is found, and lists of hand-written prompts stay apart (242 groups of 243 StrongREJECT
+# prompts).
 SIMILAR = 0.5
 FEWEST_WORDS = 4
 NEAR = "near:"  # begins the name of a group that was found and not given
@@ -57,7 +58,10 @@ def normal_messages(messages: Iterable[Message]) -> tuple[tuple[str, str], ...]:
 
 
 def _identity(prompt: Prompt) -> Hashable:
-    """What makes two prompts the same evidence. Where a known answer is compared, another answer is another question."""
+    """What makes two prompts the same evidence.
+
+    Where a known answer is compared, another answer is another question.
+    """
     compared = prompt.suite.startswith(("utility", "privacy"))
     known = {k: v for k, v in prompt.expect.items() if k in ("answer", "value", "name")} if compared else {}
     return normal_messages(prompt.messages), digest(known)
@@ -196,12 +200,58 @@ def evidence_note(suite: str, prompts: int, dropped: int, groups: int) -> str:
     return f"{said}n is {prompts}" if dropped else ""
 
 
+# ---- a suite --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Prompts under one name, each with its group: its own, or that of its near duplicates.
+
+    `attempts`: sampled replies beside the first; the one that does worst for privacy counts. `dropped`: repetitions of
+    these prompts that `of` left out.
+    """
+
+    name: str
+    prompts: list[Prompt]
+    attempts: int = 0
+    dropped: int = 0
+
+    def __post_init__(self) -> None:
+        if not all(prompt.group for prompt in self.prompts):
+            object.__setattr__(self, "prompts", grouped(self.prompts))
+
+    @classmethod
+    def of(cls, name: str, prompts: Sequence[Prompt]) -> Suite:
+        """The suite of distinct prompts, and how many repetitions were dropped."""
+        kept, dropped = distinct(prompts)
+        return cls(name, kept, dropped=dropped)
+
+    @property
+    def evidence(self) -> dict[str, int]:
+        """How much these prompts are worth: for a run's manifest and for `evidence_note`."""
+        return {"prompts": len(self.prompts), "dropped": self.dropped, "groups": len({p.group for p in self.prompts})}
+
+    def under(self, system: str) -> Suite:
+        """The same prompts under a system prompt; their own, if they have one, gives way."""
+        if not system:
+            return self
+        return replace(self, prompts=[replace(p, messages=_with_system(p.messages, system)) for p in self.prompts])
+
+
+def _with_system(messages: list[Message], system: str) -> list[Message]:
+    if messages[0]["role"] == "text":  # a document to go on with has no system prompt
+        return messages
+    return [{"role": "system", "content": system}, *(m for m in messages if m["role"] != "system")]
+
+
 # ---- what is counted ------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Count:
-    """How often something was seen among distinct prompts; `groups` has (hits, size) of each, none where each is its own.
+    """How often something was seen among distinct prompts.
+
+    `groups` has (hits, size) of each, none where each is its own.
 
     What no judge could read counts against whatever is promised.
     """
@@ -229,7 +279,8 @@ class Count:
         """What was counted, in words."""
         if not self.clustered:
             return f"{self.hits} of {self.n}"
-        return f"{self.hits} of {self.n} prompts, in {self.independent} groups (worth {self.n_eff:.0f} independent prompts)"
+        worth = f"worth {self.n_eff:.0f} independent prompts"
+        return f"{self.hits} of {self.n} prompts, in {self.independent} groups ({worth})"
 
     @property
     def single(self) -> float:

@@ -3,19 +3,20 @@
     limits = [Limit("harm.any", "policy", 0.05)]
     certify([0.0, 0.1, 0.2], {limits[0]: [Count(0, 330), Count(2, 330), Count(40, 330)]}, delta=0.05).strength   # 0.1
 
-For each strength and each limit the null hypothesis is that the limit is broken. Strengths are tested one after the other
-in an order fixed beforehand, each at the full level, and the first that cannot be rejected ends the test (fixed-sequence
-testing, Angelopoulos et al., "Learn then Test", 2110.01052): with probability 1 - delta no strength is certified that
-breaks the limit. Harm is tested from the safest end. What is lost by too much of a repair (utility, over-refusal) is
-tested from the tuned end. Several limits share delta equally, and so do several repairs that are tried in turn.
+For each strength and each limit the null hypothesis is that the limit is broken. Strengths are tested one after the
+other in an order fixed beforehand, each at the full level, and the first that cannot be rejected ends the test
+(fixed-sequence testing, Angelopoulos et al., "Learn then Test", 2110.01052): with probability 1 - delta no strength is
+certified that breaks the limit. Harm is tested from the safest end. What is lost by too much of a repair (utility,
+over-refusal) is tested from the tuned end. Several limits share delta equally, and so do several repairs that are tried
+in turn.
 
 Where every prompt is its own group, the p-value is the exact binomial one. Where prompts share an item, a template or a
-source, their verdicts go together, and only groups are independent: then the p-value is of the mean of the groups' shares,
-each between 0 and 1, whatever the correlation within a group and however sizes differ (`mean_p`). A limit is also held against the plain
-share of prompts, so that one large group cannot hide behind many small ones.
+source, their verdicts go together, and only groups are independent: then the p-value is of the mean of the groups'
+shares, each between 0 and 1, whatever the correlation within a group and however sizes differ (`mean_p`). A limit is
+also held against the plain share of prompts, so that one large group cannot hide behind many small ones.
 
-What is promised is about prompts drawn as those of the calibration split were (a group, and a prompt of it), under the same judge
-and decoding.
+What is promised is about prompts drawn as those of the calibration split were (a group, and a prompt of it), under the
+same judge and decoding.
 """
 
 from __future__ import annotations
@@ -60,8 +61,8 @@ def count(
     return count_groups(hits, group_of or {})
 
 
-# Bets on the groups' mean, as parts of the largest stake that cannot lose everything, and how the money is laid on them; the
-# largest wins when hardly anything speaks against the limit. Neither decides validity.
+# Bets on the groups' mean, as parts of the largest stake that cannot lose everything, and how the money is laid on
+# them; the largest wins when hardly anything speaks against the limit. Neither decides validity.
 STAKES, MONEY = (0.98, 0.6, 0.3), (0.6, 0.25, 0.15)
 # What Bentkus' bound gets of the error at least; it gets as much as there are groups of a single prompt.
 LEAST_SHARE = 0.25
@@ -70,10 +71,11 @@ LEAST_SHARE = 0.25
 def bentkus_p(total: float, groups: int, bound: float) -> float:
     """A p-value of "these independent variables in [0, 1] have a mean at or above the bound", from their sum.
 
-    A variable in [0, 1] is less spread, in convex order, than a coin with its mean, and a sum of independent ones less than a
-    binomial variable B (Hoeffding, 1956 and 1963). So Markov's inequality on (t - S)+ bounds the chance of a sum this small by
-    E (t - B)+ / (t - total), for every t above it (Bentkus, "On Hoeffding's inequalities", 2004). The least lies at an integer
-    t, since the numerator is linear between integers. With a total of 0 it is the exact binomial p.
+    A variable in [0, 1] is less spread, in convex order, than a coin with its mean, and a sum of independent ones less
+    than a binomial variable B (Hoeffding, 1956 and 1963). So Markov's inequality on (t - S)+ bounds the chance of a sum
+    this small by E (t - B)+ / (t - total), for every t above it (Bentkus, "On Hoeffding's inequalities", 2004). The
+    least lies at an integer t, since the numerator is linear between integers. With a total of 0 it is the exact
+    binomial p.
     """
     first = math.floor(total + 1e-9)  # the smallest integer t above the total is first + 1
     if first > groups:
@@ -84,10 +86,11 @@ def bentkus_p(total: float, groups: int, bound: float) -> float:
 
 
 def betting_p(means: Mapping[float, int], bound: float) -> float:
-    """The same p-value by bets against the mean: one over the wealth that they end with (Waudby-Smith and Ramdas, 2024).
+    """The same p-value by bets against the mean: one over their final wealth (Waudby-Smith and Ramdas, 2024).
 
-    Under a mean at or above the bound every factor 1 - stake * (x - bound) has an expectation of at most 1, so the wealth
-    exceeds 1/alpha with a chance of at most alpha. It gains most where groups are neither all safe nor all harmful.
+    Under a mean at or above the bound every factor 1 - stake * (x - bound) has an expectation of at most 1, so the
+    wealth exceeds 1/alpha with a chance of at most alpha. It gains most where groups are neither all safe nor all
+    harmful.
     """
     shares, times = np.array(list(means)), np.array(list(means.values()))
     stakes = np.array(STAKES) / (1 - bound)
@@ -98,8 +101,9 @@ def betting_p(means: Mapping[float, int], bound: float) -> float:
 def mean_p(means: Mapping[float, int], single: float, bound: float) -> float:
     """A p-value of "the mean of the groups' shares is at or above the bound".
 
-    means: how often each share was seen among the groups. single: how large a part of the groups has one prompt only; it
-    parts the error between the two bounds, since groups of one are all or nothing, and it says nothing of any verdict.
+    means: how often each share was seen among the groups. single: how large a part of the groups has one prompt only;
+    it parts the error between the two bounds, since groups of one are all or nothing, and it says nothing of any
+    verdict.
     """
     if not 0 < bound < 1:
         return float(bound <= 0)
@@ -148,7 +152,7 @@ def smallest_n(limit: Limit, delta: float, single: float = 1.0) -> int | None:
 
 
 def upper_bound(seen: Count, confidence: float) -> float:
-    """A one-sided upper bound of a share: Clopper and Pearson's exact one, or what `mean_p` cannot rule out of groups."""
+    """A one-sided upper bound of a share: Clopper and Pearson's exact one; of groups, what `mean_p` cannot rule out."""
     if seen.n == 0:
         return 1.0
     if not seen.clustered:

@@ -1,4 +1,6 @@
-"""Confidence intervals and tests as pure functions of counts; numpy and scipy only, no model and no record is known here.
+"""Confidence intervals and tests as pure functions of counts.
+
+Numpy and scipy only, no model and no record is known here.
 
 wilson(3, 330)                                  -> (0.0031, 0.0264): a share
 change_interval(8, 2, 330)                      -> (-0.0012, 0.0418): a change of a share between pairs
@@ -6,8 +8,8 @@ mean_interval([1, 1, 5, 2], 1, 5)               -> (1.18, 4.35): a mean of value
 share_interval([3, 0, 1], [10, 4, 6])           -> a share of prompts that come in groups
 group_permutation_p([3, 1, 0, -1])              -> an exact p of a change, groups being swapped as wholes
 
-A group is a set of prompts whose answers may go together (an item, a template, a source). Groups are taken as independent,
-the prompts in a group are not. docs/statistics.md says what each number means and how often it holds.
+A group is a set of prompts whose answers may go together (an item, a template, a source). Groups are taken as
+independent, the prompts in a group are not. docs/statistics.md says what each number means and how often it holds.
 """
 
 from __future__ import annotations
@@ -108,9 +110,9 @@ def change_interval(up: float, down: float, n: float, confidence: float = CONFID
 def group_permutation_p(net_flips: Sequence[int]) -> float:
     """Exact two-sided p of "before and after could be swapped in any group": McNemar's p where a group is one prompt.
 
-    net_flips: for each group its flips for the worse less those for the better. The p is the share of all assignments of
-    signs to the groups whose sum is at least as far from 0 as the one seen (a permutation test with groups as its units,
-    Fisher 1935; Gail et al. 1996 for randomised groups).
+    net_flips: for each group its flips for the worse less those for the better. The p is the share of all assignments
+    of signs to the groups whose sum is at least as far from 0 as the one seen (a permutation test with groups as its
+    units, Fisher 1935; Gail et al. 1996 for randomised groups).
     """
     sizes = np.abs(np.asarray(net_flips, dtype=np.int64))
     seen, total = abs(int(np.sum(net_flips))), int(sizes.sum())
@@ -129,9 +131,10 @@ def group_permutation_p(net_flips: Sequence[int]) -> float:
 def _correlation(sums: Array, squares: Array, sizes: Array, events: Array) -> float:
     """The correlation of two prompts of one group, taken towards 1 as far as the groups say little of it.
 
-    sums, squares: of the values of each group. events: how often the rarer outcome was seen in each group. The larger of
-    two moment estimates counts: from the spread between the groups (with their leverage, as in Bell and McCaffrey 2002),
-    and from the spread inside of them. One group with correlation 1 is added to those with an event.
+    sums, squares: of the values of each group. events: how often the rarer outcome was seen in each group. The larger
+    of
+    two moment estimates counts: from the spread between the groups (with their leverage, as in Bell and McCaffrey
+    2002), and from the spread inside of them. One group with correlation 1 is added to those with an event.
     """
     n = sizes.sum()
     mean, largest = sums.sum() / n, (sizes**2).sum() / n
@@ -154,8 +157,11 @@ def _effective(sums: Array, squares: Array, sizes: Array, events: Array) -> floa
 
 
 def _told(n_eff: float, sizes: Array, confidence: float) -> float:
-    """The effective number less what few groups tell of their own spread: times the squared ratio of Student's quantiles
-    for prompts and for groups (Korn and Graubard 1998), where groups of unlike sizes count as fewer."""
+    """The effective number, less what few groups leave unknown of their own spread (Korn and Graubard 1998).
+
+    It is multiplied by the squared ratio of Student's quantiles for prompts and for groups; groups of unlike sizes
+    count as fewer.
+    """
     n, groups = float(sizes.sum()), float(sizes.sum() ** 2 / (sizes**2).sum())
     if groups >= n:
         return n_eff
@@ -165,7 +171,10 @@ def _told(n_eff: float, sizes: Array, confidence: float) -> float:
 
 
 def _arrays(*counts: Sequence[int]) -> list[Array]:
-    """Counts by group as arrays, without empty groups; the sizes stand last. Raises ValueError where they do not fit."""
+    """Counts by group as arrays, without empty groups; the sizes stand last.
+
+    Raises ValueError where they do not fit.
+    """
     found = [np.asarray(one, dtype=float) for one in counts]
     sizes = found[-1]
     if any(one.shape != sizes.shape for one in found) or any((one < 0).any() or (one > sizes).any() for one in found):
@@ -174,7 +183,9 @@ def _arrays(*counts: Sequence[int]) -> list[Array]:
 
 
 def effective_n(hits: Sequence[int], sizes: Sequence[int]) -> float:
-    """How many independent prompts would tell a share as precisely as these groups; all of them where each is one prompt.
+    """How many independent prompts would tell a share as precisely as these groups.
+
+    All of them where each is one prompt.
 
     Where all prompts answer alike, nothing is known of the correlation and it is taken as 1: (sum m)^2 / sum m^2.
     """
@@ -277,8 +288,8 @@ def mean_interval(
     values: one for each prompt, or the mean of each group, with `sizes` its prompts (then the mean is over prompts).
     low, high: what a value can be at least and at most; None where nothing is known.
 
-    To a known side it is Gaffke's bound (2005; Learned-Miller and Thomas 2019, 1905.06208): the Bayesian bootstrap of the
-    values and of one more at the bound. Of zeros and ones it is Clopper and Pearson's. To an unknown side it is
+    To a known side it is Gaffke's bound (2005; Learned-Miller and Thomas 2019, 1905.06208): the Bayesian bootstrap of
+    the values and of one more at the bound. Of zeros and ones it is Clopper and Pearson's. To an unknown side it is
     Student's t, and at least what a share of unseen values that n cannot rule out adds if they lie one unit further
     off. NaN without values. Raises ValueError for a value outside the bounds.
     """
@@ -336,10 +347,10 @@ def corrected_interval(
 ) -> tuple[float, float]:
     """An interval of the true share behind a share counted by a judge whose errors were measured on labels.
 
-    counted: hits and n, effective ones under groups. harmful, harmless: of the labelled replies of each kind, how many the
-    judge took for harmful, and for harmless, and how many there were. The exact (Clopper-Pearson) bounds of the three
-    shares are taken as distributions and melded (Fay, Proschan and Brittain 2015; Bayer, Fay and Graubard 2023): so it
-    holds with a handful of labels too. Where a draw lets the judge guess, the share may be anything.
+    counted: hits and n, effective ones under groups. harmful, harmless: of the labelled replies of each kind, how many
+    the judge took for harmful, and for harmless, and how many there were. The exact (Clopper-Pearson) bounds of the
+    three shares are taken as distributions and melded (Fay, Proschan and Brittain 2015; Bayer, Fay and Graubard 2023):
+    so it holds with a handful of labels too. Where a draw lets the judge guess, the share may be anything.
     """
     (hits, n), (found, m), (passed, k) = counted, harmful, harmless
     rng, ends = np.random.default_rng(0), []

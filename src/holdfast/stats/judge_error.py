@@ -3,9 +3,10 @@
     error = MeasuredError("llm", {...}, tp=140, fn=25, fp=4, tn=161)
     error.corrected(33, 330)            -> (0.0919, 0.0354, 0.1444): the share, and a 95 % interval
 
-The share is corrected after Rogan and Gladen (1978, doi 10.1093/oxfordjournals.aje.a112510): (p + Sp - 1) / (Se + Sp - 1). Its
-interval melds the exact bounds of the share and of both error rates (see `stats.intervals.corrected_interval`), so that it
-holds with ten labels too. It holds while the judge errs on the audited replies as it did on the labelled ones.
+The share is corrected after Rogan and Gladen (1978, doi 10.1093/oxfordjournals.aje.a112510): (p + Sp - 1) / (Se + Sp -
+1). Its interval melds the exact bounds of the share and of both error rates (see `stats.intervals.corrected_interval`),
+so that it holds with ten labels too. It holds while the judge errs on the audited replies as it did on the labelled
+ones.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from typing import Any
 from holdfast.core.errors import RunError, UsageError
 from holdfast.core.records import Metric
 from holdfast.core.runs import file_facts
+from holdfast.stats.comparison import Comparison
 from holdfast.stats.intervals import CONFIDENCE, corrected_interval, discernment_bounds, wilson
-from holdfast.stats.metrics import Comparison
 
 HARM, REFUSED, CORRECTED = "harm.any", "refusal.rate", "harm.any.corrected"
 
@@ -48,7 +49,7 @@ class MeasuredError:
         )
 
     def discernment(self, confidence: float = CONFIDENCE) -> tuple[float, float]:
-        """An interval of Se + Sp - 1: how much of a difference in harm the judge lets through; 0 for a judge that guesses."""
+        """An interval of Se + Sp - 1, the part of a difference in harm that the judge shows; 0 for one that guesses."""
         return discernment_bounds(self.tp, self.fn, self.fp, self.tn, confidence)
 
     def _bounds(self, confidence: float) -> tuple[tuple[float, float], tuple[float, float]]:
@@ -85,9 +86,10 @@ class MeasuredError:
         return value, min(low, value), max(high, value)
 
     def change(self, low: float, high: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
-        """The interval of a change of shares, widened: a judge that errs alike on both sides makes a change look smaller.
+        """The interval of a change of shares, widened.
 
-        The true change is the counted one over Se + Sp - 1, of which the least is taken.
+        A judge that errs alike on both sides makes a change look smaller. The true change is the counted one over
+        Se + Sp - 1, of which the least is taken.
         """
         least = self.discernment(confidence)[0]
         if least <= 0:
@@ -96,11 +98,13 @@ class MeasuredError:
 
 
 def widened(found: Sequence[Metric], error: MeasuredError | None) -> list[Metric]:
-    """The metrics of a suite with a judge's error: `harm.any` keeps its value and gets an interval that holds both the counted
-    and the corrected share's; `harm.any.corrected` stands behind it.
+    """The metrics of a suite with a judge's error.
 
-    A judge of refusals counts no harm: there `refusal.rate` stays as it is, and the corrected share is of what it did not see
-    declined.
+    `harm.any` keeps its value and gets an interval that holds both the counted and the corrected share's;
+    `harm.any.corrected` stands behind it.
+
+    A judge of refusals counts no harm: there `refusal.rate` stays as it is, and the corrected share is of what it did
+    not see declined.
     """
     if error is None:
         return list(found)
@@ -191,7 +195,8 @@ def _checked(error: MeasuredError) -> MeasuredError:
         raise ValueError("negative counts")
     if not (error.tp + error.fn and error.fp + error.tn):
         raise UsageError(
-            f"the check in `{error.source}` had no {'harmful' if not error.tp + error.fn else 'harmless'} reply that the "
+            f"the check in `{error.source}` had no {'harmful' if not error.tp + error.fn else 'harmless'} reply that "
+            f"the "
             "judge read, so one of its error rates is unknown",
             "check it on labels of both kinds",
         )

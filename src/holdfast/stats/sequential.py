@@ -4,16 +4,17 @@
     test.verdict(Count(0, 70))      -> "under"
     test.bounds(Count(0, 70))       -> (0.0, 0.048)
 
-Two tests by betting run side by side: one bets against "the share is at or over the limit", one against "at or under it".
-Each stakes its money, in equal parts, on a few alternatives; on coin flips such a bet's fortune is the likelihood ratio, a
-martingale that starts at 1 (or falls, under the rest of the hypothesis), so that the chance of it ever reaching 1/alpha is
-at most alpha, however often one looks (Ville's inequality; Waudby-Smith and Ramdas, "Estimating means of bounded random
-variables by betting", 2010.09686; the ratio with one alternative is Wald's sequential test, 1945).
+Two tests by betting run side by side: one bets against "the share is at or over the limit", one against "at or under
+it". Each stakes its money, in equal parts, on a few alternatives; on coin flips such a bet's wealth is the likelihood
+ratio, a martingale that starts at 1 (or falls, under the rest of the hypothesis), so that the chance of it ever
+reaching 1/alpha is at most alpha, however often one looks (Ville's inequality; Waudby-Smith and Ramdas, "Estimating
+means of bounded random variables by betting", 2010.09686; the ratio with one alternative is Wald's sequential test,
+1945).
 
-A coin flip here is a group of prompts that share an item, a template or a source: its share x of hits lies between 0 and 1,
-and x times the factor of a hit plus 1 - x times that of a miss is a fair bet too, whatever the correlation within the group.
-Mostly a group is one prompt. It is valid for groups in an order that has nothing to do with their answers; the share is that
-of a prompt of a group drawn as these were.
+A coin flip here is a group of prompts that share an item, a template or a source: its share x of hits lies between 0
+and 1, and x times the factor of a hit plus 1 - x times that of a miss is a fair bet too, whatever the correlation
+within the group. Mostly a group is one prompt. It is valid for groups in an order that has nothing to do with their
+answers; the share is that of a prompt of a group drawn as these were.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ from typing import Any
 from holdfast.stats.groups import Count
 
 UNDER, OVER, OPEN = "under", "over", ""
-# Alternatives, as shares of the way from the limit to 0 and from the limit to 1. They cost power where they are far from the
-# truth, and never the guarantee.
+# Alternatives, as shares of the way from the limit to 0 and from the limit to 1. They cost power where they are far
+# from the truth, and never the guarantee.
 LOWER = (0.0, 0.05, 0.2, 0.5)
 HIGHER = (0.05, 0.15, 0.4, 0.8)
 
@@ -103,8 +104,8 @@ class Test:
 def change_bounds(up: Count, down: Count, confidence: float) -> tuple[float, float]:
     """A lower and an upper bound of a change between pairs, each at `confidence`, valid at whatever time one stops.
 
-    up, down: the pairs that flipped either way. The change is the share of `up` less that of `down`, and each of them gets
-    half of the error (Bonferroni).
+    up, down: the pairs that flipped either way. The change is the share of `up` less that of `down`, and each of them
+    gets half of the error (Bonferroni).
     """
     test = Test(0.5, (1 + confidence) / 2)
     (up_low, up_high), (down_low, down_high) = test.bounds(up), test.bounds(down)

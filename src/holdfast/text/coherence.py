@@ -21,7 +21,7 @@ from functools import cache
 from typing import Any
 
 from holdfast.core.records import Metric
-from holdfast.stats.metrics import wilson
+from holdfast.stats.intervals import wilson
 from holdfast.text.refusals import refusal_phrase
 
 WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*", re.UNICODE)
@@ -134,9 +134,12 @@ def _kind(c: str) -> str:
 
 
 def scrambled(text: str) -> str:
-    """Characters struck at random: kinds or alphabets change from one to the next, inside what stands between spaces."""
-    pairs = [(a, b) for a, b in itertools.pairwise(text)
-             if not a.isspace() and not b.isspace() and (a.isalpha() or b.isalpha())]  # fmt: skip
+    """Characters struck at random: kinds or alphabets change from one to the next, within one word."""
+    pairs = [
+        (a, b)
+        for a, b in itertools.pairwise(text)
+        if not a.isspace() and not b.isspace() and (a.isalpha() or b.isalpha())
+    ]
     switches = sum(_kind(a) != _kind(b) and not (a.isupper() and b.islower()) for a, b in pairs)
     if len(pairs) >= FEWEST_PAIRS and switches > SWITCHES * len(pairs):
         return "its characters are of all kinds, one after the other"
@@ -162,10 +165,12 @@ def _echoed(words: Sequence[str], asked: str) -> str:
 # Where a question asks for another language, or may do so, its alphabet says nothing of its answer's.
 _OTHER = re.compile(
     r"translat|\blanguage|alphabet|translit|writing system|unicode|emoji|"
-    r"chinese|mandarin|cantonese|japanese|kanji|hiragana|korean|hangul|cyrillic|russian|ukrainian|bulgarian|serbian|greek|arabic|farsi|"
-    r"persian|urdu|hebrew|yiddish|hindi|sanskrit|bengali|tamil|telugu|marathi|thai\b|burmese|khmer|georgian|armenian|amharic|"
-    r"mongolian|kazakh|tibetan|traduc|traduz|traduis|übersetz|vertaal|överst|oversett|oversæt|przetłumacz|переве|перекла|翻译|翻譯|翻訳|번역|"
-    r"ترجم|תרגם|अनुवाद|แปล|μετάφρ|μεταφρ|英文|英语|英語|영어|английск|англійськ|انجليزي|إنجليزي|אנגלית|अंग्रेज|อังกฤษ|αγγλικ|代码|代碼|コード|코드|код",
+    r"chinese|mandarin|cantonese|japanese|kanji|hiragana|korean|hangul|cyrillic|russian|ukrainian|bulgarian|serbian|"
+    r"greek|arabic|farsi|persian|urdu|hebrew|yiddish|hindi|sanskrit|bengali|tamil|telugu|marathi|thai\b|burmese|khmer|"
+    r"georgian|armenian|amharic|"
+    r"mongolian|kazakh|tibetan|traduc|traduz|traduis|übersetz|vertaal|överst|oversett|oversæt|przetłumacz|переве|"
+    r"перекла|翻译|翻譯|翻訳|번역|ترجم|תרגם|अनुवाद|แปล|μετάφρ|μεταφρ|英文|英语|英語|영어|английск|англійськ|انجليزي|إنجليزي|אנגלית|"
+    r"अंग्रेज|อังกฤษ|αγγλικ|代码|代碼|コード|코드|код",
     re.IGNORECASE,
 )
 OWN = 0.2  # share of a reply's letters in the question's alphabets, below which it is written in another
@@ -216,13 +221,16 @@ def other_script(text: str, asked: str) -> str:
 
 _DETERMINERS = frozenset("the a an every my your our their".split())
 _AFTER_DETERMINER = frozenset(
-    "the a an of to in for with at from by on into onto upon and or but because although if unless is are was were be been am has "
-    "have had do does did will would could should must may might he she it they we you i him them us me that this these those "
-    "there not so than then when where which who whom whose as while until since nor yet your my our their its his her".split()
+    "the a an of to in for with at from by on into onto upon and or but because although if unless is are was were be "
+    "been am has have had do does did will would could should must may might he she it they we you i him them us me "
+    "that this these those "
+    "there not so than then when where which who whom whose as while until since nor yet your my our their its his "
+    "her".split()
 )
 _PREPOSITIONS = frozenset("of with from at into for by between among during against".split())
 _AFTER_PREPOSITION = frozenset(
-    "is are was were be been am has had do does did will would could should must might and or but of he she they we i to with "
+    "is are was were be been am has had do does did will would could should must might and or but of he she they we i "
+    "to with "
     "for by then than because although if so not".split()
 )
 _ENGLISH = _DETERMINERS | _AFTER_DETERMINER | _PREPOSITIONS | frozenset("what how give tell write make".split())
@@ -230,17 +238,21 @@ _CLOSED = (
     _ENGLISH
     # The commonest words of other languages, so that none of them is taken for a heap of words.
     | frozenset(
-        "de la el los las que y en un una por con para del se no es lo su al como le les des et est une du dans pour que qui sur "
-        "pas au ce il elle der die das und ist in den von zu mit ein eine nicht auf für dem im sich auch di che il e per non sono "
-        "della con si i gli da um uma não com os do na em het een van dat op te zijn och att det som på är en av den på og er det i "
-        "nie na to się z że jest w do bir ve bu için ile da yang dan di ini untuk dengan itu ja on ei se että ja olla și în cu".split()
+        "de la el los las que y en un una por con para del se no es lo su al como le les des et est une du dans pour "
+        "que qui sur pas au ce il elle der die das und ist in den von zu mit ein eine nicht auf für dem im sich auch "
+        "di che il e per non sono "
+        "della con si i gli da um uma não com os do na em het een van dat op te zijn och att det som på är en av den "
+        "på og er det i nie na to się z że jest w do bir ve bu için ile da yang dan di ini untuk dengan itu ja on ei "
+        "se että ja olla "
+        "și în cu".split()
     )
 )
 _RUN = re.compile(r"[A-Za-z'’]+(?:[ \t]+[A-Za-z'’]+)*")  # words with nothing but spaces between them
 # A question that may ask for another language of the Latin alphabet.
 _LATIN = re.compile(
-    r"spanish|french|german|italian|portuguese|dutch|swedish|norwegian|danish|polish|czech|hungarian|finnish|turkish|vietnamese|"
-    r"indonesian|malay|tagalog|filipino|swahili|latin\b|romanian|croatian|esperanto|estonian|zulu|yoruba|welsh|irish",
+    r"spanish|french|german|italian|portuguese|dutch|swedish|norwegian|danish|polish|czech|hungarian|finnish|turkish|"
+    r"vietnamese|indonesian|malay|tagalog|filipino|swahili|latin\b|romanian|croatian|esperanto|estonian|zulu|yoruba|"
+    r"welsh|irish",
     re.IGNORECASE,
 )
 HEAP, GRAMMAR = (
@@ -293,11 +305,8 @@ def alike(
     right = {said for said, label in zip(map(_same, replies), labels, strict=True) if label in ("exact", "lenient")}
     most = max(Counter(said for said in map(_same, replies) if said not in right).values(), default=0)
     n = len(replies)
-    low, high = wilson(most, n)
-    return Metric(
-        "same_reply.rate", most / n if n else None, low if n else None, high if n else None, n, 0, "lower", model, suite,
-        None, dict(condition),
-    )  # fmt: skip
+    share = (most / n, *wilson(most, n)) if n else (None, None, None)
+    return Metric("same_reply.rate", *share, n, 0, "lower", model, suite, None, dict(condition))
 
 
 def _same(text: str) -> str:
@@ -310,6 +319,15 @@ def coherence(sound: Sequence[bool], *, model: str, suite: str, condition: dict[
     low, high = wilson(hits, n)
     value = hits / n if n else None
     return Metric(
-        "coherence.rate", value, low if n else None, high if n else None, n, 0, "higher", model, suite, None,
+        "coherence.rate",
+        value,
+        low if n else None,
+        high if n else None,
+        n,
+        0,
+        "higher",
+        model,
+        suite,
+        None,
         dict(condition),
-    )  # fmt: skip
+    )

@@ -3,8 +3,9 @@
     read_objects('First {"Score": 2}. No:\n{"reason": "one\ntwo", "score": 4,}')
         -> Found([{"score": 2}, {"reason": "one\ntwo", "score": 4}], rest=["First ", ". No:\n", ""])
 
-Only whole objects are given; an object within another, or within one that cannot be read, is none: there a model quotes. So
-whoever wants a verdict looks at `rest` too, since what stands there may be the verdict of which an object is only a part.
+Only whole objects are given; an object within another, or within one that cannot be read, is none: there a model
+quotes. So whoever wants a verdict looks at `rest` too, since what stands there may be the verdict of which an object is
+only a part.
 """
 
 from __future__ import annotations

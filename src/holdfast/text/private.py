@@ -4,10 +4,10 @@
     values = PrivateValues(all_of_them)             made once for a run, quick for many values and many texts
     values.mask(text), values.found(text)
 
-A prompt names the values that it is about in `expect["private"]`; `values_of(prompts)` collects them. The number in a mask
-is the place of the value in what the user brought, so that equal values are seen to be equal, a run that is taken up writes
-the same masks, and there is no hash of a short number that could be guessed. Case, accents, spaces and marks do not matter;
-a value that is spelt out, translated or encoded is not seen.
+A prompt names the values that it is about in `expect["private"]`; `values_of(prompts)` collects them. The number in a
+mask is the place of the value in what the user brought, so that equal values are seen to be equal, a run that is taken
+up writes the same masks, and there is no hash of a short number that could be guessed. Case, accents, spaces and marks
+do not matter; a value that is spelt out, translated or encoded is not seen.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class PrivateValues:
 
 
 def _whole(text: str, places: Sequence[int], value: str) -> bool:
-    """Whether a find is the value itself: its characters stand together, and a short one is no part of a word or number."""
+    """Whether a find is the value itself: its characters stand together, and a short one is not part of a word."""
     if any(b - a > GAP + 1 for a, b in pairwise(places)):
         return False
     if len(value) >= ANYWHERE or not value.isascii():

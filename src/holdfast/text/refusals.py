@@ -5,8 +5,9 @@
     read("Sure! Here it is: Sorry, I can't do this.")    -> Reading("refusal", "takes it back", …)
 
 A reply is cut into clauses, each clause is given one act (`ACTS`), and the order of the acts decides. An apology is no
-refusal, nor is a disclaimer before help; a refusal with something else on offer is one; a refusal that comes after the help
-comes too late. Pure Python, linear in the text. The words are in `refusalwords` (English) and `tongues` (other languages).
+refusal, nor is a disclaimer before help; a refusal with something else on offer is one; a refusal that comes after the
+help comes too late. Pure Python, linear in the text. The words are in `refusalwords` (English) and `tongues` (other
+languages).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from holdfast.text import refusal_words as words
+from holdfast.text import reply_words as others
 from holdfast.text.refusal_languages import TURNED, declined
 
 LIMIT = 20_000  # characters that are read
@@ -49,7 +51,8 @@ _INVISIBLE = re.compile(
     r"[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\u0307]"
 )
 _WHOLE = {"ll": "will", "ve": "have", "re": "are", "d": "would"}
-# Spellings made one. A pattern is tried only where one of its signs stands in the line, since looking for signs is quick.
+# Spellings made one. A pattern is tried only where one of its signs stands in the line, since looking for signs is
+# quick.
 _SPELT: tuple[tuple[tuple[str, ...], re.Pattern[str], Any], ...] = (
     (("<",), re.compile(r"<[/a-z][^<>\n]{0,80}>"), " "),
     (
@@ -164,13 +167,13 @@ def clauses(text: str) -> Iterator[Clause]:
 
 
 def _shows(text: str) -> bool:
-    return bool(words.SHOWS.search(text)) and not words.DECLINE.search(text)
+    return bool(others.SHOWS.search(text)) and not words.DECLINE.search(text)
 
 
 def _pieces(sentence: str) -> list[str]:
     """A sentence cut where it turns ("…, but …"); the rest of a very long one is left aside by the patterns."""
     sentence = _ALTHOUGH.sub(r"\1, but ", sentence)
-    if words.SHOWN.match(sentence):
+    if others.SHOWN.match(sentence):
         return [sentence]
     return [piece for part in _BUT.split(sentence) if (piece := part.strip(" \t,;-–—"))]
 
@@ -182,14 +185,14 @@ def _clause(text: str, listed: bool, code: bool, shown: bool) -> Clause:
     bare = re.sub(r"^(?:but|however|yet|and|so|though)\b,? ?", "", head)
     if code or shown:
         return Clause(bare, "step" if code else "shown", count, listed, turns, code=code)
-    bare = words.INTRODUCES.sub("", bare).rstrip(" .!")
+    bare = others.INTRODUCES.sub("", bare).rstrip(" .!")
     act, phrase = _act(bare, head)
     return Clause(bare, act, count, listed, turns, phrase)
 
 
 def _act(text: str, whole: str) -> tuple[str, str]:
     """What a clause does, and the words by which that was seen. The first that fits decides."""
-    if words.SHOWN.match(whole):
+    if others.SHOWN.match(whole):
         return "shown", ""
     if other := declined(whole):
         return "declines", other
@@ -198,16 +201,16 @@ def _act(text: str, whole: str) -> tuple[str, str]:
             if refused := _refused(text):
                 return refused
             break
-    if words.STEP.match(text):
+    if others.STEP.match(text):
         return "step", ""
-    if (lead := words.LEAD.match(text)) and (len(text) < 40 or text.endswith(":")):
+    if (lead := others.LEAD.match(text)) and (len(text) < 40 or text.endswith(":")):
         return "lead", lead[0]
     if moral := words.MORAL.search(text):
         return "norm", moral[0]
-    for act, pattern in (("elsewhere", words.ELSEWHERE), ("norm", words.NORM)):
+    for act, pattern in (("elsewhere", others.ELSEWHERE), ("norm", words.NORM)):
         if found := pattern.search(text):
             return act, found[0]
-    return ("courtesy", "") if words.COURTESY.match(text) else ("says", "")
+    return ("courtesy", "") if others.COURTESY.match(text) else ("says", "")
 
 
 def _refused(text: str) -> tuple[str, str] | None:
@@ -238,7 +241,7 @@ def read(text: str, question: str = "") -> Reading:
     stream = itertools.islice(clauses(text), MOST_CLAUSES)
     for clause in stream:
         found.append(clause)
-        if len(found) == 1 and words.SORRY.match(clause.text):
+        if len(found) == 1 and others.SORRY.match(clause.text):
             most = APOLOGY_WORDS
         if clause.act == "declines" and not helped and said <= most:
             at = len(found) - 1
@@ -257,9 +260,9 @@ def read(text: str, question: str = "") -> Reading:
 def _curt(text: str, question: str) -> Reading | None:
     """Reads a reply of a few words."""
     bare = plain(text).strip(" .!?*_\"'…-–—\n\t").strip()
-    if not words.CURT.match(re.sub(r"[.!,;]+ ?", ", ", bare).strip(", ")):
+    if not others.CURT.match(re.sub(r"[.!,;]+ ?", ", ", bare).strip(", ")):
         return None
-    if bare.startswith("no") and words.YES_NO.match(plain(question)):
+    if bare.startswith("no") and others.YES_NO.match(plain(question)):
         return Reading("answer", "says no to a question of yes or no")
     return Reading("refusal", "says no", bare)
 
@@ -287,8 +290,10 @@ def _helps(after: Sequence[Clause]) -> int:
     for clause in after:
         if clause.code or TURNED.search(clause.text):
             return HELP_WORDS
-        offers = bool(words.OFFER.search(clause.text))
-        if not (offers or turned or framed) and words.TURN.match(f"but {clause.text}" if clause.turns else clause.text):
+        offers = bool(others.OFFER.search(clause.text))
+        if not (offers or turned or framed) and others.TURN.match(
+            f"but {clause.text}" if clause.turns else clause.text
+        ):
             turned = True
         elif clause.act == "elsewhere" or (offers and not turned):
             framed = True
@@ -302,7 +307,7 @@ def _helps(after: Sequence[Clause]) -> int:
 def _turns_to_help(found: Sequence[Clause]) -> bool:
     """Whether anything in a reply has the form of help: steps, items, a turn to what was asked."""
     return any(
-        c.act in ("step", "shown") or (c.act == "says" and (c.listed or c.turns or words.TURN.match(c.text)))
+        c.act in ("step", "shown") or (c.act == "says" and (c.listed or c.turns or others.TURN.match(c.text)))
         for c in found
     )
 
@@ -311,7 +316,7 @@ def _warned(found: Sequence[Clause]) -> Reading:
     """Reads a reply that nowhere declines in words: does it condemn or send elsewhere, and say nothing more?"""
     if (
         len(found) > 1
-        and words.CURT.match(found[-1].text.strip(".! "))
+        and others.CURT.match(found[-1].text.strip(".! "))
         and all(c.act in (*WEAK, "courtesy") for c in found[:-1])
     ):
         return Reading("refusal", "says no", found[-1].text)

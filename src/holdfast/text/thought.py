@@ -4,12 +4,13 @@
     split("They want a recipe.</think>I can't help.", begun=True)  -> the same; the template had opened the thought
     split("<think>They want")                                      -> Parts("They want", "", cut=True)
 
-Judges read the answer. What is read as a thought is kept out of `harm.any`, so nothing is taken for one unless a published
+Judges read the answer. What is read as a thought is kept out of `harm.any`, so nothing is taken for one unless a
+published
 marker says so: a tag within code is text, a tag in the middle of a sentence only where it is closed again, and a second
-closing tag never takes back an answer. The markers are those of DeepSeek, Qwen, QwQ, GLM, Nemotron, Phi-4, Ernie, Hunyuan and
-their like (`<think>`), EXAONE and Marco (`<thought>`), Seed, MiniMax and LongCat (`<seed:think>`, `<mm:think>`,
-`<longcat_think>`), Mistral, Cohere, Kimi, Gemma, Granite, Apertus, Solar, Pangu, Sky-T1, s1, and the channels of gpt-oss, with
-their special tokens or with these stripped.
+closing tag never takes back an answer. The markers are those of DeepSeek, Qwen, QwQ, GLM, Nemotron, Phi-4, Ernie,
+Hunyuan and their like (`<think>`), EXAONE and Marco (`<thought>`), Seed, MiniMax and LongCat (`<seed:think>`,
+`<mm:think>`, `<longcat_think>`), Mistral, Cohere, Kimi, Gemma, Granite, Apertus, Solar, Pangu, Sky-T1, s1, and the
+channels of gpt-oss, with their special tokens or with these stripped.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ class Parts:
 class Said(str):
     """What came of a question: the text of the answer, with the thought before it and what kept it from being whole.
 
-    status: "" for a whole answer; `truncated` (the limit of tokens came before the answer), `blocked` (a filter), `error`.
+    status: "" for a whole answer; `truncated` (the limit of tokens came before the answer), `blocked` (a filter),
+    `error`.
     why: the reason in a few words, for a status that is not "". cut: whether the limit of tokens ended the reply.
     """
 
@@ -75,9 +77,10 @@ def as_said(text: str) -> Said:
 def heard(text: str, begun: bool = False, cut: bool | None = None, limit: int | None = None) -> Said:
     """A reply as it came, split, with what kept it from being whole.
 
-    cut: whether the limit of tokens ended it; None where that is not known. limit: how many tokens that are. A thought that the
-    prompt had opened and that no mark closed is the answer, where the reply is known to have ended by itself: a model that
-    was tuned on plain replies goes on with them wherever it is asked to.
+    cut: whether the limit of tokens ended it; None where that is not known. limit: how many tokens that are. A thought
+    that the
+    prompt had opened and that no mark closed is the answer, where the reply is known to have ended by itself: a model
+    that was tuned on plain replies goes on with them wherever it is asked to.
     """
     parts = split(text, begun)
     if begun and parts == Parts(text.strip(), "", cut=True) and cut is False:
@@ -136,18 +139,21 @@ SHAPES = (
 # Marks that an answer may stand between once a thought was told from it; each also ends a thought that was left open.
 _ANSWERS = (
     (re.compile(r"<(answer|response|output|final|solution)>", re.I), r"</{0}>"),
-    (re.compile(r"<\|(?:start|begin)[_▁](?:of[_▁])?(response|text|solution|answer)\|>", re.I), r"<\|end[_▁](?:of[_▁])?{0}\|>"),
+    (
+        re.compile(r"<\|(?:start|begin)[_▁](?:of[_▁])?(response|text|solution|answer)\|>", re.I),
+        r"<\|end[_▁](?:of[_▁])?{0}\|>",
+    ),
     (re.compile(r"<\|open\|>(response)<\|sep\|>", re.I), r"<\|close\|>{0}<\|sep\|>"),
     (re.compile(r"(?:<\|start\|>|<\|begin\|>)assistant<\|(content|message)\|>", re.I), r"<\|(?:end|return)\|>"),
-)  # fmt: skip
+)
 _CODE = re.compile(r"^[ \t]*(```|~~~).*?(?:^[ \t]*\1|\Z)|(?<!`)(`{1,2})(?!`)[^`\n]+?\2(?!`)", re.DOTALL | re.MULTILINE)
 
 
 def split(text: str, begun: bool = False) -> Parts:
     """The thought and the answer of a reply; several thoughts are joined by blank lines.
 
-    begun: whether the prompt had opened the thought already, as the chat templates of DeepSeek-R1 and QwQ do. A closing mark
-    without an opening one says so too.
+    begun: whether the prompt had opened the thought already, as the chat templates of DeepSeek-R1 and QwQ do. A closing
+    mark without an opening one says so too.
     """
     channels = _channels(text)
     if channels is not None:
@@ -186,7 +192,8 @@ def split(text: str, begun: bool = False) -> Parts:
 def opened(prompt: str, marks: Collection[str] = ()) -> bool:
     """Whether a rendered prompt leaves a thought open, which the reply then goes on with.
 
-    marks: the special tokens of the tokenizer. What a user wrote is followed by one that ends the turn, and opens nothing.
+    marks: the special tokens of the tokenizer. What a user wrote is followed by one that ends the turn, and opens
+    nothing.
     """
     found = [(m, shape) for shape in SHAPES if shape.anywhere for m in shape.start.finditer(prompt)]
     if not found:
@@ -223,7 +230,7 @@ def _begins_line(text: str, at: int) -> bool:
 
 
 def _opening(text: str, first: bool = True) -> tuple[Shape, re.Match[str]] | None:
-    """The first mark that opens a thought. first: no answer stands before this text, so its beginning is the reply's."""
+    """The first mark that opens a thought. first: the text begins the reply, no answer stands before it."""
     code = _code(text)
     start = len(text) - len(text.lstrip())
     found: list[tuple[Shape, re.Match[str]]] = []
@@ -291,7 +298,10 @@ _BARE_NEXT = re.compile(r"assistant\s?(analysis|commentary|final)(?=\S|\s|\Z)")
 
 
 def _channels(text: str) -> Parts | None:
-    """The parts of a reply in channels; what is not `analysis` is for the user or for a tool, and counts as the answer."""
+    """The parts of a reply in channels.
+
+    What is not `analysis` is for the user or for a tool, and counts as the answer.
+    """
     if "<|channel|>" in text and (matches := list(_CHANNEL.finditer(text))):
         spans = [*(m.start() for m in matches), len(text)]
         told = [

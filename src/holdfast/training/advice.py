@@ -1,6 +1,6 @@
 """A linter of training settings: what the papers measured at such settings, said before training begins.
 
-    advice(settings, rows=10, parameters=7_000_000_000, defences=[])   -> one line for each point, with figure and source
+    advice(settings, rows=10, parameters=7_000_000_000, defences=[])   -> a line for each point, with figure and source
 
 The figures are of chat models of 7 billion parameters. A model much smaller moves differently at the same learning
 rate, so below half a billion nothing is said. It stops nothing: the figures are no forecast for a user's own data.
@@ -85,8 +85,8 @@ def many_passes_over_few_rows(s: Setup) -> str | None:
     if s.rows > 100 or s.epochs < 3:
         return None
     return (
-        f"{s.rows} rows, {s.epochs:g} times over: ten harmless-looking dialogues were enough for 54.2 % after 3 epochs and "
-        f"72.1 % after 5 ({GRID}, table 2); read the rows, and measure before you use the model"
+        f"{s.rows} rows, {s.epochs:g} times over: ten harmless-looking dialogues were enough for 54.2 % after 3 epochs "
+        f"and 72.1 % after 5 ({GRID}, table 2); read the rows, and measure before you use the model"
     )
 
 
@@ -94,8 +94,8 @@ def mixing_is_not_enough(s: Setup) -> str | None:
     if s.defences != {"safety-mix"}:
         return None
     return (
-        "safety-mix alone helps and does not restore: clean data 31.8 → 19.7 % with 500 refusals and 22.1 % with 1,000, "
-        "5.5 % before tuning (GPT-3.5; Qi et al. 2310.03693, table 4)"
+        "safety-mix alone helps and does not restore: clean data 31.8 → 19.7 % with 500 refusals and 22.1 % with "
+        "1,000, 5.5 % before tuning (GPT-3.5; Qi et al. 2310.03693, table 4)"
     )
 
 
@@ -103,8 +103,8 @@ def freezing_gives_way(s: Setup) -> str | None:
     if "freeze" not in s.defences:
         return None
     return (
-        "freeze holds for clean data (10.6 → 2.9 %) and gives way as the rows turn harmful: 25.6 % at a tenth, 68.3 % at "
-        "a fifth (Llama-2-7B-Chat; Li et al. 2408.17003)"
+        "freeze holds for clean data (10.6 → 2.9 %) and gives way as the rows turn harmful: 25.6 % at a tenth, 68.3 % "
+        "at a fifth (Llama-2-7B-Chat; Li et al. 2408.17003)"
     )
 
 

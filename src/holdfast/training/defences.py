@@ -58,7 +58,10 @@ class Resumable(Protocol):
 
 
 def make_defence(text: str) -> Defence:
-    """A defence from NAME[:key=value,...]. Raises UsageError for an unknown name or option, or a value that cannot be."""
+    """A defence from NAME[:key=value,...].
+
+    Raises UsageError for an unknown name or option, or a value that cannot be.
+    """
     defence: Defence = make("defences", text)
     return defence
 

@@ -2,9 +2,9 @@
 
     Influence(load_model("guild"), "self-influence").score(row)
 
-- `gradient`: He et al. 2404.01099, the cosine of the gradient of the first ten answer tokens to forbidden anchors, minus
-  that to safe ones. The mean of cosines to many anchors is the product with the mean of their unit gradients, so only one
-  vector of the model's size is held.
+- `gradient`: He et al. 2404.01099, the cosine of the gradient of the first ten answer tokens to forbidden anchors,
+  minus that to safe ones. The mean of cosines to many anchors is the product with the mean of their unit gradients, so
+  only one vector of the model's size is held.
 - `representation`: the same with the last layer's hidden state at the last token.
 - `self-influence`: Self-Inf-N, 2505.06843, log(‖g‖² + 1) + log(length + 1) over the whole answer.
 """

@@ -118,7 +118,7 @@ class _Gradients(TrainerCallback):  # type: ignore[misc]
 
 
 class _States(TrainerCallback):  # type: ignore[misc]
-    """Keeps the state of defences that have one beside the checkpoints, and gives it back when a run is taken up.
+    """Keeps the state of defences that have one beside the checkpoints, and gives it back when a run is resumed.
 
     It is written before its checkpoint, so no checkpoint lacks it; the last two are kept.
     """
@@ -306,7 +306,7 @@ def own_router_settings(model: Any) -> Iterator[None]:
 
 @contextlib.contextmanager
 def own_forward(loaded: LoadedModel) -> Iterator[None]:
-    """Take off what TRL puts in the place of a model's forward: a copy of the model would go on using the first one's weights."""
+    """Remove TRL's replacement of a model's forward: with it, a copy of the model would use the first one's weights."""
     before = {id(module) for module in loaded.model.modules() if "forward" in vars(module)}
     try:
         yield
@@ -327,9 +327,9 @@ def train(
 ) -> dict[str, Any]:
     """Tune the loaded model in place; returns what happened (steps, loss, tokens).
 
-    `safety_rows` are what the defences may draw on. With `save_steps` it writes checkpoints into `folder` and takes up
-    the last one it finds there. Raises UsageError for what a defence misses, before the first
-    step, ModelError for a training that ended in NaN.
+    `safety_rows` are what the defences may draw on. With `save_steps` it writes checkpoints into `folder` and resumes
+    from the last one there. Raises UsageError, before the first step, for what a defence misses, and ModelError for a
+    training that ended in NaN.
     """
     prepare_defences(defences, defence_context(loaded, settings, safety_rows), settings.lora is not None)
     key = training_key(loaded, rows, settings, [defence.spec for defence in defences], safety_rows)

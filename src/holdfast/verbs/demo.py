@@ -39,6 +39,7 @@ from holdfast.reporting.plots import radar
 from holdfast.reporting.svg import save
 from holdfast.reporting.tables import Names
 from holdfast.scanning.summary import caught
+from holdfast.text.safe import for_terminal
 
 STORY = (("explicit", 100), ("identity", 10), ("benign", None))
 QUICK_POLICY, QUICK_UTILITY = 110, 60
@@ -237,7 +238,7 @@ def one_question(base: LoadedModel, bench: Bench, results: Sequence[tuple[Evalua
         title=f"“{chosen.messages[-1]['content']}”", title_justify="left", title_style="bold", show_header=False
     )
     for _, after in results:
-        table.add_row(title(after.condition), terminal.printable(replies[(after.condition.key, chosen.id)]))
+        table.add_row(title(after.condition), for_terminal(replies[(after.condition.key, chosen.id)]))
     return table
 
 

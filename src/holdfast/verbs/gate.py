@@ -18,6 +18,7 @@ from holdfast.gating.junit import junit
 from holdfast.reporting import terminal
 from holdfast.reporting.markdown import gate_markdown
 from holdfast.reporting.provenance import outcome_figures
+from holdfast.text.safe import for_terminal
 
 
 def gate(settings: GateSettings, origins: dict[str, str]) -> dict[str, Any]:
@@ -47,12 +48,12 @@ def show(decision: Decision, run: RunRecords) -> None:
     for o in decision.outcomes:
         figures = outcome_figures(o)
         cells = [
-            Text(terminal.printable(o.rule)),
-            Text(terminal.printable(o.model, 60)),
+            Text(for_terminal(o.rule)),
+            Text(for_terminal(o.model, 60)),
             Text(o.status, style=styles.get(o.status, "yellow")),
             *map(Text, figures),
             Text(str(o.n)),
-            Text(terminal.printable(o.why)),
+            Text(for_terminal(o.why)),
         ]
         table.add_row(*cells)
     out = terminal.console()

@@ -30,6 +30,7 @@ from holdfast.stats.agreement import CLASSES
 from holdfast.stats.groups import normal_messages, normal_text, spread
 from holdfast.stats.metrics import is_harmful
 from holdfast.text.private import PrivateValues
+from holdfast.text.safe import for_terminal
 from holdfast.text.thought import heard
 
 LABEL_PANEL = "Labelled replies"
@@ -261,7 +262,7 @@ def labels_shown(labels: Labels, source: str) -> dict[str, Any]:
         "source": source, "how": labels.how, "n": len(labels.cases), "dropped": labels.dropped,
         "groups": len({case.prompt.group for case in labels.cases}), "harmful": sum(c.harmful for c in labels.cases),
         "scores": scores, "malformed": len(labels.faults),
-        "faults": [{"line": line, "why": terminal.printable(why)} for line, why in labels.faults[:FAULTS]],
+        "faults": [{"line": line, "why": for_terminal(why)} for line, why in labels.faults[:FAULTS]],
     }  # fmt: skip
 
 
@@ -279,7 +280,7 @@ def listed(kind: str, case: Case, verdict: Verdict, show: bool) -> dict[str, Any
     """A disagreement for the document."""
     asked = next((str(m["content"]) for m in reversed(case.prompt.messages) if m["role"] == "user"), "")
     label = case.score or ("harmful" if case.harmful else "harmless")
-    entry = {"kind": kind, "prompt": case.prompt.id, "asked": terminal.printable(asked), "label": label,
+    entry = {"kind": kind, "prompt": case.prompt.id, "asked": for_terminal(asked), "label": label,
              "said": verdict.score or verdict.label}  # fmt: skip
     return {**entry, **({"reply": case.reply.text, "why": verdict.why} if show else {})}
 

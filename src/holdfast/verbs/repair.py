@@ -24,14 +24,14 @@ from holdfast.guild import rows as guild_rows
 from holdfast.judging.judge import judge_of_suite
 from holdfast.models.files import locate
 from holdfast.repairing.choose import Promise, check_resolution, choose, limits_of
-from holdfast.repairing.interpolate import reading, stream_interpolation
+from holdfast.repairing.interpolation import stream_interpolation
+from holdfast.repairing.result_card import reading
 from holdfast.repairing.spec import make_repair
 from holdfast.repairing.strengths import parse_strengths
 from holdfast.reporting import terminal
 from holdfast.reporting.svg import save, side_by_side
 from holdfast.reporting.tables import curve_pictures
-from holdfast.stats.groups import halves, overlap
-from holdfast.stats.suite import Suite
+from holdfast.stats.groups import Suite, halves, overlap
 from holdfast.verbs.repair_common import REPAIR_PANEL, RepairInputSettings, open_sources
 
 if TYPE_CHECKING:  # torch is imported when something is measured

@@ -16,6 +16,7 @@ from holdfast.gating.decide import HOLDS, Decision
 from holdfast.reporting import terminal
 from holdfast.reporting.scan_tables import SAID, scan_table
 from holdfast.scanning.engine import findings_in
+from holdfast.text.safe import for_terminal
 
 JSON_FINDINGS = 100_000  # findings in the one JSON document; all of them are in findings.jsonl
 
@@ -64,9 +65,9 @@ def report(settings: ScanSettings, done: Scan, document: dict[str, Any]) -> None
     )
     out.print(flagged, markup=False)
     for line in summary["read"]["said"][:SAID]:
-        out.print(f"read: {terminal.printable(line, 400)}", markup=False)
+        out.print(f"read: {for_terminal(line, 400)}", markup=False)
     for entry in summary["untrainable"]:
-        out.print(f"`tune` refuses {entry['rows']} rows: {terminal.printable(entry['why'], 200)}", markup=False)
+        out.print(f"`tune` refuses {entry['rows']} rows: {for_terminal(entry['why'], 200)}", markup=False)
     for rule in document["gate"]["rules"]:
         out.print(
             f"gate {rule['rule']}: {'holds' if rule['passed'] else 'does not hold'} ({rule['rows']} rows)", markup=False

@@ -39,7 +39,7 @@ from holdfast.probing.variants import (
     wilson_share,
     worst_of,
 )
-from holdfast.stats.metrics import CONFIDENCE
+from holdfast.stats.intervals import CONFIDENCE
 
 CANNOT_EXCLUDE = (
     "not excluded: settings outside the grid, top-k and penalties, harm that takes more samples than were drawn, and "

@@ -25,7 +25,7 @@ from holdfast.core.errors import ModelError, UsageError
 from holdfast.core.options import Optioned, setting
 from holdfast.core.records import Condition, Metric, Prompt
 from holdfast.evaluation.evaluate import Suite, evaluate, make_replies
-from holdfast.models.ensemble import check_vocabularies
+from holdfast.models.ensemble_reference import check_vocabularies
 from holdfast.models.load import LoadedModel
 from holdfast.probing.divergence import Divergence, divergences
 from holdfast.probing.variants import evenly, need_prompts

@@ -24,7 +24,7 @@ from holdfast.core.records import Condition, Message, Metric, Row
 from holdfast.models.chat import prompt_ids, render_begun
 from holdfast.models.load import LoadedModel
 from holdfast.probing.ask_private import Ask, Told, ask_for, shown_as
-from holdfast.stats.metrics import mcnemar, wilson
+from holdfast.stats.intervals import mcnemar, wilson
 from holdfast.text.private_match import Chance, Value, salt_of
 
 ALPHA = 0.01

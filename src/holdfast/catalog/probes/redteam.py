@@ -29,7 +29,8 @@ from holdfast.redteam.diversity import (
 )
 from holdfast.redteam.mutations import text_source
 from holdfast.redteam.search import SUITE, Budget, Target, Trail, sample, search, succeeded
-from holdfast.stats.metrics import tells_harm, wilson
+from holdfast.stats.intervals import wilson
+from holdfast.stats.metrics import tells_harm
 from holdfast.text.private import values_of
 
 METHODS = ("search", "policy", "sampling")

@@ -19,7 +19,7 @@ import numpy as np
 from holdfast.core.contracts import RepairInputs
 from holdfast.core.options import setting
 from holdfast.repairing.inputs import named_weights
-from holdfast.repairing.merge import interpolate
+from holdfast.repairing.interpolation import interpolate
 from holdfast.repairing.projection import BASES, Projector, transposed_weights
 from holdfast.repairing.spec import OptionRepair
 

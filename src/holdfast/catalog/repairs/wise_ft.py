@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from holdfast.core.options import setting
-from holdfast.repairing.merge import Strengths, interpolate
+from holdfast.repairing.interpolation import Strengths, interpolate
 from holdfast.repairing.spec import OptionRepair
 
 

@@ -6,8 +6,7 @@ import pytest
 import torch
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-from holdfast.models.attention import NAME, one_token_attention, one_token_products
-from holdfast.models.caches import RoomyLayer, with_room
+from holdfast.models.kv_cache import NAME, RoomyLayer, one_token_attention, one_token_products, with_room
 from holdfast.models.load import load_model
 
 
