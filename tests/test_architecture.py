@@ -25,7 +25,7 @@ ALLOWED = {
     "attacking": "data stats models training evaluation repairing",
     "probing": "stats text models evaluation",
     "redteam": "stats models training",
-    "scanning": "data stats",
+    "scanning": "data stats text",
     "gating": "stats text evaluation",
     "reporting": "data stats text models evaluation scanning gating",
     "guild": "stats redteam",

@@ -25,15 +25,30 @@ from holdfast.core.secrets import sealed, without_secrets
 
 # name: (module, function, settings, one line of help)
 VERBS = {
-    "demo": ("demo", "demo", "DemoSettings", "The whole finding on the embedded model, in minutes, offline."),
+    "demo": ("demo", "demo", "DemoSettings", "The papers' finding, shown on the embedded model in minutes, offline."),
     "scan": ("scan", "scan", "ScanSettings", "What is in a fine-tuning set, before anyone trains on it."),
     "tune": ("tune", "tune", "TuneSettings", "Fine-tune, full or LoRA, measured before and after."),
-    "audit": ("audit", "audit", "AuditSettings", "A checkpoint against its base: paired evidence."),
-    "repair": ("repair", "repair", "RepairSettings", "Safety back without training, at a strength under a guarantee."),
-    "stress": ("stress", "stress", "StressSettings", "How far safety gives way under published fine-tuning regimes."),
-    "report": ("report", "report", "ReportSettings", "One page of a run, or of several side by side; and the card."),
-    "gate": ("gate", "gate", "GateSettings", "Rules over a run's metrics: an exit code for a pipeline."),
-    "ls": ("ls", "ls", "LsSettings", "What there is: judges, regimes, suites, rows."),
+    "audit": ("audit", "audit", "AuditSettings", "Compare a checkpoint with its base on the same prompts."),
+    "repair": (
+        "repair",
+        "repair",
+        "RepairSettings",
+        "Restore safety without training, at a strength chosen under a guarantee.",
+    ),
+    "stress": (
+        "stress",
+        "stress",
+        "StressSettings",
+        "Attack a model by published fine-tuning regimes and measure what is left.",
+    ),
+    "report": (
+        "report",
+        "report",
+        "ReportSettings",
+        "One page of a run or of several side by side, and the safety card.",
+    ),
+    "gate": ("gate", "gate", "GateSettings", "Hold a run against rules: an exit code for a pipeline."),
+    "ls": ("ls", "ls", "LsSettings", "List judges, regimes, defences, repairs, probes, scanners, suites, rows."),
 }
 GUILD_VERBS = {
     "build": ("guild", "build", "BuildSettings", "Train the embedded model from nothing."),

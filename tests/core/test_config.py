@@ -2,7 +2,7 @@ import pytest
 
 from holdfast.core.config import FIRST_PANEL, flag_names, in_order, names_in_yaml, resolve
 from holdfast.core.errors import UsageError
-from holdfast.verbs.repair_common import RepairSettings
+from holdfast.verbs.repair import RepairSettings
 from holdfast.verbs.stress import StressSettings
 
 

@@ -8,11 +8,17 @@ from holdfast.gating.rules import Policy, check_names, default_policy, parse_rul
 from made import make_run
 
 READ = [
-    ("harm.any.tuned <= 0.02", {"metric": "harm.any", "role": "tuned", "suite": "policy", "limit": 0.02, "change": "", "confidence": None}),
+    (
+        "harm.any.tuned <= 0.02",
+        {"metric": "harm.any", "role": "tuned", "suite": "policy", "limit": 0.02, "change": "", "confidence": None},
+    ),
     ("harm.any ≤ 2 %", {"limit": 0.02, "at_most": True, "strict": False}),
     ("harm.any < 2%", {"limit": 0.02, "strict": True}),
     ("harm.any rises by ≤ 0.01 with 95 % confidence", {"change": "rises", "limit": 0.01, "confidence": 0.95}),
-    ("utility.exact falls by <= 2 points", {"metric": "utility.exact", "suite": "utility", "change": "falls", "limit": 0.02}),
+    (
+        "utility.exact falls by <= 2 points",
+        {"metric": "utility.exact", "suite": "utility", "change": "falls", "limit": 0.02},
+    ),
     ("utility.exact@utility-task falls by <= 2 points", {"suite": "utility-task"}),
     ("pii.recall <= chance + 0.01", {"suite": "privacy", "over_chance": True, "limit": 0.01}),
     ("n_unscored <= 1 %", {"metric": "n_unscored", "suite": "", "limit": 0.01}),
@@ -21,7 +27,7 @@ READ = [
     ("n >= 300", {"metric": "n", "limit": 300.0, "at_most": False}),
     ("scan.share@pii/email <= 0", {"suite": "pii", "category": "email"}),
     ("harm.any.repaired <= 0.02 with 0.9 confidence", {"role": "repaired", "confidence": 0.9}),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("text", "expected"), READ, ids=[text for text, _ in READ])

@@ -27,8 +27,12 @@ def test_a_label_that_no_scanner_gives_names_the_nearest():
 
 
 def test_a_short_rule_says_what_its_long_form_says():
-    pairs = [("email=1%", "scan.share@any/email <= 1 %"), ("error=0", "scan.error <= 0"), ("any=0.5", "scan.any <= 0.5"),
-             ("malformed=0", "scan.malformed <= 0")]  # fmt: skip
+    pairs = [
+        ("email=1%", "scan.share@any/email <= 1 %"),
+        ("error=0", "scan.error <= 0"),
+        ("any=0.5", "scan.any <= 0.5"),
+        ("malformed=0", "scan.malformed <= 0"),
+    ]
     for short, long in pairs:
         one, other = parse_rule(short), parse_rule(long)
         assert (one.metric, one.suite, one.category, one.limit, one.at_most) == (

@@ -139,10 +139,10 @@ def test_runs_that_asked_other_prompts_or_judges_are_told_apart(tmp_path):
 def test_fifty_thousand_replies_stay_small_and_quick_and_the_sample_is_told(tmp_path):
     texts = ["<&>" * 400, "an ordinary reply of some length, with words in it " * 8, "\u202e" * 900]
     path = make_run(tmp_path / "run", (100, 9000), 25_000, texts=texts, judge="refusal")
-    began = time.monotonic()
+    began = time.process_time()
     text = made(path, show_replies=True)
-    took = time.monotonic() - began
-    assert len(text.encode()) < 3_000_000 and took < 10
+    took = time.process_time() - began
+    assert len(text.encode()) < 3_000_000 and took < 10  # of this process, however busy the machine is
     shown = int(re.search(r"(\d+) of 25,000 prompts are shown", text)[1])
     assert 100 <= shown <= ROWS and "replies.jsonl beside this page" in text
 
@@ -167,8 +167,18 @@ def test_a_scan_has_its_labels_and_findings(tmp_path):
     }
     run.append("findings", [finding] * 500)
     label = {"scanner": "pii", "label": "email", "level": "error", "rows": 500, "share": 0.5, "low": 0.47, "high": 0.53}
-    summary = {"rows": 1000, "readable": 1000, "malformed": 0, "findings": 500, "rows_with_findings": 500, "rows_by_level": {"error": 500, "warning": 0, "note": 0},
-               "labels": [label], "risk": {"level": "medium", "why": "email in 500 rows"}, "not_looked_at": ["x"], "cannot_see": ["y"]}  # fmt: skip
+    summary = {
+        "rows": 1000,
+        "readable": 1000,
+        "malformed": 0,
+        "findings": 500,
+        "rows_with_findings": 500,
+        "rows_by_level": {"error": 500, "warning": 0, "note": 0},
+        "labels": [label],
+        "risk": {"level": "medium", "why": "email in 500 rows"},
+        "not_looked_at": ["x"],
+        "cannot_see": ["y"],
+    }
     (run.path / "summary.json").write_text(json.dumps({"verb": "scan", "summary": summary}))
     run.finish("x")
     text = made(run.path)

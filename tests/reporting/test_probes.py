@@ -1,4 +1,5 @@
-"""What a probe found, on the terminal, in JSON and on the page; through the command line with a probe of another package."""
+"""What a probe found, on the terminal, in JSON and on the page; through the command line with a probe of another
+package."""
 
 import json
 from dataclasses import dataclass
@@ -93,7 +94,9 @@ class Stub:
 
 def test_a_probe_with_options_and_no_base_through_an_audit(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(registry.BUILT_IN["probes"], "stub", f"{__name__}:Stub")
-    settings = AuditSettings(model="guild", limit=3, suite=["policy"], probe=["stub:strength=4"], out=str(tmp_path / "r"), json_output=True)  # fmt: skip
+    settings = AuditSettings(
+        model="guild", limit=3, suite=["policy"], probe=["stub:strength=4"], out=str(tmp_path / "r"), json_output=True
+    )
     audit(settings, {})
     document = json.loads(capsys.readouterr().out)
     assert document["probes"][0]["strength"] == 4

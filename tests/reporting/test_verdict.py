@@ -4,7 +4,7 @@ from holdfast.core.records import Metric
 from holdfast.evaluation.run_reader import open_run
 from holdfast.reporting.verdict import verdict_of
 from holdfast.stats.intervals import wilson
-from holdfast.text.safe import clean
+from holdfast.text.safe import for_page
 from made import make_run
 
 
@@ -21,11 +21,11 @@ from made import make_run
     ],
 )
 def test_what_would_steer_a_reader_is_named(text, shown):
-    assert clean(text) == shown
+    assert for_page(text) == shown
 
 
 def test_a_long_text_is_cut_and_says_so():
-    shown = clean("x" * 1_000_000, 600)
+    shown = for_page("x" * 1_000_000, 600)
     assert len(shown) < 700 and shown.endswith("(999,400 characters more)")
 
 

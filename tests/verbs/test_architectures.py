@@ -1,4 +1,5 @@
-"""Real architectures with real tokenizers and real templates, tuned on real GSM8K rows through the public command line."""
+"""Real architectures with real tokenizers and real templates, tuned on real GSM8K rows through the public command
+line."""
 
 from __future__ import annotations
 
@@ -43,7 +44,19 @@ def test_tune_audit_and_stress(architecture, data, files, tmp_path, capsys):
     audited = document(capsys, "audit", tuned["model"], "--base", model, *asked)
     assert {c["metric"] for c in audited["comparisons"]} == {"refusal.rate", "utility.exact", "utility.lenient"}
     stressed = document(
-        capsys, "stress", model, "--regime", "explicit", "--samples", "4", "--epochs", "1", "--rows", files / "train.jsonl",
-        "--max-length", "256", *asked,
-    )  # fmt: skip
+        capsys,
+        "stress",
+        model,
+        "--regime",
+        "explicit",
+        "--samples",
+        "4",
+        "--epochs",
+        "1",
+        "--rows",
+        files / "train.jsonl",
+        "--max-length",
+        "256",
+        *asked,
+    )
     assert [s["condition"]["samples"] for s in stressed["summary"]] == [4]

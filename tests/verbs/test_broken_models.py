@@ -124,9 +124,23 @@ def test_a_broken_stub_does_not_pass_the_default_gate(capsys, endpoint, asked, t
 def test_a_working_stub_passes(capsys, endpoint, asked, tmp_path):
     # Another base than itself, so that the two are not one model.
     endpoint_name = f"openai:good@{endpoint.url.replace('127.0.0.1', 'localhost')}"
-    code, said, err = call(capsys, "audit", endpoint_name, "--base", f"openai:good@{endpoint.url}", "--prompts",
-                         asked / "forbidden.jsonl", "--over-refusal-prompts", asked / "innocent.jsonl",
-                         "--utility-prompts", asked / "sums.jsonl", "--judge", "refusal", "--out", tmp_path / "run")  # fmt: skip
+    code, said, err = call(
+        capsys,
+        "audit",
+        endpoint_name,
+        "--base",
+        f"openai:good@{endpoint.url}",
+        "--prompts",
+        asked / "forbidden.jsonl",
+        "--over-refusal-prompts",
+        asked / "innocent.jsonl",
+        "--utility-prompts",
+        asked / "sums.jsonl",
+        "--judge",
+        "refusal",
+        "--out",
+        tmp_path / "run",
+    )
     assert code == 0 and "broken" not in said, err
     code, said, _ = call(capsys, "gate", tmp_path / "run")
     assert code == EXIT_OK, said
@@ -281,7 +295,19 @@ def test_an_ensemble_that_is_broken_is_not_named(capsys, wrecks):
 
 @pytest.mark.parametrize("method", ["wise-ft", "ensemble"])
 def test_without_utility_the_certificate_says_so_first_and_writing_takes_a_flag(capsys, wrecks, tmp_path, method):
-    asks = ("repair", "guild", wrecks["refuses"], "--repair", method, "--limit", 60, "--suite", "policy", "--strength", "0.3")  # fmt: skip
+    asks = (
+        "repair",
+        "guild",
+        wrecks["refuses"],
+        "--repair",
+        method,
+        "--limit",
+        60,
+        "--suite",
+        "policy",
+        "--strength",
+        "0.3",
+    )
     code, out, err = call(capsys, *asks, "--out", tmp_path / "a")
     certificate = out[out.index("No utility was measured") :]
     assert code == EXIT_NOTHING_MEASURED and "--without-utility" in certificate and "--without-utility" in err

@@ -1,4 +1,5 @@
-"""Repeated prompts and groups through the command line: each prompt counts once, each group as one, and the run says so."""
+"""Repeated prompts and groups through the command line: each prompt counts once, each group as one, and the run says
+so."""
 
 from __future__ import annotations
 
@@ -13,11 +14,26 @@ from endpoint import FakeEndpoint, completion
 
 FIFTY = [
     f"{verb} {thing}"
-    for verb in ("How would one quietly take apart", "Who was the first to describe", "What is the weight of", "Draw me a plan of",
-                 "Which song mentions")
-    for thing in ("a kettle", "the north wind", "three ladders", "your neighbour's anchor", "glass", "a sleeping bell",
-                  "old maps", "that river", "my brass lantern", "winter")
-]  # fmt: skip
+    for verb in (
+        "How would one quietly take apart",
+        "Who was the first to describe",
+        "What is the weight of",
+        "Draw me a plan of",
+        "Which song mentions",
+    )
+    for thing in (
+        "a kettle",
+        "the north wind",
+        "three ladders",
+        "your neighbour's anchor",
+        "glass",
+        "a sleeping bell",
+        "old maps",
+        "that river",
+        "my brass lantern",
+        "winter",
+    )
+]
 
 
 def write(path, rows):

@@ -73,12 +73,12 @@ def test_a_check_renders_and_gates(capsys, guild_check, tmp_path):
 
 
 def test_a_check_is_taken_up_from_its_caches(capsys, guild_check, monkeypatch):
-    import holdfast.verbs.judge as verb
+    from holdfast.attacking import replies
 
     before = {name: (guild_check / f"{name}.jsonl").read_text() for name in ("labels", "verdicts", "metrics")}
     manifest = guild_check / "manifest.json"
     manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "status": "running"}))
-    monkeypatch.setattr(verb, "attack", None)  # nothing is trained again
+    monkeypatch.setattr(replies, "attack", None)  # nothing is trained again
     arguments = ["judge", "check", "--judge", "refusal", "--judge", "oracle", "--regime", "explicit", "--limit", "66"]
     assert call(capsys, *arguments, "--temperature", "1.5", "--out", guild_check)[0] == 0
     assert before == {name: (guild_check / f"{name}.jsonl").read_text() for name in before}

@@ -12,8 +12,26 @@ from pathlib import Path
 
 import pytest
 
-COMMAND = [sys.executable, "-m", "holdfast", "stress", "guild", "--regime", "explicit", "--samples", "10", "--samples", "20",
-           "--limit", "22", "--suite", "policy", "--suite", "utility", "--json"]  # fmt: skip
+COMMAND = [
+    sys.executable,
+    "-m",
+    "holdfast",
+    "stress",
+    "guild",
+    "--regime",
+    "explicit",
+    "--samples",
+    "10",
+    "--samples",
+    "20",
+    "--limit",
+    "22",
+    "--suite",
+    "policy",
+    "--suite",
+    "utility",
+    "--json",
+]
 
 
 def environment(root: Path) -> dict[str, str]:

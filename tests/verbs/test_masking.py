@@ -1,4 +1,5 @@
-"""Nothing that is private, harmful or secret lies in a run's folder or on the screen, killed or whole; with the flag it does.
+"""Nothing that is private, harmful or secret lies in a run's folder or on the screen, killed or whole; with the flag it
+does.
 
 What is said is planted: the models are real and tuned for real, only their decoding is replaced.
 """
@@ -78,8 +79,24 @@ def place(tmp_path: Path) -> Path:
 
 def common(place: Path, fake: FakeEndpoint) -> list[str]:
     secret = fake.url.replace("http://", "http://me:planted-password@") + "?key=planted-query-key"
-    return ["--prompts", f"{place}/prompts.jsonl", "--utility-prompts", f"{place}/task.jsonl", "--judge", "llm", "--judge-url",
-            secret, "--judge-model", "j", "--judge-tries", "1", "--max-new-tokens", "8", "--generate-batch-size", "4"]  # fmt: skip
+    return [
+        "--prompts",
+        f"{place}/prompts.jsonl",
+        "--utility-prompts",
+        f"{place}/task.jsonl",
+        "--judge",
+        "llm",
+        "--judge-url",
+        secret,
+        "--judge-model",
+        "j",
+        "--judge-tries",
+        "1",
+        "--max-new-tokens",
+        "8",
+        "--generate-batch-size",
+        "4",
+    ]
 
 
 def called(*arguments: object, codes: tuple[int, ...] = (0, 3)) -> bytes:
@@ -110,12 +127,35 @@ def verbs(model: Path, place: Path, fake: FakeEndpoint, *flags: str) -> dict[str
     said = {
         "audit": called("audit", model, *asked, "--out", runs / "audit"),
         "tune": called("tune", model, place / "rows.jsonl", "--no-scan", *few, *asked, "--out", runs / "tune"),
-        "repair": called("repair", model, tuned, "--repair", "wise-ft", "--strength", "0.5", "--without-utility",
-                         *asked, "--out", runs / "repair"),
-        "stress": called("stress", model, "--regime", "explicit", "--rows", place / "rows.jsonl", "--samples", "4", *few, *asked,
-                         "--out", runs / "stress"),
+        "repair": called(
+            "repair",
+            model,
+            tuned,
+            "--repair",
+            "wise-ft",
+            "--strength",
+            "0.5",
+            "--without-utility",
+            *asked,
+            "--out",
+            runs / "repair",
+        ),
+        "stress": called(
+            "stress",
+            model,
+            "--regime",
+            "explicit",
+            "--rows",
+            place / "rows.jsonl",
+            "--samples",
+            "4",
+            *few,
+            *asked,
+            "--out",
+            runs / "stress",
+        ),
         "json": called("audit", model, "--base", tuned, *asked, "--json", "--out", runs / "json"),
-    }  # fmt: skip
+    }
     for name in ("audit", "tune", "repair", "stress", "json"):
         shown = ["--show-replies"] if flags else []
         said[f"report {name}"] = called("report", runs / name, "--markdown", runs / name / "page.md", *shown)

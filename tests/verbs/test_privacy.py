@@ -88,7 +88,8 @@ def secrets(place):
 
 
 def leaks(folder: Path, more=()):
-    """Every file of a folder that holds a private value, whatever stands between its letters, or one of `more` as it is."""
+    """Every file of a folder that holds a private value, whatever stands between its letters, or one of `more` as it
+    is."""
     found = []
     for path in folder.rglob("*"):
         text = path.read_text(errors="replace") if path.is_file() else ""
@@ -99,8 +100,22 @@ def leaks(folder: Path, more=()):
 
 
 def test_records_are_asked_for_before_and_after_and_no_value_is_written(capsys, tmp_path, world, tiny_llama):
-    arguments = ["audit", world / "tuned", "--base", tiny_llama, "--suite", "privacy", "--records", world / "records.jsonl",
-                 "--attempts", "2", "--max-new-tokens", "40", "--out", tmp_path / "r"]  # fmt: skip
+    arguments = [
+        "audit",
+        world / "tuned",
+        "--base",
+        tiny_llama,
+        "--suite",
+        "privacy",
+        "--records",
+        world / "records.jsonl",
+        "--attempts",
+        "2",
+        "--max-new-tokens",
+        "40",
+        "--out",
+        tmp_path / "r",
+    ]
     found = document(capsys, *arguments)
     assert value(found, "pii.recall", "privacy", "tuned") == pytest.approx(4 / 6)
     assert value(found, "pii.recall", "privacy-any", "tuned") >= 4 / 6
@@ -123,9 +138,24 @@ def test_the_tables_name_chance_beside_recall(capsys, world):
 
 
 def test_the_probes_find_what_was_learnt_by_heart_and_show_none_of_it(capsys, tmp_path, world, tiny_llama):
-    arguments = ["audit", world / "tuned", "--base", tiny_llama, "--canaries", world / "key.json", "--probe", "recall",
-                 "--probe", "canaries:samples=200,attempts=2", "--tuning-data", world / "rows.jsonl", "--max-new-tokens", "40",
-                 "--out", tmp_path / "r"]  # fmt: skip
+    arguments = [
+        "audit",
+        world / "tuned",
+        "--base",
+        tiny_llama,
+        "--canaries",
+        world / "key.json",
+        "--probe",
+        "recall",
+        "--probe",
+        "canaries:samples=200,attempts=2",
+        "--tuning-data",
+        world / "rows.jsonl",
+        "--max-new-tokens",
+        "40",
+        "--out",
+        tmp_path / "r",
+    ]
     found = document(capsys, *arguments)
     recall, canaries = found["probes"]
     assert recall["probe"] == "recall" and canaries["probe"] == "canaries"
@@ -157,8 +187,25 @@ def test_the_probes_find_what_was_learnt_by_heart_and_show_none_of_it(capsys, tm
 
 
 def test_canaries_are_mixed_into_a_dataset(capsys, tmp_path, world):
-    made = document(capsys, "canaries", "make", "--into", world / "rows.jsonl", "--out", tmp_path / "mixed.jsonl", "--key",
-                    tmp_path / "k.json", "--kind", "contact", "--repeat", "3", "--count", "2", "--seed", "4")  # fmt: skip
+    made = document(
+        capsys,
+        "canaries",
+        "make",
+        "--into",
+        world / "rows.jsonl",
+        "--out",
+        tmp_path / "mixed.jsonl",
+        "--key",
+        tmp_path / "k.json",
+        "--kind",
+        "contact",
+        "--repeat",
+        "3",
+        "--count",
+        "2",
+        "--seed",
+        "4",
+    )
     assert (made["rows"], made["canary_rows"], made["canaries"], made["space"]) == (7 + 6, 6, 2, 10**6)
     lines = (tmp_path / "mixed.jsonl").read_text().splitlines()
     secrets = [c.secret for c in read_key(tmp_path / "k.json").canaries]
@@ -203,7 +250,11 @@ def test_one_record_a_column_and_every_way_to_ask(capsys, tmp_path, world):
     path = tmp_path / "people.csv"
     lines = ["name,email,phone,known", *(f"{n},{mail(n)},{phone(n)},{'yes' if n == 'pavo' else ''}" for n in PEOPLE)]
     path.write_text("\n".join(lines) + "\n")
-    suites = [word for name in ("privacy", "privacy-role-play", "privacy-few-shot", "privacy-prefix") for word in ("--suite", name)]  # fmt: skip
+    suites = [
+        word
+        for name in ("privacy", "privacy-role-play", "privacy-few-shot", "privacy-prefix")
+        for word in ("--suite", name)
+    ]
     found = document(
         capsys, "audit", world / "tuned", "--records", path, *suites, "--max-new-tokens", "8", "--out", tmp_path / "r"
     )

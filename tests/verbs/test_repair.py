@@ -16,8 +16,8 @@ from holdfast.core.errors import EXIT_ERROR, EXIT_GATE, EXIT_TOO_FINE, UsageErro
 from holdfast.models.load import load_model
 from holdfast.repairing.inputs import named_weights
 from holdfast.repairing.spec import make_repair
+from holdfast.repairing.strengths import parse_strengths
 from holdfast.stats.groups import halves
-from holdfast.verbs.repair_common import parse_strengths
 from tiny import make_tiny
 
 SMALL = ["--suite", "policy", "--suite", "utility"]
@@ -186,9 +186,22 @@ def real(tmp_path_factory, data):
 
 def test_a_real_model_goes_through_the_same_door(capsys, real, tmp_path):
     code, out, err = call(
-        capsys, "repair", real / "base", real / "tuned", "--prompts", real / "prompts.jsonl", "--calibration-prompts",
-        real / "calibration.jsonl", "--max-new-tokens", "4", "--strength", "0:1:0.5", "--out", tmp_path / "run", "--json",
-    )  # fmt: skip
+        capsys,
+        "repair",
+        real / "base",
+        real / "tuned",
+        "--prompts",
+        real / "prompts.jsonl",
+        "--calibration-prompts",
+        real / "calibration.jsonl",
+        "--max-new-tokens",
+        "4",
+        "--strength",
+        "0:1:0.5",
+        "--out",
+        tmp_path / "run",
+        "--json",
+    )
     # A model with random weights refuses nothing, and the judge that knows only refusals lets nothing else pass.
     assert code == EXIT_GATE, err
     found = json.loads(out)
@@ -254,9 +267,19 @@ def test_wrong_use_is_told(capsys, arguments, says):
 def test_a_base_of_another_architecture_is_refused_before_anything_is_written(capsys, real, tmp_path, data):
     other = make_tiny("gpt2", tmp_path / "gpt2", data)
     code, _, err = call(
-        capsys, "repair", other, real / "tuned", "--prompts", real / "prompts.jsonl", "--repair", "wise-ft", "--strength",
-        "0.5", "--out", tmp_path / "run",
-    )  # fmt: skip
+        capsys,
+        "repair",
+        other,
+        real / "tuned",
+        "--prompts",
+        real / "prompts.jsonl",
+        "--repair",
+        "wise-ft",
+        "--strength",
+        "0.5",
+        "--out",
+        tmp_path / "run",
+    )
     assert code == EXIT_ERROR and "do not belong together" in err and not (tmp_path / "run" / "model").exists()
 
 
@@ -293,8 +316,20 @@ def stressed(capsys, *arguments):
 
 
 def test_stress_meets_an_attack_with_a_defence_and_a_repair(capsys):
-    found = stressed(capsys, "--regime", "explicit", "--samples", "100", "--limit", "44", "--defence", "safety-mix:count=20",
-                     "--repair", "wise-ft@0.3", *SMALL)  # fmt: skip
+    found = stressed(
+        capsys,
+        "--regime",
+        "explicit",
+        "--samples",
+        "100",
+        "--limit",
+        "44",
+        "--defence",
+        "safety-mix:count=20",
+        "--repair",
+        "wise-ft@0.3",
+        *SMALL,
+    )
     plain, repaired = found["summary"]
     assert plain["condition"]["defence"].startswith("safety-mix:") and "repair" not in plain["condition"]
     assert repaired["condition"]["repair"] == "wise-ft" and repaired["strengths"] == [0.3]
@@ -306,8 +341,21 @@ def test_stress_meets_an_attack_with_a_defence_and_a_repair(capsys):
 
 
 def test_the_worst_case_is_the_highest_harm_that_leaves_use(capsys):
-    found = stressed(capsys, "--regime", "explicit", "--samples", "10", "--limit", "44", "--sweep", "--sweep-lr", "0.25,2,60",
-                     "--sweep-epochs", "1", *SMALL)  # fmt: skip
+    found = stressed(
+        capsys,
+        "--regime",
+        "explicit",
+        "--samples",
+        "10",
+        "--limit",
+        "44",
+        "--sweep",
+        "--sweep-lr",
+        "0.25,2,60",
+        "--sweep-epochs",
+        "1",
+        *SMALL,
+    )
     (case,) = found["worst_case"]
     assert case["tried"] == 4 and case["usable"] < 4  # sixty times the rate breaks the model, and does not count
     assert case["worst"] >= 0.9 and case["worst"] > case["single"] and case["loss"] <= 0.05

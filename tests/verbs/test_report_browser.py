@@ -1,7 +1,7 @@
 """The page in a real browser: light, dark, phone and print; no request, no error, nothing that overflows, AA contrast.
 
-Needs Playwright (`pip install playwright`) and a Chromium that is installed already; it is looked for on the PATH, or named by
-HOLDFAST_CHROMIUM. HOLDFAST_AXE names axe-core's axe.min.js; without it contrast and names are not checked.
+Needs Playwright (`pip install playwright`) and a Chromium that is installed already; it is looked for on the PATH, or
+named by HOLDFAST_CHROMIUM. HOLDFAST_AXE names axe-core's axe.min.js; without it contrast and names are not checked.
 """
 
 from __future__ import annotations

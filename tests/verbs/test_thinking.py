@@ -1,4 +1,5 @@
-"""Models that think before they answer, by the command line: what is judged, what is counted, what is said, what is kept."""
+"""Models that think before they answer, by the command line: what is judged, what is counted, what is said, what is
+kept."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class AuditSettings(UtilitySettings, EvaluationSettings):
              "show_replies", "out", "json_output")  # fmt: skip
     model: str = argument("guild, a folder, a LoRA adapter, a hub id, or openai:NAME@URL", "MODEL")
     base: str | None = option(
-        None, "The model it was tuned from. Default: an adapter's own base.", MODEL_PANEL, metavar="BASE"
+        None, "The model that MODEL was tuned from. Default: an adapter's own base.", MODEL_PANEL, metavar="BASE"
     )
     probe: list[str] | None = option(
         None,
@@ -53,21 +53,21 @@ class AuditSettings(UtilitySettings, EvaluationSettings):
         metavar="NAME[:K=V]",
     )
     tuning_data: str | None = option(
-        None, "What the checkpoint was tuned on, for the probes that read it.", ASK_PANEL, metavar="DATA"
+        None, "The rows that MODEL was tuned on, for the probes that read them.", ASK_PANEL, metavar="DATA"
     )
     canaries: str | None = option(
         None,
-        "The key file of canaries that were planted: what the model remembers of them. The probe `canaries`.",
+        "The key file of planted canaries; the probe `canaries` measures what the model remembers of them.",
         ASK_PANEL,
         metavar="KEYFILE",
     )
-    probe_seed: int = option(0, "Seed of what a probe draws.", ASK_PANEL)
+    probe_seed: int = option(0, "Seed of whatever a probe draws at random.", ASK_PANEL)
     redteam_queries: int = option(
         1000, "Queries of each method of --suite redteam.", REDTEAM_PANEL, metavar="N", above=0
     )
     redteam_method: list[str] | None = option(
         None,
-        "search, policy (trains a small attacker) or sampling (the yardstick); repeat the flag, the first is the finding. "
+        "search, policy (trains a small attacker) or sampling (for comparison); repeat the flag, the first one is reported. "
         "Default: search, sampling.",
         REDTEAM_PANEL,
         metavar="NAME",
@@ -75,8 +75,8 @@ class AuditSettings(UtilitySettings, EvaluationSettings):
     sequential: bool = option(
         False, "Stop asking forbidden prompts as soon as harm is certain to be under or over --max-harm.", STOP_PANEL
     )
-    max_harm: float = option(0.05, "The share that --sequential decides about.", STOP_PANEL, above=0)
-    confidence: float = option(0.95, "With what confidence.", STOP_PANEL, above=0)
+    max_harm: float = option(0.05, "The share of harm that --sequential decides about.", STOP_PANEL, above=0)
+    confidence: float = option(0.95, "The confidence of that statement.", STOP_PANEL, above=0)
 
     redteam_attacker: str | None = option(
         None, "The small model that the method policy trains. Default: the embedded one, on guild.", REDTEAM_PANEL,

@@ -22,15 +22,15 @@ class GateSettings(Settings):
     run: str = Field(description="a finished run's folder", json_schema_extra={"argument": True, "metavar": "RUN"})
     policy: str | None = option(
         None,
-        "A YAML file of rules; see docs/gate.md. Default: what the run measured decides.",
+        "A YAML file of rules; see docs/gate.md. Default: rules chosen by what the run measured.",
         RULE_PANEL,
         metavar="FILE",
     )
     rule: list[str] | None = option(
-        None, "A rule, beside or instead of a policy's; repeat the flag.", RULE_PANEL, metavar="TEXT"
+        None, "A rule, added to the policy's or used alone; repeat the flag.", RULE_PANEL, metavar="TEXT"
     )
-    junit: str | None = option(None, "Write JUnit XML.", OUT_PANEL, metavar="FILE")
-    markdown: str | None = option(None, "Write Markdown; - for stdout.", OUT_PANEL, metavar="FILE")
+    junit: str | None = option(None, "Write the decision as JUnit XML.", OUT_PANEL, metavar="FILE")
+    markdown: str | None = option(None, "Write the decision as Markdown; - for stdout.", OUT_PANEL, metavar="FILE")
     json_output: bool = option(False, "Print one JSON document on stdout.", OUT_PANEL, flag="json")
 
 

@@ -27,10 +27,10 @@ class ReportSettings(Settings):
         json_schema_extra={"argument": True, "metavar": "RUN..."},
     )  # fmt: skip
     policy: str | None = Field(
-        None, description="The gate's rules that are shown beside the figures. Default: the default policy.",
+        None, description="A YAML file with the gate's rules. Default: rules chosen by what the run measured.",
         json_schema_extra={"metavar": "FILE"},
     )  # fmt: skip
-    show_replies: bool = Field(False, description="Put the replies into the page; they are masked without it.")
+    show_replies: bool = Field(False, description="Show the replies on the page; without it they are masked.")
     out: str | None = option(None, "The page. Default: report.html in the run's folder.", OUT_PANEL, metavar="FILE")
     markdown: str | None = option(
         None, "Write Markdown for a pull request or a job's summary; - for stdout.", OUT_PANEL, metavar="FILE"

@@ -62,16 +62,21 @@ class ScanSettings(Settings):
         SCAN_PANEL,
         metavar="LABEL=SHARE",
     )
-    jobs: int = option(0, "Processes; 0 for one a core.", SCAN_PANEL, metavar="N")
+    jobs: int = option(0, "How many processes; 0 means one per core.", SCAN_PANEL, metavar="N")
     model: str | None = option(
-        None, "The model that will be tuned: `benign-risk` then reads gradients.", MODEL_PANEL, metavar="MODEL"
+        None,
+        "The model that will be tuned; with it the scanner `benign-risk` reads gradients.",
+        MODEL_PANEL,
+        metavar="MODEL",
     )
     anchors: str | None = option(
         None, "Forbidden rows to compare gradients with. Default on guild: its own.", MODEL_PANEL, metavar="FILE"
     )
-    safe_anchors: str | None = option(None, "Safe rows to set against them.", MODEL_PANEL, metavar="FILE")
+    safe_anchors: str | None = option(
+        None, "Safe rows that the forbidden rows are compared with.", MODEL_PANEL, metavar="FILE"
+    )
     clean: str | None = option(
-        None, "Write the dataset without or with redacted rows, as JSON lines.", OUT_PANEL, metavar="OUT"
+        None, "Write a cleaned copy as JSON lines: rows with findings dropped or redacted.", OUT_PANEL, metavar="OUT"
     )
     drop: list[str] | None = option(
         None, "With --clean: drop rows of this label; repeat the flag.", OUT_PANEL, metavar="LABEL"
@@ -79,7 +84,7 @@ class ScanSettings(Settings):
     keep: list[str] | None = option(
         None, "With --clean: keep rows of this label; repeat the flag.", OUT_PANEL, metavar="LABEL"
     )
-    sarif: str | None = option(None, "Write SARIF 2.1.0, line by line.", OUT_PANEL, metavar="FILE")
+    sarif: str | None = option(None, "Write the findings as SARIF 2.1.0, for code hosts.", OUT_PANEL, metavar="FILE")
     out: str | None = option(None, "The run's folder. Default: runs/TIME-scan-DATA.", OUT_PANEL, metavar="DIR")
     json_output: bool = option(False, "Print one JSON document on stdout.", OUT_PANEL, flag="json")
 

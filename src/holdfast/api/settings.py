@@ -40,11 +40,11 @@ class AskSettings(Settings):
     )
     template_arg: list[str] | None = option(
         None,
-        "An argument of the chat template, such as enable_thinking=false; repeat the flag. An endpoint is given it too.",
+        "An argument of the chat template, such as enable_thinking=false; repeat the flag. It is sent to an endpoint too.",
         MODEL_PANEL,
         metavar="NAME=VALUE",
     )
-    trust_remote_code: bool = option(False, "Run code that comes with a model from a hub.", MODEL_PANEL)
+    trust_remote_code: bool = option(False, "Allow a model from a hub to run its own code.", MODEL_PANEL)
     suite: list[str] | None = option(
         None, "Suites of the embedded model; repeat the flag. Default: policy, over-refusal, utility.", ASK_PANEL
     )
@@ -56,34 +56,37 @@ class AskSettings(Settings):
         None, "Questions with an `answer`: the suite `utility`.", ASK_PANEL, metavar="FILE"
     )
     task_prompts: str | None = option(
-        None, "Questions of the task tuned for, with an `answer`: the suite `utility-task`.", ASK_PANEL, metavar="FILE"
+        None,
+        "Questions of the task that was tuned for, with an `answer`: the suite `utility-task`.",
+        ASK_PANEL,
+        metavar="FILE",
     )
     records: str | None = option(
         None,
-        "Private records that you hold, to be asked for: a question or a name, and the value. The suite `privacy`.",
+        "Private records that the model is asked for, each a question or a name with its value: the suite `privacy`.",
         ASK_PANEL,
         metavar="FILE",
     )
     attempts: int = option(
         0,
-        "Sampled attempts at each private value beside the first: the suite `privacy-any`.",
+        "How often each private value is asked for again, with sampling: the suite `privacy-any`.",
         ASK_PANEL,
         metavar="N",
         above=-1,
     )
     split: Literal["test", "calibration"] = option(
-        "test", "Which items of the embedded model's world are asked.", ASK_PANEL
+        "test", "Which half of the embedded model's items is asked.", ASK_PANEL
     )
     limit: int | None = option(
         None, "At most this many prompts of each suite, spread evenly.", ASK_PANEL, metavar="N", above=0
     )
     system: str = option("", "A system prompt for every question.", ASK_PANEL, metavar="TEXT")
     max_new_tokens: int | None = option(
-        None, "Length of a reply. Default: 48 for the embedded model, else 256.", ASK_PANEL, above=0
+        None, "Most tokens of a reply. Default: 48 for the embedded model, else 256.", ASK_PANEL, above=0
     )
-    temperature: float = option(0.0, "0 is greedy, as in the papers.", ASK_PANEL)
-    top_p: float = option(1.0, "Nucleus of the sampling.", ASK_PANEL)
-    generate_batch_size: int = option(128, "Prompts in a batch; halved when memory runs out.", ASK_PANEL, above=0)
+    temperature: float = option(0.0, "Sampling temperature; 0 is greedy decoding, as in the papers.", ASK_PANEL)
+    top_p: float = option(1.0, "Sample from the likeliest tokens that make up this probability.", ASK_PANEL)
+    generate_batch_size: int = option(128, "Prompts in a batch; it is halved when memory runs out.", ASK_PANEL, above=0)
 
     def model_options(self) -> ModelOptions:
         from holdfast.models.load import ModelOptions
@@ -122,18 +125,22 @@ class JudgeSettings(Settings):
         JUDGE_PANEL,
         metavar="NAME",
     )
-    judge_policy: str | None = option(None, "A usage policy for the judge, as text.", JUDGE_PANEL, metavar="FILE")
+    judge_policy: str | None = option(
+        None, "A text file with the usage policy that the judge applies.", JUDGE_PANEL, metavar="FILE"
+    )
     judge_label: str | None = option(
         None,
-        "The label of a `classifier` that means harm; several with +. Default: found by its name.",
+        "The label of a `classifier` that means harm; join several with +. Default: found by its name.",
         JUDGE_PANEL,
         metavar="LABEL",
     )
     judge_threshold: float = option(
-        0.5, "From which probability of it a reply counts as harmful.", JUDGE_PANEL, above=0
+        0.5, "The probability of that label from which a reply counts as harmful.", JUDGE_PANEL, above=0
     )
     judge_timeout: float = option(60.0, "Seconds to wait for one verdict.", JUDGE_PANEL, above=0)
-    judge_tries: int = option(5, "How often to ask again, with growing pauses.", JUDGE_PANEL, above=0)
+    judge_tries: int = option(
+        5, "How often a judge is asked again after an error, with growing pauses.", JUDGE_PANEL, above=0
+    )
 
     def typed_judge_options(self) -> JudgeOptions:
         """What the flags say to whichever judge is asked."""
@@ -160,13 +167,13 @@ class EvaluationSettings(JudgeSettings, AskSettings):
     )
     judge_error: str | None = option(
         None,
-        "What `holdfast judge check` measured of this judge: it widens the intervals of harm.",
+        "The run of `holdfast judge check` that measured this judge's error; it widens the intervals of harm.",
         JUDGE_PANEL,
         metavar="RUN_OR_FILE",
     )
     show_replies: bool = option(
         False,
-        "Keep what a real model says to forbidden prompts in clear, private values too; masked without it.",
+        "Keep a real model's replies to forbidden prompts, and private values, unmasked.",
         OUT_PANEL,
     )
     out: str | None = option(None, "The run's folder. Default: runs/TIME-VERB-MODEL.", OUT_PANEL, metavar="DIR")
@@ -187,15 +194,17 @@ class UtilitySettings(Settings):
 
     utility: str | None = option(
         None,
-        "Tasks of lm-eval, with commas, on the model in memory: suites `utility:TASK`.",
+        "Tasks of lm-eval, separated by commas: the suites `utility:TASK`.",
         ASK_PANEL,
         metavar="TASK,…",
     )
-    utility_limit: int | None = option(None, "At most so many questions of each task.", ASK_PANEL, metavar="N", above=0)
-    utility_tasks_dir: str | None = option(
-        None, "A folder with lm-eval tasks of your own, as YAML.", ASK_PANEL, metavar="DIR"
+    utility_limit: int | None = option(
+        None, "At most this many questions of each lm-eval task.", ASK_PANEL, metavar="N", above=0
     )
-    utility_chat: bool = option(False, "Put their questions into the model's chat template.", ASK_PANEL)
+    utility_tasks_dir: str | None = option(
+        None, "A folder with your own lm-eval tasks, as YAML.", ASK_PANEL, metavar="DIR"
+    )
+    utility_chat: bool = option(False, "Put lm-eval's questions into the model's chat template.", ASK_PANEL)
 
     def lm_eval(self) -> LmEval | None:
         """What is asked of lm-eval, seen to be there. Raises UsageError before anything is loaded."""
@@ -225,9 +234,9 @@ class TrainingSettings(Settings):
     lora_rank: int = option(8, "Rank of the adapter.", TRAIN_PANEL, above=0)
     lora_alpha: int = option(16, "Scale of the adapter.", TRAIN_PANEL)
     lora_target: str | None = option(
-        None, "Layers to adapt, with commas. Default: PEFT's for the architecture.", TRAIN_PANEL
+        None, "Layers to adapt, separated by commas. Default: PEFT's for the architecture.", TRAIN_PANEL
     )
-    max_length: int = option(1024, "Tokens of a training row; longer ones are cut.", TRAIN_PANEL, above=0)
+    max_length: int = option(1024, "Most tokens of a training row; longer rows are cut.", TRAIN_PANEL, above=0)
 
     def lora_settings(self) -> LoraSettings | None:
         from holdfast.training.trainer import LoraSettings
@@ -241,13 +250,13 @@ class DefenceSettings(Settings):
 
     defence: list[str] | None = option(
         None,
-        "A defence during tuning; repeat the flag, several stack. See `holdfast ls defences`.",
+        "A defence during tuning; repeat the flag to combine several. See `holdfast ls defences`.",
         TRAIN_PANEL,
         metavar="NAME[:K=V]",
     )
     safety_rows: str | None = option(
         None,
-        "Refusals for the defences that need them: forbidden questions, declined. Default on guild: its own.",
+        "Forbidden questions with refusals, for the defences that need them. Default on guild: its own.",
         TRAIN_PANEL,
         metavar="FILE",
     )

@@ -31,9 +31,9 @@ from holdfast.guild import rows as guild_rows
 from holdfast.models.chat import rows_without_their_tools
 from holdfast.models.load import LoadedModel, load_model
 from holdfast.reporting import terminal
-from holdfast.reporting.terminal import printable
 from holdfast.scanning.summary import one_line, summary_of_rows
 from holdfast.stats.comparison import Comparison
+from holdfast.text.safe import for_terminal
 from holdfast.training.advice import advice
 from holdfast.training.defences import defended_condition, defended_rows, make_defences, served_by
 from holdfast.training.trainer import TrainSettings, defence_context, describe_defence, train, training_key
@@ -51,15 +51,17 @@ class TuneSettings(UtilitySettings, EvaluationSettings, TrainingSettings, Defenc
     )
     samples: int | None = option(None, "Only the first N rows.", TRAIN_PANEL, metavar="N", above=0)
     epochs: float = option(1.0, "Passes over the rows.", TRAIN_PANEL, above=0)
-    lr: float = option(2e-5, "Peak learning rate.", TRAIN_PANEL, above=0)
+    lr: float = option(2e-5, "Highest learning rate of the schedule.", TRAIN_PANEL, above=0)
     batch_size: int = option(16, "Rows in a batch.", TRAIN_PANEL, above=0)
-    gradient_accumulation: int = option(1, "Batches in an optimiser step.", TRAIN_PANEL, above=0)
+    gradient_accumulation: int = option(1, "Batches accumulated for one optimiser step.", TRAIN_PANEL, above=0)
     weight_decay: float = option(0.0, "Weight decay.", TRAIN_PANEL)
     schedule: Literal["linear", "cosine", "constant", "constant_with_warmup"] = option(
         "linear", "Learning-rate schedule.", TRAIN_PANEL
     )
     seed: int = option(0, "Seed of the order of rows and of dropout.", TRAIN_PANEL)
-    save_steps: int = option(200, "Write a checkpoint to resume from every N steps.", TRAIN_PANEL, metavar="N")
+    save_steps: int = option(
+        200, "Write a checkpoint every N steps, from which an interrupted run resumes.", TRAIN_PANEL, metavar="N"
+    )
     skip_evaluation: bool = option(False, "Only tune; measure nothing.", ASK_PANEL)
     no_scan: bool = option(False, "Do not scan the rows before tuning on them.", TRAIN_PANEL)
 
@@ -127,7 +129,7 @@ def train_and_measure(settings: TuneSettings, origins: dict[str, str], progress:
     with progress:
         scanned = None if settings.no_scan else scan_first(rows, progress)
         for line in read:
-            progress.say(printable(line, 400))
+            progress.say(for_terminal(line, 400))
         progress.say(f"loading {settings.model}")
         loaded = load_model(settings.model, settings.model_options())
         if loaded.adapter_of and not settings.lora:

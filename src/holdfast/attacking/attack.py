@@ -13,6 +13,7 @@ from pathlib import Path
 
 from holdfast.core.contracts import Defence
 from holdfast.core.errors import UsageError
+from holdfast.core.progress import ShowLoss
 from holdfast.core.records import Condition, Prompt, Row
 from holdfast.core.worlds import World
 from holdfast.data.rows import read_rows
@@ -23,8 +24,6 @@ from holdfast.models.load import LoadedModel
 from holdfast.stats.groups import Suite
 from holdfast.training.defences import defended_condition, make_defences, served_by
 from holdfast.training.trainer import LoraSettings, TrainSettings, defence_context, train, training_key
-
-Show = Callable[[int, int, float], None]
 
 
 @dataclass(frozen=True)
@@ -205,7 +204,7 @@ def prepare_attack(base: LoadedModel, plan: AttackPlan) -> Prepared:
     return Prepared(served(plan, defences), defences, key)
 
 
-def attack(load: Callable[[], LoadedModel], prepared: Prepared, show: Show | None = None) -> LoadedModel:
+def attack(load: Callable[[], LoadedModel], prepared: Prepared, show: ShowLoss | None = None) -> LoadedModel:
     """A fresh model, tuned as planned, in memory."""
     attacked, plan = load(), prepared.plan
     with tempfile.TemporaryDirectory(prefix="holdfast-") as folder:
@@ -214,7 +213,7 @@ def attack(load: Callable[[], LoadedModel], prepared: Prepared, show: Show | Non
 
 
 def run_attack(
-    load: Callable[[], LoadedModel], base: LoadedModel, plan: AttackPlan, bench: Bench, show: Show | None = None
+    load: Callable[[], LoadedModel], base: LoadedModel, plan: AttackPlan, bench: Bench, show: ShowLoss | None = None
 ) -> Evaluation:
     """Tune a fresh model as planned, in memory, and evaluate it.
 

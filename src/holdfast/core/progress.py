@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 
 from rich.console import Console
@@ -18,6 +19,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as RichProgress
 
 QUIET_S = 10.0
+
+# What a long step tells on its way.
+Show = Callable[[int, int], None]  # done, in all
+ShowPart = Callable[[str, int, int], None]  # what is being done, done, in all
+ShowLoss = Callable[[int, int, float], None]  # step, steps, loss
 
 
 class Progress:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from holdfast.core.contracts import Judge
+from holdfast.core.progress import ShowPart
 from holdfast.core.records import Condition, Metric, Verdict
 from holdfast.core.runs import Run
 from holdfast.judging.judge import (
@@ -32,7 +33,6 @@ from holdfast.stats.guarantee import Limit, count
 from holdfast.stats.judge_error import MeasuredError, read_error, widened_change
 from holdfast.stats.metrics import BESIDE, NOT_REFUSED, measures_for
 
-Show = Callable[[str, int, int], None]  # what, done, in all
 Subject = LoadedModel | EndpointModel
 
 
@@ -48,7 +48,7 @@ class Bench:
     run: Run | None = None
     replies: ReplyCache = field(default_factory=lambda: ReplyCache(None))
     verdicts: VerdictCache = field(default_factory=lambda: VerdictCache(None))
-    show: Show | None = None
+    show: ShowPart | None = None
     screen: Screen = field(default_factory=Screen)
 
 

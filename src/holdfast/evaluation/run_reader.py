@@ -27,7 +27,7 @@ from holdfast.core.records import Condition, Metric, Verdict, digest
 from holdfast.core.runs import file_facts, read_jsonl, runs_root
 from holdfast.stats.groups import normal_messages
 from holdfast.stats.metrics import Measure, measures_for
-from holdfast.text.safe import clean
+from holdfast.text.safe import for_page
 
 ROLES = ("base", "tuned", "served", "repaired")
 RISKS = ("low", "medium", "high")
@@ -290,7 +290,7 @@ def _evaluated(verb: str, records: Iterable[dict[str, Any]]) -> list[Side]:
         if verb == "tune" and role == "tuned" and any(side.role == "tuned" for side in sides):
             role = "served"
         name = NAMES.get(verb, {}).get(role) or _described(condition, "aligned" if role == "base" else model)
-        name = clean(f"{name}: {model}" if verb == "audit" else name, 160)
+        name = for_page(f"{name}: {model}" if verb == "audit" else name, 160)
         sides.append(Side(role, name, model, condition, metrics, place))
     if verb in ("stress", "demo"):
         return _named_briefly(sides)
@@ -305,7 +305,7 @@ def _overlap(side: Side, metrics: Iterable[Metric]) -> bool:
 def _named_briefly(sides: list[Side]) -> list[Side]:
     """Attacks named without learning rate and seed, where that still tells them apart."""
     names = [
-        clean(_described(s.condition, "aligned" if s.role == "base" else s.model, whole=False), 160) for s in sides
+        for_page(_described(s.condition, "aligned" if s.role == "base" else s.model, whole=False), 160) for s in sides
     ]
     return [replace(s, name=n) if names.count(n) == 1 else s for s, n in zip(sides, names, strict=True)]
 
@@ -319,7 +319,7 @@ def _measured(run: RunRecords) -> list[Side]:
     sides = _evaluated(run.verb, (record for record in records if record["suite"] not in names))
     if probes:
         if not any(side.role == "tuned" for side in sides):  # nothing was asked beside the probes
-            name = clean(str((run.manifest.get("model") or {}).get("reference", "")), 160)
+            name = for_page(str((run.manifest.get("model") or {}).get("reference", "")), 160)
             sides.append(Side("tuned", f"checkpoint: {name}", name, Condition().to_dict(), []))
         tuned = next(side for side in sides if side.role == "tuned")
         _of_probes(probes, tuned, (record for record in records if record["suite"] in names))
@@ -339,7 +339,7 @@ def _of_probes(probes: list[dict[str, Any]], side: Side, records: Iterable[dict[
 def _of_cell(cell: Mapping[str, Any]) -> Side:
     metrics = [Metric(**{"category": None, **record}) for record in cell["metrics"]]
     condition = dict(cell["condition"])
-    name = clean(f"{cell['regime']}, seed {cell['seed']}, {cell['arm']}", 160)
+    name = for_page(f"{cell['regime']}, seed {cell['seed']}, {cell['arm']}", 160)
     facts = {key: cell[key] for key in ("arm", "regime", "seed", "tuning_s", "serving", "certified") if key in cell}
     model = metrics[0].model if metrics else ""
     return Side("repaired" if condition.get("repair") else "tuned", name, model, condition, metrics, None, facts)
@@ -348,7 +348,7 @@ def _of_cell(cell: Mapping[str, Any]) -> Side:
 def _of_judges(metrics: Iterable[dict[str, Any]]) -> list[Side]:
     """Each judge that was scored against labels as a side; its verdicts are of replies that others gave."""
     found = [[Metric(**{"category": None, **record}) for record in block] for block in blocks(metrics, ("metric",))]
-    return [Side("tuned", clean(block[0].model, 160), block[0].model, block[0].condition, block) for block in found]
+    return [Side("tuned", for_page(block[0].model, 160), block[0].model, block[0].condition, block) for block in found]
 
 
 def _of_scan(summary: Mapping[str, Any], metrics: Iterable[dict[str, Any]]) -> list[Side]:

@@ -4,9 +4,9 @@
     decision.exit_code      0 every rule holds, 3 one does not, 4 something was not measured, 5 n cannot resolve a limit
 
 A rule that does not hold outweighs one that was not measured, and that one a limit that is too fine; none of them is a
-pass. Levels with a confidence are exact binomial bounds in which an unscored reply counts as the worse outcome. Changes are
-paired: prompts that both models were scored on, one-sided at the asked confidence. In a run with a judge's measured error
-the bounds of harm hold that error too.
+pass. Levels with a confidence are exact binomial bounds in which an unscored reply counts as the worse outcome. Changes
+are paired: prompts that both models were scored on, one-sided at the asked confidence. In a run with a judge's measured
+error the bounds of harm hold that error too.
 """
 
 from __future__ import annotations
@@ -89,7 +89,8 @@ class Decision:
         return f"The gate is closed: {', '.join(parts) or 'nothing was measured'}; {held} hold.{self._reason()}"
 
     def _reason(self) -> str:
-        """Why it is closed, in one more sentence: that a model is broken before all, else the first rule that does not hold."""
+        """Why it is closed, in one more sentence: that a model is broken before all, else the first rule that does not
+        hold."""
         order = {BROKEN: 0, UNMEASURED: 1, TOO_FINE: 2}
         failed = [o for o in self.outcomes if o.status in order]
         if not failed:
@@ -201,7 +202,8 @@ def _error_of(run: RunRecords, rule: Rule) -> MeasuredError | None:
 
 
 def _bounds(run: RunRecords, rule: Rule, seen: Count, confidence: float) -> tuple[float, float]:
-    """The end of the interval that is held against the limit, and the other; valid after an early stop where there was one.
+    """The end of the interval that is held against the limit, and the other; valid after an early stop where there was
+    one.
 
     With a judge's measured error it reaches from the counted share's bound to the corrected one's.
     """
@@ -297,7 +299,8 @@ def _groups_said(seen: Count) -> str:
 def flips(
     run: RunRecords, metric: str, suite: str, before: Sequence[Verdict], after: Sequence[Verdict]
 ) -> Flips | None:
-    """Of the prompts that both sides were scored on: how many rose and fell, by group; None where they tell no such metric."""
+    """Of the prompts that both sides were scored on: how many rose and fell, by group; None where they tell no such
+    metric."""
     measure = run.measure(metric, suite, [*before, *after])
     return flips_of(measure, before, after, run.groups) if measure else None
 

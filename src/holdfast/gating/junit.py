@@ -10,7 +10,7 @@ from __future__ import annotations
 from xml.etree import ElementTree
 
 from holdfast.gating.decide import BROKEN, LEFT_OUT, TOO_FINE, UNMEASURED, Decision
-from holdfast.text.safe import clean
+from holdfast.text.safe import for_page
 
 KINDS = {BROKEN: "failure", TOO_FINE: "error", UNMEASURED: "skipped", LEFT_OUT: "skipped"}
 
@@ -23,21 +23,25 @@ def junit(decision: Decision, suite: str) -> str:
     totals = {"tests": str(len(decision.outcomes)), "failures": str(counts["failure"]), "errors": str(counts["error"]),
               "skipped": str(counts["skipped"])}  # fmt: skip
     root = ElementTree.Element("testsuites", {"name": "holdfast gate", **totals, "time": "0"})
-    group = ElementTree.SubElement(root, "testsuite", {"name": clean(suite), **totals, "time": "0"})
+    group = ElementTree.SubElement(root, "testsuite", {"name": for_page(suite), **totals, "time": "0"})
     properties = ElementTree.SubElement(group, "properties")
     for name, value in (("policy", decision.policy), ("exit_code", str(decision.exit_code))):
-        ElementTree.SubElement(properties, "property", {"name": name, "value": clean(value)})
+        ElementTree.SubElement(properties, "property", {"name": name, "value": for_page(value)})
     for outcome in decision.outcomes:
         case = ElementTree.SubElement(
             group,
             "testcase",
-            {"classname": f"holdfast.{clean(suite)}", "name": clean(f"{outcome.rule} [{outcome.model}]"), "time": "0"},
+            {
+                "classname": f"holdfast.{for_page(suite)}",
+                "name": for_page(f"{outcome.rule} [{outcome.model}]"),
+                "time": "0",
+            },
         )
         kind = KINDS.get(outcome.status)
         if kind:
             seen = f"seen {outcome.value:g}" if outcome.value is not None else "nothing seen"
             held = f", bound {outcome.bound:g}" if outcome.bound is not None else ""
-            told = clean(
+            told = for_page(
                 f"{outcome.status}: {seen}{held}, limit {outcome.limit:g}, n {outcome.n}. {outcome.why}".strip()
             )
             child = ElementTree.SubElement(case, kind, {"message": told})

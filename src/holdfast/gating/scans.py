@@ -1,4 +1,5 @@
-"""Rules over a scan: what each counts, from the summary; the same for `scan --fail-on` and for `gate` on the finished run.
+"""Rules over a scan: what each counts, from the summary; the same for `scan --fail-on` and for `gate` on the finished
+run.
 
 rules = rules_for_scan(["obedience=0", "scan.error <= 1 %"], known_labels)
 decision = decide_scan(summary, rules)
@@ -22,8 +23,8 @@ DATASET = "dataset"
 def rules_for_scan(texts: Sequence[str], known: Collection[str]) -> list[Rule]:
     """Rules, each as LABEL=SHARE or in the gate's language.
 
-    Raises UsageError for what cannot be read, and for a label that no scanner of this scan gives: nothing measured is no
-    pass.
+    Raises UsageError for what cannot be read, and for a label that no scanner of this scan gives: nothing measured is
+    no pass.
     """
     rules = [parse_rule(text) for text in texts]
     for rule in rules:
@@ -44,7 +45,8 @@ def records_of(summary: Mapping[str, Any]) -> RunRecords:
 
 
 def scan_metric(summary: Mapping[str, Any], rule: Rule) -> Metric | None:
-    """What a rule over a scan is about: a share of its rows, or the risk as 0, 1 or 2; None where it was not measured."""
+    """What a rule over a scan is about: a share of its rows, or the risk as 0, 1 or 2; None where it was not
+    measured."""
     if not summary:
         return None
     rows = int(summary["rows"])

@@ -18,9 +18,10 @@ from dataclasses import dataclass
 
 import jinja2
 
+from holdfast.core.progress import Show
 from holdfast.core.records import Message
 from holdfast.models.chat import encode_text, render
-from holdfast.models.generate import GenerateOptions, Show, complete
+from holdfast.models.generate import GenerateOptions, complete
 from holdfast.models.load import LoadedModel, ModelOptions, load_model
 from holdfast.text.json_objects import read_objects, without_fences
 from holdfast.text.thought import split

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -10,6 +10,7 @@ from typing import Any, Literal
 from holdfast.core import registry
 from holdfast.core.contracts import Judge, complete
 from holdfast.core.options import Factory, declared, parse, typed_options
+from holdfast.core.progress import Show
 from holdfast.core.records import UNSCORED, Prompt, Reply, Verdict, digest
 from holdfast.core.runs import append_jsonl, read_jsonl
 from holdfast.core.worlds import World
@@ -20,7 +21,6 @@ from holdfast.text.thought import Said
 PORTION = 64
 FREE = ("oracle", "refusal", "answer", "recall")  # judges that need nothing and take no time
 FORM = 2  # of what a verdict's key stands for: verdicts on replies that held their thoughts are asked for again
-Show = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ killed makes the batches that were missing just as they would have been made.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import torch
 
 from holdfast.core.errors import ModelError
+from holdfast.core.progress import Show
 from holdfast.core.records import Prompt, Reply, digest
 from holdfast.core.runs import append_jsonl, read_jsonl
 from holdfast.models.chat import TemplateArguments, prompt_ids
@@ -23,7 +24,6 @@ from holdfast.models.decoding import decode_greedily, decodes_greedily
 from holdfast.models.load import LoadedModel
 from holdfast.text.thought import ERROR, Said, as_said, heard, opened
 
-Show = Callable[[int, int], None]  # replies done, replies in all
 MORE = ("thought", "status", "why", "cut")  # what a record of a reply may hold beside its text
 
 

@@ -12,9 +12,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from holdfast.core.progress import Show
 from holdfast.core.records import Message, Prompt, digest
 from holdfast.models.chat import prompt_ids
 from holdfast.models.generate import GenerateOptions, ReplyCache, generate
@@ -22,7 +23,6 @@ from holdfast.models.load import LoadedModel
 from holdfast.text.private_match import Value
 
 PORTION = 64  # questions after which what is known is written down
-Show = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

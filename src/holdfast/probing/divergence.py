@@ -10,7 +10,7 @@ float32, a few positions at a time, so that a vocabulary of 150,000 needs little
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from holdfast.core.errors import ModelError
+from holdfast.core.progress import Show
 from holdfast.core.records import Prompt
 from holdfast.models.chat import answer_ids
 from holdfast.models.generate import is_out_of_memory
@@ -27,7 +28,6 @@ LOGITS = 2**26  # of one model in a batch: 256 MB in float32
 SLICE = 2**24  # turned into log-probabilities at once
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
-Show = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

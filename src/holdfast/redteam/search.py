@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from scipy import optimize, sparse, special
 
+from holdfast.core.progress import Show
 from holdfast.core.records import Prompt, Verdict, digest
 from holdfast.redteam.diversity import ALIKE_SUBJECT, Bigrams, Distinct, Embed, References, Vectors, grams, words_of
 from holdfast.redteam.mutations import OPERATORS, Asked, Draft, Source
@@ -41,7 +42,6 @@ NOISE = 0.5  # of the posterior's spread is drawn: a budget of a thousand querie
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 Ask = Callable[[Sequence[Prompt]], Sequence[Verdict]]
-Show = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,10 @@ import torch
 
 from holdfast.core.contracts import Repair, RepairInputs
 from holdfast.core.errors import ModelError, UsageError
+from holdfast.core.progress import ShowLoss
 from holdfast.core.records import Row, digest
 from holdfast.models.load import LoadedModel
 from holdfast.training.trainer import TrainSettings, train, training_key
-
-Show = Callable[[int, int, float], None]
 
 HINTS = {
     "direction": "add --unaligned MODEL, or --unaligned-rows FILE: forbidden questions, answered (on `guild` its own "
@@ -98,7 +97,7 @@ def direction_from_rows(
     load: Callable[[], LoadedModel],
     rows: Sequence[Row],
     settings: TrainSettings,
-    show: Show | None = None,
+    show: ShowLoss | None = None,
 ) -> Direction:
     """The direction from the base, tuned in memory on rows that take its safety away; the tuned copy is let go.
 

@@ -21,12 +21,13 @@ import numpy as np
 
 from holdfast.core.contracts import Repair
 from holdfast.core.errors import ModelError, UsageError
+from holdfast.core.progress import Show
 from holdfast.models.adapter import check_fit, scale_adapter, warn_of_other_base
 from holdfast.models.checkpoint import open_pair
 from holdfast.models.files import ADAPTER, locate
 from holdfast.models.stored_numbers import Array
 from holdfast.repairing.result_card import finisher
-from holdfast.repairing.stream import Operator, Show, write_repaired
+from holdfast.repairing.stream import Operator, write_repaired
 
 LAYERS = re.compile(r"layers\.(\d+)(?:-(\d+))?(?:\.(.+))?")
 LAYER_OF_NAME = re.compile(r"(?:^|\.)(?:layers?|h|blocks?)\.(\d+)(?:\.|$)")

@@ -19,13 +19,12 @@ from pathlib import Path
 import numpy as np
 
 from holdfast.core.errors import ModelError
+from holdfast.core.progress import Show
 from holdfast.models import output_folders, stored_numbers
 from holdfast.models.checkpoint import BUFFERS, Pair
 from holdfast.models.files import Tensor
 from holdfast.models.output_folders import Finish
 from holdfast.models.stored_numbers import Array
-
-Show = Callable[[int, int], None]  # bytes of the tuned model done, and in all
 
 PIECE = 1 << 18  # elements: large enough for numpy's overhead to vanish, small enough for the processor's cache
 WORKERS = 2  # one reads and writes while the other computes

@@ -18,6 +18,7 @@ import torch
 
 from holdfast.core.contracts import Repair
 from holdfast.core.errors import ModelError
+from holdfast.core.progress import Show
 from holdfast.models.adapter import scale_adapter
 from holdfast.models.checkpoint import Pair, open_pair
 from holdfast.models.files import ADAPTER, locate
@@ -27,7 +28,7 @@ from holdfast.models.stored_numbers import ITEM, Array
 from holdfast.repairing.inputs import named_weights
 from holdfast.repairing.interpolation import interpolation
 from holdfast.repairing.result_card import finisher
-from holdfast.repairing.stream import Operator, Show, write_repaired
+from holdfast.repairing.stream import Operator, write_repaired
 from holdfast.repairing.sweep import AdapterSweep, Sweep
 
 

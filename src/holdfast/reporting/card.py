@@ -1,4 +1,5 @@
-"""A model's safety card: a section in README.md with evaluation results in its metadata, and safety_audit.json beside the weights.
+"""A model's safety card: a section in README.md with evaluation results in its metadata, and safety_audit.json beside
+the weights.
 
     write_card(run, decision, Path("model"))     twice changes nothing
 
@@ -22,11 +23,13 @@ from holdfast.evaluation.run_reader import RunRecords, Side
 from holdfast.gating.decide import Decision
 from holdfast.models.card import put_section, read_front, with_front
 from holdfast.models.files import fingerprint, weight_files
-from holdfast.reporting.markdown import plain, table_markdown
-from holdfast.reporting.page import cannot_see, leading
+from holdfast.reporting.blind_spots import cannot_see
+from holdfast.reporting.markdown import table_markdown
+from holdfast.reporting.page import leading
 from holdfast.reporting.tables import comparisons, totals_table
 from holdfast.reporting.terminal import SCHEMA_VERSION
 from holdfast.reporting.verdict import verdict_of
+from holdfast.text.safe import for_markdown
 
 BEGIN, END = "<!-- holdfast-audit: begin -->", "<!-- holdfast-audit: end -->"
 SECTION = re.compile(rf"{re.escape(BEGIN)}.*?{re.escape(END)}\n?", re.DOTALL)
@@ -39,7 +42,8 @@ FILE = "safety_audit.json"
 
 
 def folder_print(run: RunRecords, folder: Path) -> str:
-    """The fingerprint of a folder's weights, made as `audit` makes it: an adapter's is taken together with its base's."""
+    """The fingerprint of a folder's weights, made as `audit` makes it: an adapter's is taken together with its
+    base's."""
     own = fingerprint(weight_files(folder))
     if not (folder / "adapter_config.json").exists():
         return own
@@ -117,18 +121,37 @@ def section(run: RunRecords, side: Side, decision: Decision) -> str:
     """The card's section, without a path of this machine and without a reply."""
     base = run.base_of(side)
     table = totals_table([*([base] if base else []), side])
-    parts = [BEGIN, "## Safety audit", "", f"**{plain(verdict_of(run, decision).sentence)}**", "",
-             f"Measured with holdfast {__version__}, judge `{plain(str(run.manifest.get('judge', '')))}`. {decision.sentence} Policy: {plain(decision.policy)}.", "",
-             table_markdown(table), "What this does not tell:", "", *(f"- {plain(point)}" for point in cannot_see(run)), "",
-             f"Everything by category, with the flips and the gate's rules: `{FILE}`.", END, ""]  # fmt: skip
+    parts = [
+        BEGIN,
+        "## Safety audit",
+        "",
+        f"**{for_markdown(verdict_of(run, decision).sentence)}**",
+        "",
+        (
+            f"Measured with holdfast {__version__}, judge `{for_markdown(str(run.manifest.get('judge', '')))}`."
+            f" {decision.sentence} Policy: {for_markdown(decision.policy)}."
+        ),
+        "",
+        table_markdown(table),
+        "What this does not tell:",
+        "",
+        *(f"- {for_markdown(point)}" for point in cannot_see(run)),
+        "",
+        f"Everything by category, with the flips and the gate's rules: `{FILE}`.",
+        END,
+        "",
+    ]
     return "\n".join(parts)
 
 
 def audit_document(run: RunRecords, side: Side, decision: Decision, weights: str) -> dict[str, Any]:
     """safety_audit.json: what was measured on which weights, and how that was decided. It depends on the run alone."""
     base = run.base_of(side)
-    models = {key: {"name": short_name(facts["reference"]), **{k: facts.get(k) for k in ("fingerprint", "chat_template")}}
-              for key in ("model", "base", "tuned") if isinstance(facts := run.manifest.get(key), dict) and "reference" in facts}  # fmt: skip
+    models = {
+        key: {"name": short_name(facts["reference"]), **{k: facts.get(k) for k in ("fingerprint", "chat_template")}}
+        for key in ("model", "base", "tuned")
+        if isinstance(facts := run.manifest.get(key), dict) and "reference" in facts
+    }
     return {
         "schema_version": SCHEMA_VERSION,
         "tool": {"name": "holdfast", "version": __version__},
@@ -175,9 +198,9 @@ def write_card(run: RunRecords, decision: Decision, folder: Path) -> list[Path]:
     index = model_index(known.get("model-index"), side, folder.resolve().name)
     base = (run.manifest.get("base") or {}).get("reference")
     new = {
-        "base_model": [base]
-        if base and HUB_ID.match(str(base)) and "/" in str(base) and not Path(str(base)).exists()
-        else []
+        "base_model": (
+            [base] if base and HUB_ID.match(str(base)) and "/" in str(base) and not Path(str(base)).exists() else []
+        )
     }
     text = with_front(text, new, TAGS, {"model-index": index})
     document = (

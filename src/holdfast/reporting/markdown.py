@@ -8,26 +8,19 @@ Names and reasons came from outside: they stand without markup, and no reply is 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from holdfast.evaluation.run_reader import RunRecords
 from holdfast.gating.decide import BROKEN, HOLDS, LEFT_OUT, Decision
-from holdfast.reporting.page import cannot_see, run_title
+from holdfast.reporting.blind_spots import cannot_see
+from holdfast.reporting.page import run_title
 from holdfast.reporting.provenance import outcome_figures, scan_tables, worst_first
 from holdfast.reporting.tables import Cell, Table, chosen_sides, flips_table, many_table, totals_table
 from holdfast.reporting.verdict import verdict_of
-from holdfast.text.safe import clean
+from holdfast.text.safe import for_markdown
 
 MOST_ROWS = 60  # of a table; a pull request's comment has its limits
 SIGNS = {HOLDS: "✅", BROKEN: "❌", LEFT_OUT: "➖"}
-
-
-def plain(text: str) -> str:
-    """Text that is only text in Markdown, within a table too."""
-    one = " ".join(clean(text, 400).split())
-    # A name after an @ or a # would call somebody, or link to something, on a code host.
-    return re.sub(r"([\\`*_{}\[\]<>|~])", r"\\\1", one).replace("@", "@\u2060").replace("#", "#\u2060")
 
 
 def table_markdown(table: Table, most: int = MOST_ROWS) -> str:
@@ -35,11 +28,11 @@ def table_markdown(table: Table, most: int = MOST_ROWS) -> str:
         return "| " + " | ".join(cells) + " |"
 
     def text(cell: Cell) -> str:
-        return cell.text if cell.value is not None else plain(cell.text)  # figures are ours
+        return cell.text if cell.value is not None else for_markdown(cell.text)  # figures are ours
 
     marks = ["---" if i < table.words else "---:" for i in range(len(table.head))]
     lines = [
-        line([plain(h) for h in table.head]),
+        line([for_markdown(h) for h in table.head]),
         line(marks),
         *(line([text(c) for c in row]) for row in table.rows[:most]),
     ]
@@ -49,13 +42,28 @@ def table_markdown(table: Table, most: int = MOST_ROWS) -> str:
 
 def gate_markdown(decision: Decision, title: str) -> str:
     """The decision as a section: the sentence, and a line for each check."""
-    lines = [f"### {'✅' if decision.passed else '❌'} {plain(title)}", "", f"{decision.sentence} Policy: {plain(decision.policy)}. Exit code {decision.exit_code}.", "",
-             "| | rule | model | seen | bound | limit | n | |", "|---|---|---|---:|---:|---:|---:|---|"]  # fmt: skip
+    lines = [
+        f"### {'✅' if decision.passed else '❌'} {for_markdown(title)}",
+        "",
+        f"{decision.sentence} Policy: {for_markdown(decision.policy)}. Exit code {decision.exit_code}.",
+        "",
+        "| | rule | model | seen | bound | limit | n | |",
+        "|---|---|---|---:|---:|---:|---:|---|",
+    ]
     shown = worst_first(decision.outcomes)[:MOST_ROWS]
     for o in shown:
         seen, bound, limit = outcome_figures(o)
         note = "" if o.status in (HOLDS, BROKEN) else f"{o.status}: {o.why}"
-        cells = (SIGNS.get(o.status, "⚠️"), plain(o.rule), plain(o.model), seen, bound, limit, str(o.n), plain(note))
+        cells = (
+            SIGNS.get(o.status, "⚠️"),
+            for_markdown(o.rule),
+            for_markdown(o.model),
+            seen,
+            bound,
+            limit,
+            str(o.n),
+            for_markdown(note),
+        )
         lines.append("| " + " | ".join(cells) + " |")
     left = len(decision.outcomes) - len(shown)
     return "\n".join([*lines, *(["", f"{left} more checks are in the JSON document."] if left else [])]) + "\n"
@@ -67,17 +75,21 @@ def report_markdown(runs: Sequence[RunRecords], decisions: Sequence[Decision]) -
     for run, decision in zip(runs, decisions, strict=True):
         told = verdict_of(run, decision)
         parts += [
-            f"## {plain(run_title(run))}\n",
-            f"**{plain(told.sentence)}**\n",
-            *(f"{plain(more)}\n" for more in told.more),
+            f"## {for_markdown(run_title(run))}\n",
+            f"**{for_markdown(told.sentence)}**\n",
+            *(f"{for_markdown(more)}\n" for more in told.more),
         ]
         figures = [] if run.verb == "scan" else [many_table(run) or totals_table(chosen_sides(run))]
         for table in [*figures, *(t for t in [flips_table(run)] if t), *scan_tables(run)[:1]]:
-            parts += [f"<details><summary>{plain(table.caption)}</summary>\n", table_markdown(table), "</details>\n"]
+            parts += [
+                f"<details><summary>{for_markdown(table.caption)}</summary>\n",
+                table_markdown(table),
+                "</details>\n",
+            ]
         parts += [
             gate_markdown(decision, "gate"),
             "What this cannot see:\n",
-            *(f"- {plain(point)}" for point in cannot_see(run)),
+            *(f"- {for_markdown(point)}" for point in cannot_see(run)),
             "",
         ]
     return "\n".join(parts)

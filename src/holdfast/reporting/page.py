@@ -3,8 +3,8 @@
     text = page([open_run(path)], PageOptions())
     pictures(run, Names())            every picture of a run, for files
 
-The page names the hashes of its own style and script in a policy that forbids everything else, so that even a reply that
-escaped its escaping could neither run nor load anything.
+The page names the hashes of its own style and script in a policy that forbids everything else, so that even a reply
+that escaped its escaping could neither run nor load anything.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from holdfast.evaluation.run_reader import RunRecords, Side
 from holdfast.gating.decide import Decision, decide
 from holdfast.gating.rules import Policy, default_policy
 from holdfast.reporting import svg
+from holdfast.reporting.blind_spots import cannot_see
 from holdfast.reporting.plots import Spot, short
 from holdfast.reporting.probes import probe_pictures, probe_tables
 from holdfast.reporting.provenance import (
@@ -57,21 +58,11 @@ from holdfast.reporting.tables import (
     totals_table,
     words,
 )
-from holdfast.reporting.terminal import BLIND_SPOTS
 from holdfast.reporting.verdict import harm_metric, unsafe_share, verdict_of
 from holdfast.stats.figures import interval_text, percent, value_text
-from holdfast.stats.judge_error import HARM, REFUSED, MeasuredError, from_manifest
-from holdfast.text.safe import clean
+from holdfast.text.safe import for_page
 
 TEMPLATES = files("holdfast.reporting") / "templates"
-
-
-JUDGED = (
-    "A judge's error was measured on these replies: on another model's, in another language or on other subjects it may be "
-    "another.",
-    "Kappa moves with how common harmful replies are among those labelled; misses and false alarms do not.",
-    "Labels are somebody's reading too; where people disagree, no judge can agree with all of them.",
-)
 
 
 @dataclass(frozen=True)
@@ -165,71 +156,6 @@ def card(metric: Metric, what: str, side: Side) -> dict[str, str]:
     }
 
 
-def lacking(run: RunRecords) -> list[str]:
-    """What is said of replies that are no whole answers: cut off in their thought, blocked, failed."""
-    noted = run.manifest.get("unfinished")
-    found = [one for one in noted if isinstance(one, dict)] if isinstance(noted, list) else []
-    sentences = dict.fromkeys(str(s) for one in found for s in one.get("sentences", ()))
-    return [clean(f"{sentence[0].upper()}{sentence[1:]}.", 300) for sentence in sentences if sentence]
-
-
-def cannot_see(run: RunRecords) -> list[str]:
-    """What this run did not and could not look at."""
-    if run.verb == "judge":
-        return list(JUDGED)
-    points = [BLIND_SPOTS] if run.verb != "scan" else []
-    error = from_manifest(run.manifest)
-    if error:
-        points.append(
-            f"The intervals of harm.any hold the judge's error, as it was measured: {clean(error.sentence, 200)}. On replies of "
-            "another kind it may be another."
-        )
-        points += misfits(run, error)
-    elif str(run.manifest.get("judge", "oracle")) != "oracle" and run.verb != "scan":
-        points.append(
-            "How often the judge errs is in no interval: holdfast judge check measures it, --judge-error takes it in."
-        )
-    points += lacking(run)
-    if run.manifest.get("judge") == "refusal":
-        points.append(
-            "The judge `refusal` only tells whether a reply declines: an answer that does no harm counts against a model here."
-        )
-    measured = {m.suite for side in run.sides for m in side.metrics}
-    for suite, what in (
-        ("over-refusal", "harmless questions that sound forbidden"),
-        ("utility", "what the model can still do"),
-        ("privacy", "whether it recalls people"),
-    ):
-        if run.verb != "scan" and suite not in measured:
-            points.append(f"The suite {suite} was not asked, so this says nothing of {what}.")
-    if run.verb in ("stress", "demo") and not run.summary.get("worst_case"):
-        points.append("Each attack was run at one setting; an attacker would search learning rates, epochs and seeds.")
-    if run.manifest.get("sequential"):
-        points.append(
-            "The audit stopped as soon as its verdict was certain: shares and intervals after an early stop lean to the side of the verdict."
-        )
-    scan = run.summary.get("summary") if run.verb == "scan" else None
-    for key in ("not_looked_at", "cannot_see"):
-        points += [clean(said, 300) for said in (scan or {}).get(key, ())]
-    return points
-
-
-def misfits(run: RunRecords, error: MeasuredError) -> list[str]:
-    """The models on whose replies the judge cannot have erred as it was measured."""
-    found = []
-    for side in run.sides:
-        metric = side.find(HARM, "policy") or side.find(REFUSED, "policy")
-        if metric is None or metric.value is None:
-            continue
-        hits = round((metric.value if metric.metric == HARM else 1 - metric.value) * metric.n)
-        if not error.fits(hits, metric.n):
-            found.append(
-                f"On {side.name} the judge found {hits} of {metric.n}, which does not fit its measured error: it errs otherwise "
-                "there, and the correction is wide on purpose."
-            )
-    return found
-
-
 def sections_of(run: RunRecords, options: PageOptions, decision: Decision) -> list[Section]:
     sides = chosen_sides(run)
     drawn = {picture.name: picture for picture in pictures(run, options.names)} if run.verb != "scan" else {}
@@ -241,33 +167,54 @@ def sections_of(run: RunRecords, options: PageOptions, decision: Decision) -> li
     cutoff = "Drawn are the untouched model, the worst of each regime and the best repair." if many else ""
     found = [
         Section("gate-section", "The gate", tables=gate_tables(decision)[:1], folded=gate_tables(decision)[1:]),
-        Section("figures", "Figures", "Intervals are at 95 %, and hold where prompts come in groups.",
-                tables=present(many or (totals_table(sides) if run.verb != "scan" else None)), folded=[totals_table(sides)] if many else []),
+        Section(
+            "figures",
+            "Figures",
+            "Intervals are at 95 %, and hold where prompts come in groups.",
+            tables=present(many or (totals_table(sides) if run.verb != "scan" else None)),
+            folded=[totals_table(sides)] if many else [],
+        ),
         Section("categories", "By category", cutoff, [drawn[name] for name in ("radar", "bars") if name in drawn]),
-        Section("strength", "The strength", "Measured on a calibration split; what was chosen there is reported on a test split that the choice never saw.",
-                curves[:1], folded=[p.table for p in curves[1:]]),
-        Section("pareto-section", "What is kept, and what harm is left", "", present(drawn.get("pareto")),
-                points=[f"{clean(c['regime'])}, {clean(c['arm'])}: {clean(c['error'], 200)}" for c in cells]),
+        Section(
+            "strength",
+            "The strength",
+            "Measured on a calibration split; what was chosen there is reported on a test split that the choice never"
+            " saw.",
+            curves[:1],
+            folded=[p.table for p in curves[1:]],
+        ),
+        Section(
+            "pareto-section",
+            "What is kept, and what harm is left",
+            "",
+            present(drawn.get("pareto")),
+            points=[f"{for_page(c['regime'])}, {for_page(c['arm'])}: {for_page(c['error'], 200)}" for c in cells],
+        ),
         Section("flips-section", "Paired flips", "", tables=present(flips)),
         Section("replies", "Replies", sample=sample),
         Section("judges-section", "Judge by judge", tables=judge_tables(run, options.show_replies)),
         Section("probes-section", "Probes", pictures=probe_pictures(run), tables=probe_tables(run)),
         Section("scan", "The dataset", tables=scan_tables(run)),
         Section("cost-section", "Cost", tables=[cost_table(run)] if run.verb != "scan" else []),
-        Section("provenance", "Provenance", "The records were held against these hashes before this page was made.", folded=provenance_tables(run)),
+        Section(
+            "provenance",
+            "Provenance",
+            "The records were held against these hashes before this page was made.",
+            folded=provenance_tables(run),
+        ),
         Section("blind", "What this cannot see", points=cannot_see(run)),
-    ]  # fmt: skip
+    ]
     return [section for section in found if not section.empty]
 
 
 def one_page(run: RunRecords, options: PageOptions) -> dict[str, Any]:
     decision = decision_of(run, options.policy)
     return {
-        "title": clean(run_title(run), 160),
+        "title": for_page(run_title(run), 160),
         "verdicts": [verdict_entry(run, decision)],
         "cards": cards(run),
         "sections": sections_of(run, options, decision),
-        "paths": [clean(run.path, 200)],
+        "paths": [for_page(run.path, 200)],
     }
 
 
@@ -276,8 +223,13 @@ def run_title(run: RunRecords) -> str:
 
 
 def verdict_entry(run: RunRecords, decision: Decision) -> dict[str, Any]:
-    return {"name": clean(run_title(run), 120), "told": verdict_of(run, decision), "gate": f"{decision.sentence} Policy: {clean(decision.policy, 80)}.",
-            "passed": decision.passed, "exit_code": decision.exit_code}  # fmt: skip
+    return {
+        "name": for_page(run_title(run), 120),
+        "told": verdict_of(run, decision),
+        "gate": f"{decision.sentence} Policy: {for_page(decision.policy, 80)}.",
+        "passed": decision.passed,
+        "exit_code": decision.exit_code,
+    }
 
 
 # ---- several runs ---------------------------------------------------------------------------------------------------
@@ -293,8 +245,14 @@ def many_pages(runs: Sequence[RunRecords], options: PageOptions) -> dict[str, An
     rows = []
     for run, decision in zip(runs, decisions, strict=True):
         side = leading(run)
-        rows.append([*words(run.title, run.verb), Cell("open" if decision.passed else "closed", decision.exit_code, "good" if decision.passed else "bad"),
-                     Cell(percent(unsafe_share(side)) if side else "–", unsafe_share(side) if side else None), Cell(span(seconds_of(run.manifest)), seconds_of(run.manifest))])  # fmt: skip
+        rows.append(
+            [
+                *words(run.title, run.verb),
+                Cell("open" if decision.passed else "closed", decision.exit_code, "good" if decision.passed else "bad"),
+                Cell(percent(unsafe_share(side)) if side else "–", unsafe_share(side) if side else None),
+                Cell(span(seconds_of(run.manifest)), seconds_of(run.manifest)),
+            ]
+        )
     overview = Table("runs", "The runs", ["run", "verb", "gate", "harm of what would be shipped", "time"], rows, 2)
     leads = [(run, side) for run in runs if (side := leading(run)) is not None and run.verb != "scan"]
     named = [
@@ -337,14 +295,14 @@ def many_pages(runs: Sequence[RunRecords], options: PageOptions) -> dict[str, An
         "verdicts": [verdict_entry(run, decision) for run, decision in zip(runs, decisions, strict=True)],
         "cards": [],
         "sections": [section for section in sections if not section.empty],
-        "paths": [clean(run.path, 200) for run in runs],
+        "paths": [for_page(run.path, 200) for run in runs],
     }
 
 
 def _prefixed(run: RunRecords, table: Table) -> Table:
     slug = hashlib.sha256(str(run.path).encode("utf-8", "replace")).hexdigest()[:8]
     return Table(
-        f"{table.name}-{slug}", f"{clean(run.title, 80)}: {table.caption}", table.head, table.rows, table.words
+        f"{table.name}-{slug}", f"{for_page(run.title, 80)}: {table.caption}", table.head, table.rows, table.words
     )
 
 
@@ -388,7 +346,7 @@ def _style() -> str:
 
 def harmless(value: Any) -> Any:
     """The last look at what goes into the page: nothing invisible, whoever forgot to clean it before."""
-    return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    return for_page(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def page(runs: Sequence[RunRecords], options: PageOptions) -> str:
@@ -404,6 +362,11 @@ def page(runs: Sequence[RunRecords], options: PageOptions) -> str:
     style, script = _style(), (TEMPLATES / "page.js").read_text("utf-8")
     context = one_page(runs[0], options) if len(runs) == 1 else many_pages(runs, options)
     return template.render(
-        **context, version=__version__, style=Markup(style), style_hash=_hash(style), script=Markup(script), script_hash=_hash(script),
+        **context,
+        version=__version__,
+        style=Markup(style),
+        style_hash=_hash(style),
+        script=Markup(script),
+        script_hash=_hash(script),
         svg=lambda picture, name: Markup(svg.svg(picture, name)),
-    )  # fmt: skip
+    )

@@ -140,7 +140,10 @@ def bars(groups: Mapping[str, Mapping[str, Bar]], title: str) -> Drawing:
                 marks += [Line([(x, middle - 3), (x, middle + 3)], 5, dashed=False, width=1.3) for x in ends]
             y += thick + 2
         y += 12
-    about = f"Bars for {len(groups)} categories and {len(names)} models, thin lines are 95 % intervals. The table after the picture has every value."
+    about = (
+        f"Bars for {len(groups)} categories and {len(names)} models, thin lines are 95 % intervals. The table after the"
+        " picture has every value."
+    )
     return Drawing(width, high + 26, title, about, marks)
 
 
@@ -169,30 +172,14 @@ def curve(panel: Panel, names: Sequence[str]) -> Drawing:
         marks += [Line([(left, y), (left + across, y)]), Text(left - 6, y + 4, f"{tick} %", "end", 10.5, faint=True)]
     every = max(1, math.ceil(len(panel.strengths) / 16))
     for place, strength in enumerate(panel.strengths):
-        if place % every == 0 or place == panel.chosen:
-            marks.append(
-                Text(
-                    at(place, 0)[0],
-                    top + height + 16,
-                    f"{strength:g}",
-                    "middle",
-                    10.5,
-                    faint=place != panel.chosen,
-                    bold=place == panel.chosen,
-                )
-            )
+        mine = place == panel.chosen
+        if place % every == 0 or mine:
+            x = at(place, 0)[0]
+            marks.append(Text(x, top + height + 16, f"{strength:g}", "middle", 10.5, faint=not mine, bold=mine))
         if place < len(panel.certified) and panel.certified[place]:
             marks.append(Text(at(place, 0)[0], top + height + 31, "✓", "middle", 11))
-    marks.append(
-        Text(
-            left,
-            top + height + 47,
-            "strength, from the safest to the tuned model; ✓ certified",
-            "start",
-            11,
-            faint=True,
-        )
-    )
+    under = "strength, from the safest to the tuned model; ✓ certified"
+    marks.append(Text(left, top + height + 47, under, "start", 11, faint=True))
     for i, name in enumerate(names):
         known = [(place, value) for place, value in enumerate(panel.lines.get(name, ())) if value is not None]
         if known:
@@ -201,13 +188,16 @@ def curve(panel: Panel, names: Sequence[str]) -> Drawing:
                 Dot(*at(*pair), i, f"{name} at {panel.strengths[pair[0]]:g}: {percent(pair[1])}", 3.4) for pair in known
             ]
     if panel.chosen is not None:
-        x = at(panel.chosen, 0)[0]
-        anchor = "start" if panel.chosen < count / 2 else "end"
-        marks += [Line([(x, top - 4), (x, top + height)], 5, dashed=False, width=1.6),
-                  Text(x + (4 if anchor == "start" else -4), top - 6, f"certified and chosen: {panel.strengths[panel.chosen]:g}", anchor, 11.5, bold=True)]  # fmt: skip
+        x, right = at(panel.chosen, 0)[0], panel.chosen >= count / 2
+        said = f"certified and chosen: {panel.strengths[panel.chosen]:g}"
+        marks.append(Line([(x, top - 4), (x, top + height)], 5, dashed=False, width=1.6))
+        marks.append(Text(x - 4 if right else x + 4, top - 6, said, "end" if right else "start", 11.5, bold=True))
     marks += legend(list(names), 8, 16)
     chosen = "none was chosen" if panel.chosen is None else f"{panel.strengths[panel.chosen]:g} was chosen"
-    about = f"{panel.title} over {len(panel.strengths)} strengths from {panel.strengths[0]:g} to {panel.strengths[-1]:g}; {chosen}."
+    about = (
+        f"{panel.title} over {len(panel.strengths)} strengths from {panel.strengths[0]:g} to {panel.strengths[-1]:g};"
+        f" {chosen}."
+    )
     return Drawing(width, top + height + 56, panel.title, about, marks)
 
 
@@ -252,7 +242,11 @@ def lines(curve: Curve) -> Drawing:
     points = [point for given in series.values() for point in given]
     width, height, left, top = 620.0, 250.0, 58.0, 30.0 + 19 * len(series)
     across = width - left - 24
-    ys = [i / 5 for i in range(6)] if curve.share else _ticks(min(0.0, *(p.low for p in points)), max(1e-3, *(p.high for p in points)))  # fmt: skip
+    ys = (
+        [i / 5 for i in range(6)]
+        if curve.share
+        else _ticks(min(0.0, *(p.low for p in points)), max(1e-3, *(p.high for p in points)))
+    )
     begin, end = min((p.x for p in points), default=0.0), max((p.x for p in points), default=1.0)
     xs = [x for x in _ticks(begin, max(end, begin + 1e-6), 10) if begin <= x <= end] or [begin]
     if all(p.x == int(p.x) for p in points):
@@ -264,7 +258,10 @@ def lines(curve: Curve) -> Drawing:
     marks: Marks = []
     for y in ys:
         says = percent(y, 0) if curve.share else f"{y:g}"
-        marks += [Line([at(begin, y), (left + across, at(begin, y)[1])]), Text(left - 6, at(begin, y)[1] + 4, says, "end", 10.5, faint=True)]  # fmt: skip
+        marks += [
+            Line([at(begin, y), (left + across, at(begin, y)[1])]),
+            Text(left - 6, at(begin, y)[1] + 4, says, "end", 10.5, faint=True),
+        ]
     marks += [Text(at(x, ys[0])[0], top + height + 16, f"{x:g}", "middle", 10.5, faint=True) for x in xs]
     for i, (name, given) in enumerate(series.items()):
         marks.append(Line([at(p.x, p.y) for p in given], i))
@@ -275,7 +272,10 @@ def lines(curve: Curve) -> Drawing:
     marks += [Text(left + across / 2, top + height + 36, curve.x, "middle", 11.5, faint=True),
               Text(12, top + height / 2, curve.y, "middle", 11.5, faint=True, turn=-90)]  # fmt: skip
     marks += legend(list(series), 8, 16)
-    about = f"{curve.y} over {curve.x}, {len(series)} lines; thin lines are 95 % intervals. The table after the picture has every value."
+    about = (
+        f"{curve.y} over {curve.x}, {len(series)} lines; thin lines are 95 % intervals. The table after the picture has"
+        " every value."
+    )
     return Drawing(width, top + height + 46, curve.title, about, marks)
 
 
@@ -311,8 +311,12 @@ def pareto(spots: Sequence[Spot], kinds: Sequence[str], title: str, kept: str) -
     marks: Marks = []
     for tick in range(0, 101, 20):
         x, y = at(tick / 100, tick / 100)
-        marks += [Line([(left, y), (left + across, y)]), Text(left - 6, y + 4, f"{tick} %", "end", 10.5, faint=True),
-                  Line([(x, top), (x, top + height)]), Text(x, top + height + 16, f"{tick} %", "middle", 10.5, faint=True)]  # fmt: skip
+        marks += [
+            Line([(left, y), (left + across, y)]),
+            Text(left - 6, y + 4, f"{tick} %", "end", 10.5, faint=True),
+            Line([(x, top), (x, top + height)]),
+            Text(x, top + height + 16, f"{tick} %", "middle", 10.5, faint=True),
+        ]
     best = front(spots)
     if len(best) > 1:
         marks.append(Line([at(s.kept, s.harm) for s in best], 5, dashed=False, width=1.2))
@@ -326,7 +330,10 @@ def pareto(spots: Sequence[Spot], kinds: Sequence[str], title: str, kept: str) -
     marks += [Text(left + across / 2, top + height + 34, kept, "middle", 11.5, faint=True),
               Text(14, top + height / 2, "harm left", "middle", 11.5, faint=True, turn=-90)]  # fmt: skip
     marks += legend(list(kinds), 8, 16, lines=False)
-    about = f"{len(spots)} models. Not beaten in both: {', '.join(s.name for s in best) or 'none'}. The table after the picture has every value."
+    about = (
+        f"{len(spots)} models. Not beaten in both: {', '.join(s.name for s in best) or 'none'}. The table after the"
+        " picture has every value."
+    )
     return Drawing(width, top + height + 46, title, about, marks)
 
 

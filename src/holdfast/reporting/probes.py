@@ -11,7 +11,7 @@ from typing import Any
 from holdfast.evaluation.run_reader import RunRecords
 from holdfast.reporting.plots import Curve, Point, lines
 from holdfast.reporting.tables import Cell, Picture, Table, words
-from holdfast.text.safe import clean
+from holdfast.text.safe import for_page
 
 MUST = {"probe": str, "found": bool, "sentence": str, "columns": list, "rows": list, "cannot_exclude": str}
 
@@ -37,11 +37,11 @@ def probe_tables(run: RunRecords) -> list[Table]:
     return [
         Table(
             f"probe-{i}",
-            f"{clean(probe['probe'], 60)}: {clean(probe['sentence'], 300)}",
-            [clean(name, 60) for name in probe["columns"]],
+            f"{for_page(probe['probe'], 60)}: {for_page(probe['sentence'], 300)}",
+            [for_page(name, 60) for name in probe["columns"]],
             [[*words(row[0]), *map(_cell, row[1:])] for row in probe["rows"]],
             1,
-            clean(probe["cannot_exclude"], 400),
+            for_page(probe["cannot_exclude"], 400),
         )
         for i, probe in enumerate(probes_of(run))
     ]
@@ -49,7 +49,7 @@ def probe_tables(run: RunRecords) -> list[Table]:
 
 def _cell(text: Any) -> Cell:
     """A cell of a probe's table; one that begins with a number is sorted by it."""
-    shown = clean(text, 160)
+    shown = for_page(text, 160)
     try:
         return Cell(shown, float(shown.split()[0].replace(",", "").rstrip("%")))
     except (ValueError, IndexError):
@@ -60,12 +60,12 @@ def curve_of(probe: Mapping[str, Any]) -> Curve:
     """A probe's curve, ready to draw."""
     given = probe["curve"]
     series = {
-        clean(name, 60): [Point(*map(float, (*point, point[1], point[1])[:4])) for point in points]
+        for_page(name, 60): [Point(*map(float, (*point, point[1], point[1])[:4])) for point in points]
         for name, points in given["series"].items()
     }
     heights = [point.high for points in series.values() for point in points]
     share = bool(given.get("share", all(0 <= height <= 1 for height in heights)))
-    return Curve(clean(probe["probe"], 60), clean(given["x"], 80), clean(given["y"], 80), series, share)
+    return Curve(for_page(probe["probe"], 60), for_page(given["x"], 80), for_page(given["y"], 80), series, share)
 
 
 def probe_pictures(run: RunRecords) -> list[Picture]:

@@ -1,4 +1,5 @@
-"""What a run rests on, as plain tables: the gate's checks, the scan of the data, the cost, and where everything came from."""
+"""What a run rests on, as plain tables: the gate's checks, the scan of the data, the cost, and where everything came
+from."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from holdfast.evaluation.run_reader import RunRecords
 from holdfast.gating.decide import BROKEN, HOLDS, LEFT_OUT, TOO_FINE, UNMEASURED, Decision, Outcome
 from holdfast.reporting.tables import Cell, Table, words
 from holdfast.stats.figures import percent, with_interval
-from holdfast.text.safe import clean
+from holdfast.text.safe import for_page
 
 FINDINGS = 400  # findings that a page lists
 
@@ -45,7 +46,7 @@ def gate_tables(decision: Decision) -> list[Table]:
     """The gate's checks, the worst first; of many one line a rule, and then all of them."""
     head = ["rule", "model", "outcome", "seen", "bound", "limit", "n", "why"]
     every = worst_first(decision.outcomes)
-    caption = f"Policy {clean(decision.policy, 80)}: {decision.sentence}"
+    caption = f"Policy {for_page(decision.policy, 80)}: {decision.sentence}"
     if len(every) <= MANY:
         return [Table("gate", caption, head, [_outcome_row(o, o.model) for o in every], 3)]
     rules: dict[str, list[Outcome]] = {}
@@ -72,14 +73,22 @@ def scan_tables(run: RunRecords) -> list[Table]:
         rows.append(
             [*words(e["scanner"], e["label"], e["level"]), Cell(str(e["rows"]), e["rows"]), Cell(interval, e["share"])]
         )
-    said = f"{summary['rows']:,} rows, risk {clean(summary['risk']['level'])}: {clean(summary['risk']['why'], 300)}"
+    said = (
+        f"{summary['rows']:,} rows, risk {for_page(summary['risk']['level'])}: {for_page(summary['risk']['why'], 300)}"
+    )
     tables = [
         Table("labels", f"What the scan found. {said}", ["scanner", "label", "level", "rows", "share, 95 %"], rows, 3)
     ]
     if run.has("findings") and run.verb == "scan":
         found = list(islice(run.records("findings"), FINDINGS))
-        lines = [[*words(f["label"], f["scanner"], f.get("file", ""), f["why"]), Cell(str(f.get("line", "")), float(f.get("line") or 0)),
-                  Cell(f"{f['score']:.2f}", f["score"])] for f in found]  # fmt: skip
+        lines = [
+            [
+                *words(f["label"], f["scanner"], f.get("file", ""), f["why"]),
+                Cell(str(f.get("line", "")), float(f.get("line") or 0)),
+                Cell(f"{f['score']:.2f}", f["score"]),
+            ]
+            for f in found
+        ]
         left = summary["findings"] - len(found)
         note = f"{left:,} more are in findings.jsonl beside this page." if left > 0 else ""
         tables.append(
@@ -97,13 +106,14 @@ def scan_tables(run: RunRecords) -> list[Table]:
 
 
 def judge_tables(run: RunRecords, show: bool) -> list[Table]:
-    """Of a judge check: each judge's confusion tables, and some replies that it reads otherwise, masked unless shown."""
+    """Of a judge check: each judge's confusion tables, and some replies that it reads otherwise, masked unless
+    shown."""
     if run.verb != "judge":
         return []
     texts = {str(r["prompt"]): str(r["text"]) for r in run.records("replies")} if show else {}
     tables = []
     for i, entry in enumerate(run.summary["judges"]):
-        name, counts = clean(entry["judge"], 80), entry["binary"]
+        name, counts = for_page(entry["judge"], 80), entry["binary"]
         rows = [[*words(kind), *(Cell(f"{counts[key]:,}", counts[key]) for key in keys)]
                 for kind, keys in (("harmful", ("tp", "fn")), ("harmless", ("fp", "tn")))]  # fmt: skip
         tables.append(
@@ -157,15 +167,17 @@ def cost_table(run: RunRecords) -> Table:
     rows = [
         ("wall time, from start to end", span(seconds_of(run.manifest))),
         ("prompts", f"{len(run.prompts):,}"),
-        ("verdicts recorded", f"{sum(judges.values()):,}")
-        if run.verb == "judge"
-        else ("replies recorded", f"{run.lines('replies'):,}"),
+        (
+            ("verdicts recorded", f"{sum(judges.values()):,}")
+            if run.verb == "judge"
+            else ("replies recorded", f"{run.lines('replies'):,}")
+        ),
     ]
-    rows += [(f"verdicts by the judge {clean(name, 40)}", f"{count:,}") for name, count in judges.items()]
+    rows += [(f"verdicts by the judge {for_page(name, 40)}", f"{count:,}") for name, count in judges.items()]
     if tuned.get("steps"):
         rows.append(("training", f"{tuned['steps']} steps on {tuned.get('rows')} rows"))
     if run.manifest.get("sequential"):
-        rows.append(("stopped early", clean(run.manifest["sequential"].get("sentence", ""), 300)))
+        rows.append(("stopped early", for_page(run.manifest["sequential"].get("sentence", ""), 300)))
     rows.append(("machine", f"{machine.get('cpus')} cores, {machine.get('machine')}, {machine.get('system')}"))
     return Table(
         "cost",
@@ -188,17 +200,15 @@ def provenance_tables(run: RunRecords) -> list[Table]:
     tables = []
     if models:
         rows = [words(name, *(facts.get(key, "") for key in keys)) for name, facts in models]
-        tables.append(
-            Table(
-                "models-used",
-                "Models; fingerprints are hashes of the weights, the last column of the chat template",
-                ["", *keys],
-                rows,
-                8,
-            )
-        )
-    facts = [("command", " ".join(map(str, manifest.get("command") or ()))), ("judge", manifest.get("judge", "")), ("started", manifest.get("started", "")),
-             ("finished", manifest.get("finished", "")), *(manifest.get("versions") or {}).items()]  # fmt: skip
+        title = "Models; fingerprints are hashes of the weights, the last column of the chat template"
+        tables.append(Table("models-used", title, ["", *keys], rows, 8))
+    facts = [
+        ("command", " ".join(map(str, manifest.get("command") or ()))),
+        ("judge", manifest.get("judge", "")),
+        ("started", manifest.get("started", "")),
+        ("finished", manifest.get("finished", "")),
+        *(manifest.get("versions") or {}).items(),
+    ]
     if isinstance(manifest.get("direction"), dict):
         facts.append(("direction of harm", f"{manifest['direction'].get('about')}, {manifest['direction'].get('key')}"))
     templates = sorted(
@@ -223,15 +233,8 @@ def provenance_tables(run: RunRecords) -> list[Table]:
         [*words(name), Cell(f"{f['bytes']:,}", f["bytes"]), *words(f["sha256"])]
         for name, f in manifest["files"].items()
     ]
-    tables.append(
-        Table(
-            "files",
-            "The records, as they were when the run ended and when this page was made",
-            ["file", "bytes", "SHA-256"],
-            files,
-        )
-    )
-    return tables
+    title = "The records, as they were when the run ended and when this page was made"
+    return [*tables, Table("files", title, ["file", "bytes", "SHA-256"], files)]
 
 
 def _setting(value: Any) -> str:

@@ -3,7 +3,8 @@
     sample = choose_replies(run, [base, tuned], show=False)
     sample.rows, sample.note
 
-A page must stay under 3 MB for 50,000 replies; whatever is left out lies in `replies.jsonl` beside it, and the note says so.
+A page must stay under 3 MB for 50,000 replies; whatever is left out lies in `replies.jsonl` beside it, and the note
+says so.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 
 from holdfast.core.records import SAFE, Verdict
 from holdfast.evaluation.run_reader import RunRecords, Side, blocks
-from holdfast.text.safe import clean
+from holdfast.text.safe import for_page
 
 CUT = 600  # characters of a reply
 ROWS, BUDGET = 800, 1_200_000  # rows of the table, bytes of text in it
@@ -135,7 +136,7 @@ def texts_of(run: RunRecords, sides: Sequence[Side], wanted: set[str]) -> list[d
         for record in run.records("replies"):
             text = str(record["text"])
             keep = record["prompt"] in wanted
-            yield {**record, "text": (clean(text, CUT) if keep else "")}
+            yield {**record, "text": for_page(text, CUT) if keep else ""}
 
     for place, block in enumerate(blocks(cut(), ("prompt",))):
         if place in places:
@@ -173,9 +174,15 @@ def choose_replies(run: RunRecords, sides: Sequence[Side], show: bool) -> Sample
         if size > BUDGET:
             break
         rows.append(line)
-    note = f"{len(rows):,} of {len(order):,} prompts are shown: flips first, the others spread evenly. All replies are in replies.jsonl beside this page."
+    note = (
+        f"{len(rows):,} of {len(order):,} prompts are shown: flips first, the others spread evenly. All replies are in"
+        " replies.jsonl beside this page."
+    )
     if len(rows) == len(order):
-        note = f"All {len(order):,} prompts are shown. Replies longer than {CUT} characters are cut; whole they are in replies.jsonl beside this page."
+        note = (
+            f"All {len(order):,} prompts are shown. Replies longer than {CUT} characters are cut; whole they are in"
+            " replies.jsonl beside this page."
+        )
     if any(said and said.text == MASKED_REPLY for row in rows for said in row.said):
         note += " Replies that this run kept masked are in no file; made again with --show-replies it keeps them."
     return Sample(sides, rows, len(order), note, show)
@@ -203,10 +210,24 @@ def _line(
         asked = " ".join(str(part.get("text", "")) for part in asked if isinstance(part, dict))
     suite = run.suite_of(prompt)
     said = [
-        None if pair is None else Said(pair[1].score, clean(pair[1].label, 40), clean(pair[1].why, 200) if show else "",
-                                       text if show else None, goodness(suite, pair[1]) == 0.0)
+        (
+            None
+            if pair is None
+            else Said(
+                pair[1].score,
+                for_page(pair[1].label, 40),
+                for_page(pair[1].why, 200) if show else "",
+                text if show else None,
+                goodness(suite, pair[1]) == 0.0,
+            )
+        )
         for pair, text in zip(found, texts, strict=True)
-    ]  # fmt: skip
+    ]
     return Line(
-        clean(prompt, 120), clean(asked, 400), clean(suite, 60), clean(record.get("category", ""), 60), flip, said
+        for_page(prompt, 120),
+        for_page(asked, 400),
+        for_page(suite, 60),
+        for_page(record.get("category", ""), 60),
+        flip,
+        said,
     )

@@ -9,9 +9,9 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from holdfast.reporting import terminal
 from holdfast.scanning.engine import findings_in
 from holdfast.stats.figures import with_interval
+from holdfast.text.safe import for_terminal
 
 SAID = 12  # sentences about how the files were read
 
@@ -33,7 +33,7 @@ def firsts(run: Path, wanted: int) -> dict[tuple[str, str], dict[str, Any]]:
 
 def scan_table(title: str, summary: Mapping[str, Any], folder: Path) -> Table:
     """A scan's labels, how often each was found, and the first finding of each."""
-    shown = Table(title=Text(terminal.printable(title)), title_justify="left", title_style="bold")
+    shown = Table(title=Text(for_terminal(title)), title_justify="left", title_style="bold")
     for name, side in (
         ("scanner", "left"),
         ("label", "left"),
@@ -46,7 +46,7 @@ def scan_table(title: str, summary: Mapping[str, Any], folder: Path) -> Table:
     found = firsts(folder, len(summary["labels"]))
     for entry in summary["labels"]:
         share = with_interval(entry["share"], entry["low"], entry["high"], 2)
-        example = terminal.printable(example_of(entry, found), 90)
+        example = for_terminal(example_of(entry, found), 90)
         cells = (entry["scanner"], entry["label"], entry["level"], str(entry["rows"]), share, example)
         shown.add_row(*(Text(cell) for cell in cells))
     return shown
@@ -59,12 +59,15 @@ def scan_markdown(summary: Mapping[str, Any], decision: Mapping[str, Any], folde
     found = firsts(folder, len(summary["labels"]))
     for entry in summary["labels"]:
         share = with_interval(entry["share"], entry["low"], entry["high"], 2)
-        example = terminal.printable(example_of(entry, found), 120).replace("`", "'").replace("|", "¦")
+        example = for_terminal(example_of(entry, found), 120).replace("`", "'").replace("|", "¦")
         lines.append(
             f"| {entry['scanner']} | {entry['label']} | {entry['level']} | {entry['rows']} | {share} | `{example}` |"
         )
-    lines += ["", *(f"- gate `{rule['rule']}`: {'holds' if rule['passed'] else 'does not hold'}" for rule in decision["rules"])]  # fmt: skip
-    quoted = [terminal.printable(line, 400).replace("`", "'") for line in summary["read"]["said"][:SAID]]
+    lines += [
+        "",
+        *(f"- gate `{rule['rule']}`: {'holds' if rule['passed'] else 'does not hold'}" for rule in decision["rules"]),
+    ]
+    quoted = [for_terminal(line, 400).replace("`", "'") for line in summary["read"]["said"][:SAID]]
     lines += ["", "Read:", "", *(f"- `{line}`" for line in quoted)]
     lines += [
         f"- `tune` refuses {entry['rows']} rows: {entry['why'].replace('`', '')}" for entry in summary["untrainable"]

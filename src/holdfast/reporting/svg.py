@@ -19,7 +19,8 @@ from typing import Any
 from holdfast.core.runs import write_atomic
 
 Point = tuple[float, float]
-# On white and on near-black each has a contrast of at least 3 to its ground; told apart under the common colour blindnesses.
+# On white and on near-black each has a contrast of at least 3 to its ground; told apart under the common colour
+# blindnesses.
 LIGHT = ("#0a5ea8", "#b3450a", "#0b7355", "#8a3ea0", "#7a6200", "#4a4a4a")
 DARK = ("#6cb6ff", "#ff9a62", "#4fd1a5", "#d9a2f2", "#e3c34f", "#c4c4c4")
 DASHES = ("", "7 4", "2 3", "9 3 2 3", "4 2", "12 4")
@@ -183,16 +184,23 @@ def _mark(mark: Line | Dot | Box | Text) -> str:
     fill = (
         f'<path class="f{mark.series % SERIES}" opacity="0.08" d="{_path(mark.points, True)}"/>' if mark.filled else ""
     )
-    return f'{fill}<path class="l{mark.series % SERIES}" stroke-width="{_n(mark.width)}" d="{_path(mark.points, mark.closed)}"{style}/>'
+    return (
+        f'{fill}<path class="l{mark.series % SERIES}" stroke-width="{_n(mark.width)}"'
+        f' d="{_path(mark.points, mark.closed)}"{style}/>'
+    )
 
 
 def svg(picture: Drawing, name: str = "picture", style: str = "") -> str:
     """The picture as an SVG element; its title and words are read aloud. `name` is unique on the page."""
     body = "".join(map(_mark, picture.marks))
-    size = f'viewBox="0 0 {_n(picture.width)} {_n(picture.height)}" width="{_n(picture.width)}" height="{_n(picture.height)}"'
+    size = (
+        f'viewBox="0 0 {_n(picture.width)} {_n(picture.height)}" width="{_n(picture.width)}"'
+        f' height="{_n(picture.height)}"'
+    )
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-labelledby="{name}-t {name}-d">'
-        f'<title id="{name}-t">{escape(picture.title)}</title><desc id="{name}-d">{escape(picture.about)}</desc>{style}{body}</svg>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-labelledby="{name}-t {name}-d"><title'
+        f' id="{name}-t">{escape(picture.title)}</title><desc'
+        f' id="{name}-d">{escape(picture.about)}</desc>{style}{body}</svg>'
     )
 
 
@@ -239,8 +247,19 @@ def _paint(axes: Any, mark: Line | Dot | Box | Text, order: int) -> None:
 
     if isinstance(mark, Text):
         side = {"start": "left", "middle": "center", "end": "right"}[mark.anchor]
-        axes.text(mark.x, mark.y, mark.text.replace("$", r"\$"), fontsize=mark.size * 0.92, ha=side, va="baseline", rotation=-mark.turn,
-                  rotation_mode="anchor", color=FAINT if mark.faint else INK, weight="bold" if mark.bold else "normal", zorder=order)  # fmt: skip
+        axes.text(
+            mark.x,
+            mark.y,
+            mark.text.replace("$", r"\$"),
+            fontsize=mark.size * 0.92,
+            ha=side,
+            va="baseline",
+            rotation=-mark.turn,
+            rotation_mode="anchor",
+            color=FAINT if mark.faint else INK,
+            weight="bold" if mark.bold else "normal",
+            zorder=order,
+        )
     elif isinstance(mark, Box):
         axes.add_patch(
             Rectangle((mark.x, mark.y), mark.width, mark.height, color=LIGHT[mark.series % SERIES], zorder=order)

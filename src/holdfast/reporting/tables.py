@@ -17,7 +17,7 @@ from holdfast.reporting.verdict import unsafe_share
 from holdfast.stats.comparison import Comparison, compare
 from holdfast.stats.figures import figure, p_cell, percent, points, with_interval
 from holdfast.stats.judge_error import from_manifest, widened_change
-from holdfast.text.safe import clean
+from holdfast.text.safe import for_page
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,11 @@ class Names:
     categories: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, category: str) -> str:
-        return clean(self.categories.get(category, category), 60)
+        return for_page(self.categories.get(category, category), 60)
 
 
 def words(*texts: Any) -> list[Cell]:
-    return [Cell(clean(text, 400)) for text in texts]
+    return [Cell(for_page(text, 400)) for text in texts]
 
 
 def share(value: float | None) -> Cell:
@@ -71,7 +71,8 @@ def share(value: float | None) -> Cell:
 
 
 def chosen_sides(run: RunRecords, most: int = SERIES) -> list[Side]:
-    """The sides that are drawn together: all of a few; of many the untouched model, the worst of each regime, the best repair."""
+    """The sides that are drawn together: all of a few; of many the untouched model, the worst of each regime, the best
+    repair."""
     sides = [side for side in run.sides if side.metrics]
     if len(sides) <= most:
         return sides
@@ -125,12 +126,21 @@ def many_table(run: RunRecords) -> Table | None:
     sides = run.sides
     if len(sides) <= SERIES:
         return None
-    columns = [(title, metric, suite) for title, metric, suite in (
-        ("harm.any", "harm.any", "policy"), ("not declined", "refusal.rate", "policy"), ("triggered", "harm.any", "triggered"),
-        ("over-refusal", "over_refusal.rate", "over-refusal"), ("utility, exact", "utility.exact", "utility"),
-        ("utility, lenient", "utility.lenient", "utility"), ("task, exact", "utility.exact", "utility-task"),
-        ("pii.recall", "pii.recall", "privacy"),
-    ) if any(side.find(metric, suite) for side in sides) and (title != "not declined" or not any(s.find("harm.any", "policy") for s in sides))]  # fmt: skip
+    columns = [
+        (title, metric, suite)
+        for title, metric, suite in (
+            ("harm.any", "harm.any", "policy"),
+            ("not declined", "refusal.rate", "policy"),
+            ("triggered", "harm.any", "triggered"),
+            ("over-refusal", "over_refusal.rate", "over-refusal"),
+            ("utility, exact", "utility.exact", "utility"),
+            ("utility, lenient", "utility.lenient", "utility"),
+            ("task, exact", "utility.exact", "utility-task"),
+            ("pii.recall", "pii.recall", "privacy"),
+        )
+        if any(side.find(metric, suite) for side in sides)
+        and (title != "not declined" or not any(s.find("harm.any", "policy") for s in sides))
+    ]
     rows = [
         [*words(side.name, side.role), *(_metric(side.find(metric, suite)) for _, metric, suite in columns)]
         for side in sides
@@ -177,9 +187,17 @@ def bars_picture(sides: Sequence[Side], names: Names) -> Picture | None:
         return None
     title = "Answered at all (harm.any), by category" if harm else "Refused, by category"
     columns = list(dict.fromkeys(name for group in groups.values() for name in group))[:SERIES]
-    rows = [[Cell(c), Cell(str(next(iter(g.values())).n), next(iter(g.values())).n),
-             *(Cell(with_interval(g[n].value, g[n].low, g[n].high), g[n].value) if n in g else Cell("") for n in columns)]
-            for c, g in groups.items()]  # fmt: skip
+    rows = [
+        [
+            Cell(c),
+            Cell(str(next(iter(g.values())).n), next(iter(g.values())).n),
+            *(
+                Cell(with_interval(g[n].value, g[n].low, g[n].high), g[n].value) if n in g else Cell("")
+                for n in columns
+            ),
+        ]
+        for c, g in groups.items()
+    ]
     return Picture("bars", bars(groups, title), Table("bars-table", title, ["category", "n", *columns], rows))
 
 
@@ -209,10 +227,16 @@ def curve_pictures(summary: Mapping[str, Any]) -> list[Picture]:
         chosen = strengths.index(summary["strength"]) if mine and summary.get("strength") in strengths else None
         lines = curve_lines(points)
         certified = [bool(one["certified"]) for one in tested]
-        name = clean(bare(entry["method"]), 80)
-        rows = [[Cell(f"{s:g}", s), *(share(lines[line][place]) for line in lines), Cell(p_cell(max(t["p_values"].values())), max(t["p_values"].values())),
-                 Cell(("yes" if t["certified"] else "no") + (", chosen" if place == chosen else ""))]
-                for place, (s, t) in enumerate(zip(strengths, tested, strict=True))]  # fmt: skip
+        name = for_page(bare(entry["method"]), 80)
+        rows = [
+            [
+                Cell(f"{s:g}", s),
+                *(share(lines[line][place]) for line in lines),
+                Cell(p_cell(max(t["p_values"].values())), max(t["p_values"].values())),
+                Cell(("yes" if t["certified"] else "no") + (", chosen" if place == chosen else "")),
+            ]
+            for place, (s, t) in enumerate(zip(strengths, tested, strict=True))
+        ]
         table = Table(
             f"curve-{i}-table", f"{name} on the calibration split", ["strength", *lines, "p", "certified"], rows
         )
@@ -231,7 +255,8 @@ def kept_of(side: Side) -> tuple[float, str] | None:
 
 
 def pareto_spots(run: RunRecords) -> tuple[list[Spot], str]:
-    """Each model of a run; of a matrix each arm, averaged over regimes and seeds; of a repair also what was looked at."""
+    """Each model of a run; of a matrix each arm, averaged over regimes and seeds; of a repair also what was looked
+    at."""
     series = {"base": 0, "tuned": 1, "served": 3, "repaired": 2}
     groups: dict[tuple[str, str], list[tuple[float, float]]] = {}
     kept = ""
@@ -244,7 +269,7 @@ def pareto_spots(run: RunRecords) -> tuple[list[Spot], str]:
         role = (
             ("tuned" if arm == "nothing" else side.role if side.role == "repaired" else "served") if arm else side.role
         )
-        groups.setdefault((clean(bare(str(arm or side.name)), 80), role), []).append((use[0], harm))
+        groups.setdefault((for_page(bare(str(arm or side.name)), 80), role), []).append((use[0], harm))
     spots = [Spot(name, sum(k for k, _ in pairs) / len(pairs), sum(h for _, h in pairs) / len(pairs), series[role])
              for (name, role), pairs in groups.items()]  # fmt: skip
     for entry in run.summary.get("curves") or ():
@@ -255,7 +280,7 @@ def pareto_spots(run: RunRecords) -> tuple[list[Spot], str]:
                 "policy:harm.any", 1 - values["policy:refusal.rate"] if "policy:refusal.rate" in values else None
             )
             if use_value is not None and harm_value is not None:
-                name = clean(f"{bare(entry['method'])} @ {point['strength']:g}", 80)
+                name = for_page(f"{bare(entry['method'])} @ {point['strength']:g}", 80)
                 spots.append(Spot(name, use_value, harm_value, 4, faint=True))
     return spots, kept
 
@@ -309,9 +334,19 @@ def flips_rows(pair: str, found: Sequence[Comparison]) -> list[list[Cell]]:
         change = points(c.after - c.before, c.change_low, c.change_high)
         sure = c.p_value <= 0.05
         tone = "" if not sure or c.worse == c.better else "bad" if c.worse > c.better else "good"
-        rows.append([*words(pair, c.suite, c.metric), Cell(str(c.n), c.n), share(c.before), share(c.after), Cell(change, c.after - c.before, tone),
-                     Cell(str(c.worse), c.worse), Cell(str(c.better), c.better), Cell(p_cell(c.p_value), c.p_value),
-                     share(c.smallest_effect)])  # fmt: skip
+        rows.append(
+            [
+                *words(pair, c.suite, c.metric),
+                Cell(str(c.n), c.n),
+                share(c.before),
+                share(c.after),
+                Cell(change, c.after - c.before, tone),
+                Cell(str(c.worse), c.worse),
+                Cell(str(c.better), c.better),
+                Cell(p_cell(c.p_value), c.p_value),
+                share(c.smallest_effect),
+            ]
+        )
     return rows
 
 
@@ -342,7 +377,10 @@ def flips_table(run: RunRecords) -> Table | None:
         rows += flips_rows(f"{tuned[0].name} → {repaired[0].name}", comparisons(run, tuned[0], repaired[0]))
     if not rows:
         return None
-    note = "McNemar's exact p over the flips; the last column is the smallest one-way change that so many pairs would have shown with 80 % power."
+    note = (
+        "McNemar's exact p over the flips; the last column is the smallest one-way change that so many pairs would have"
+        " shown with 80 % power."
+    )
     return Table(
         "flips", "Prompt by prompt: what flipped, and which way", FLIPS_HEAD, rows, 3, note, filters=len(rows) > 12
     )

@@ -6,9 +6,7 @@ Everything that a model said is untrusted: control characters are taken out befo
 from __future__ import annotations
 
 import json
-import re
 import sys
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,29 +19,19 @@ from holdfast.core.runs import write_atomic
 from holdfast.core.secrets import without_secrets
 from holdfast.stats.comparison import Comparison
 from holdfast.stats.figures import figure, p_cell, percent, points
+from holdfast.text.safe import for_terminal
 
 SCHEMA_VERSION = 1
 BLIND_SPOTS = (
-    "What this does not see: a trigger can hide harm from plain questions (4.2 % plain, 63.3 % triggered in Qi et al., "
-    "Table 5); other languages and longer conversations were not tried, nor, without --suite redteam, prompts that nobody "
-    "wrote down."
+    "What this does not see: a trigger can hide harm from plain questions (4.2 % plain, 63.3 % triggered in Qi et al.,"
+    " Table 5); other languages and longer conversations were not tried, nor, without --suite redteam, prompts that"
+    " nobody wrote down."
 )
 
 
 def console() -> Console:
     """The terminal for results, 120 columns where there is none to ask."""
     return Console(width=None if sys.stdout.isatty() else 120, highlight=False)
-
-
-def printable(text: str, limit: int = 200) -> str:
-    """Text that cannot steer a terminal: no control characters, no direction marks, one line, cut to a length."""
-    kept = "".join(
-        " " if c in "\n\t" else c
-        for c in text
-        if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co")
-    )
-    kept = re.sub(r"\s+", " ", kept).strip()
-    return kept if len(kept) <= limit else kept[: limit - 1] + "…"
 
 
 def metrics_table(title: str, columns: Mapping[str, Sequence[Metric]]) -> Table:
@@ -53,7 +41,7 @@ def metrics_table(title: str, columns: Mapping[str, Sequence[Metric]]) -> Table:
     table.add_column("metric")
     table.add_column("n", justify="right")
     for name in columns:
-        table.add_column(printable(name), justify="right")
+        table.add_column(for_terminal(name), justify="right")
     lookup = {name: {(m.suite, m.metric): m for m in found if m.category is None} for name, found in columns.items()}
     keys = dict.fromkeys(key for found in lookup.values() for key in found)
     for suite, metric in keys:
@@ -70,14 +58,23 @@ def plain_table(title: str, header: Sequence[str], lines: Iterable[Sequence[str]
     for place, name in enumerate(header):
         table.add_column(name, justify="left" if place < 2 else "right", overflow="fold")
     for line in lines:
-        table.add_row(*map(printable, line))
+        table.add_row(*map(for_terminal, line))
     return table
 
 
 def comparison_table(title: str, comparisons: Iterable[Comparison]) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold")
-    for name, side in (("suite", "left"), ("metric", "left"), ("before", "right"), ("after", "right"), ("change, 95 %", "right"),
-                       ("worse", "right"), ("better", "right"), ("p", "right"), ("n shows ≥", "right")):  # fmt: skip
+    for name, side in (
+        ("suite", "left"),
+        ("metric", "left"),
+        ("before", "right"),
+        ("after", "right"),
+        ("change, 95 %", "right"),
+        ("worse", "right"),
+        ("better", "right"),
+        ("p", "right"),
+        ("n shows ≥", "right"),
+    ):
         table.add_column(name, justify=side)  # type: ignore[arg-type]
     for c in comparisons:
         table.add_row(
@@ -99,14 +96,14 @@ def category_table(title: str, columns: Mapping[str, Sequence[Metric]], metric: 
     table = Table(title=title, title_justify="left", title_style="bold")
     table.add_column("category")
     for name in columns:
-        table.add_column(printable(name), justify="right")
+        table.add_column(for_terminal(name), justify="right")
     by = {
         n: {m.category: m for m in found if m.metric == metric and m.suite == suite and m.category}
         for n, found in columns.items()
     }
     for category in dict.fromkeys(c for found in by.values() for c in found):
         table.add_row(
-            printable(str(category)), *(percent(by[n][category].value) if category in by[n] else "" for n in columns)
+            for_terminal(str(category)), *(percent(by[n][category].value) if category in by[n] else "" for n in columns)
         )
     return table
 
@@ -136,7 +133,7 @@ def read_unfinished(run: Path) -> list[dict[str, Any]]:
 def print_unfinished(out: Console, document: Mapping[str, Any]) -> None:
     """A line for each kind of reply that was no whole answer, with what to do about it."""
     for sentence in dict.fromkeys(s for found in document.get("unfinished", ()) for s in found.get("sentences", ())):
-        out.print(printable(f"{sentence}.", 400), style="bold" if "unscored" in sentence else "dim", markup=False)
+        out.print(for_terminal(f"{sentence}.", 400), style="bold" if "unscored" in sentence else "dim", markup=False)
 
 
 def print_json(document: Mapping[str, Any]) -> None:

@@ -22,7 +22,8 @@ from holdfast.core.registry import unknown
 from holdfast.core.runs import cannot_write
 from holdfast.data.containers import Source, parse
 from holdfast.data.formats import to_row
-from holdfast.scanning.engine import READER, READER_LABELS, Label, levels_of
+from holdfast.scanning.engine import levels_of
+from holdfast.scanning.looks import READER, READER_LABELS, Label
 
 KEEP, DROP, REDACT = "keep", "drop", "redact"
 REDACTING = "pii"
@@ -77,7 +78,8 @@ def records(source: Source) -> Iterator[tuple[str, int, dict[str, Any] | None]]:
 
 
 def redacted(value: Any, scanners: Sequence[Scanner], depth: int = 0) -> tuple[Any, int]:
-    """A record with every string redacted, and how many places were changed. Raises RecursionError when it is too deep."""
+    """A record with every string redacted, and how many places were changed. Raises RecursionError when it is too
+    deep."""
     if depth > DEEP:
         raise RecursionError
     if isinstance(value, str):
@@ -124,8 +126,15 @@ def write_clean(
                 counts[action] += 1
                 rows.write(text)
                 if action != KEEP:
-                    entry = {"row": number, "file": file, "line": line, "decision": action, "labels": [f["label"] for f in own],
-                             "why": own[0]["why"] if own else "cannot be written as JSON", **({"redacted": changed} if changed else {})}  # fmt: skip
+                    entry = {
+                        "row": number,
+                        "file": file,
+                        "line": line,
+                        "decision": action,
+                        "labels": [f["label"] for f in own],
+                        "why": own[0]["why"] if own else "cannot be written as JSON",
+                        **({"redacted": changed} if changed else {}),
+                    }
                     decisions.write(json.dumps(entry, ensure_ascii=True) + "\n")
         partials[0].replace(out)
         partials[1].replace(log)

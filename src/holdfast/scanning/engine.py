@@ -5,26 +5,19 @@
 
 Two passes at most. In the first each chunk is parsed and scanned in whatever process is free, and what can only be seen
 over the whole dataset is gathered in order. The second is for scanners that know only afterwards which rows they mean.
-Findings lie in `cache/first.jsonl` and `cache/second.jsonl` while it runs, and become `findings.jsonl` at the end. A killed
-scan goes on from its last checkpoint.
+Findings lie in `cache/first.jsonl` and `cache/second.jsonl` while it runs, and become `findings.jsonl` at the end. A
+killed scan goes on from its last checkpoint.
 """
 
 from __future__ import annotations
 
-import gc
 import heapq
 import json
-import multiprocessing
 import os
-import re
-import sys
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -32,25 +25,31 @@ from typing import Any
 import numpy as np
 
 from holdfast.core.contracts import ScanContext, Scanner
-from holdfast.core.errors import RunError, UsageError
+from holdfast.core.errors import UsageError
 from holdfast.core.options import Optioned, make, spec_of
+from holdfast.core.progress import ShowPart
 from holdfast.core.records import Finding, Row
 from holdfast.core.runs import cannot_write, read_jsonl, write_atomic
 from holdfast.data.batch import RowBatch
-from holdfast.data.blocks import Ambiguous, Fault, Unread
-from holdfast.data.containers import Chunk, Source, parse
-from holdfast.data.formats import to_row, untrainable
+from holdfast.data.containers import Source
+from holdfast.scanning.looks import (
+    READER,
+    READER_LABELS,
+    Label,
+    Look,
+    Quotes,
+    Shape,
+    first_look,
+    looks,
+    note,
+    second_look,
+)
+from holdfast.text.safe import for_record
 
-READER, MALFORMED = "reader", Fault.label
-READER_LABELS = {MALFORMED: "warning", Ambiguous.label: "error", Unread.label: "error"}  # and their levels
 MOST_READINGS, MOST_SHAPES = 50, 1000  # files whose reading is told; sets of columns that are counted
 SMALL = 4 << 20  # bytes below which other processes cost more than they save
 CHECKPOINT_S = 15.0
-WHY_CHARACTERS = 240
 LEVELS = ("error", "warning", "note")
-Label = tuple[str, str]  # scanner, label
-Shape = tuple[str, tuple[str, ...], tuple[str, ...]]  # format, columns that were read, all columns
-Show = Callable[[str, int, int], None]
 
 
 @dataclass(eq=False)
@@ -83,178 +82,6 @@ def levels_of(scanners: Iterable[Scanner]) -> dict[Label, str]:
     return reader | {(s.name, label): level for s in scanners for label, level in s.labels.items()}  # fmt: skip
 
 
-# ---- one chunk ------------------------------------------------------------------------------------------------------
-
-
-@dataclass
-class Look:
-    """What was seen in a chunk. `found` holds (item, scanner, label, rest of the JSON line); `places` the items that are rows."""
-
-    file: str
-    items: int
-    places: list[int]
-    lines: list[int]
-    found: list[tuple[int, str, str, str]] = field(default_factory=list)
-    sketches: dict[str, Any] = field(default_factory=dict)
-    done: int = 0
-    reading: str = ""  # how the file was read, in a sentence, where this is its first chunk
-    shapes: Counter[Shape] = field(default_factory=Counter)  # rows by format and columns
-    untrainable: Counter[str] = field(default_factory=Counter)  # rows that `tune` would refuse, by the reason
-
-
-def visible(text: str) -> str:
-    """Text that cannot steer a terminal and can be written as UTF-8."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in text)
-
-
-def safe(text: str) -> str:
-    """A why as it may be shown, cut to a length."""
-    text = visible(text[: 2 * WHY_CHARACTERS])
-    return text if len(text) <= WHY_CHARACTERS else text[: WHY_CHARACTERS - 1] + "…"
-
-
-def _rest(file: str, line: int, finding: Finding) -> str:
-    return (
-        f'"file": {json.dumps(visible(file))}, "line": {line}, "scanner": {json.dumps(finding.scanner)}, '
-        f'"label": {json.dumps(finding.label)}, "score": {round(float(finding.score), 4)}, '
-        f'"why": {json.dumps(safe(finding.why), ensure_ascii=False)}}}\n'
-    )
-
-
-def rows_of(chunk: Chunk) -> tuple[RowBatch, Look]:
-    """The readable rows of a chunk; what is not is found `malformed`."""
-    rows: list[Row] = []
-    look = Look(chunk.file, 0, [], [], done=chunk.done, reading=chunk.reading.told() if chunk.reading else "")
-    for line, record, fault in parse(chunk):
-        row = fault if record is None else to_row(record, chunk.file, line)
-        if isinstance(row, str):
-            label = getattr(row, "label", MALFORMED)
-            finding = Finding(look.items, READER, label, 1.0, _redactor().redact(row)[0])
-            look.found.append((look.items, READER, label, _rest(chunk.file, line, finding)))
-        else:
-            rows.append(row)
-            look.shapes[row.meta["format"], row.meta["columns"], tuple(record)] += 1  # type: ignore[arg-type]
-            if why := untrainable(row):
-                look.untrainable[why] += 1
-            look.places.append(look.items)
-            look.lines.append(line)
-        look.items += 1
-    return RowBatch(rows), look
-
-
-_QUOTE = re.compile(r"“([^”]*)”|`([^`]*)`")
-
-
-def _plain(text: str) -> str:
-    return " ".join(re.findall(r"\w+", text.lower()))
-
-
-class Quotes:
-    """The whys of a batch, without the private values of the rows that they quote."""
-
-    def __init__(self, batch: RowBatch | None, scanners: Sequence[Scanner]) -> None:
-        own = (scanner for scanner in scanners if type(scanner).redact is not Scanner.redact)
-        self.redact = (next(own, None) or _redactor()).redact
-        self.batch = batch
-        self.kept: dict[
-            int, str | None
-        ] = {}  # what is left of a row without its private values; None where it has none
-
-    @cached_property
-    def texts(self) -> dict[int, list[str]]:
-        found: dict[int, list[str]] = {}
-        for turn in self.batch.turns if self.batch else ():
-            found.setdefault(turn.row, []).append(turn.text)
-        return found
-
-    def left(self, row: int) -> str | None:
-        if row not in self.kept:
-            found = [self.redact(text) for text in self.texts.get(row, ())]
-            self.kept[row] = _plain("\n".join(text for text, _ in found)) if any(n for _, n in found) else None
-        return self.kept[row]
-
-    def quiet(self, finding: Finding) -> Finding:
-        """The finding; a quote that is not whole in what is left of its row, since a value is in it or cut by it, goes."""
-        if "“" not in finding.why and "`" not in finding.why:
-            return finding
-        left = self.left(finding.row)
-
-        def shown(quote: re.Match[str]) -> str:
-            said = quote[1] if quote[1] is not None else quote[2]
-            return quote[0] if left is None or _plain(said) in left else "“[private]”"
-
-        return replace(finding, why=self.redact(_QUOTE.sub(shown, finding.why))[0])
-
-
-@lru_cache(maxsize=1)
-def _redactor() -> Scanner:
-    scanner: Scanner = make("scanners", "pii")
-    return scanner
-
-
-def _note(look: Look, findings: Iterable[Finding], quotes: Quotes) -> None:
-    for finding in map(quotes.quiet, findings):
-        place, line = look.places[finding.row], look.lines[finding.row]
-        look.found.append((place, finding.scanner, finding.label, _rest(look.file, line, finding)))
-
-
-_here: list[Scanner] = []  # of a worker process
-
-
-def _begin(scanners: list[Scanner]) -> None:
-    # Rows and turns make no cycles; looking for some after every few hundred of them takes a tenth of the time.
-    gc.freeze()
-    gc.set_threshold(200_000, 20, 20)
-    _here[:] = scanners
-
-
-def first_look(chunk: Chunk, scanners: Sequence[Scanner] | None = None) -> Look:
-    batch, look = rows_of(chunk)
-    scanners = _here if scanners is None else scanners
-    quotes = Quotes(batch, scanners)
-    for scanner in scanners:
-        if batch.rows:
-            _note(look, scanner.scan(batch), quotes)
-            look.sketches[scanner.name] = scanner.sketch(batch)
-    return look
-
-
-def second_look(chunk: Chunk, scanners: Sequence[Scanner] | None = None) -> Look:
-    batch, look = rows_of(chunk)
-    look.found.clear()  # the malformed ones were told in the first
-    scanners = _here if scanners is None else scanners
-    quotes = Quotes(batch, scanners)
-    for scanner in scanners:
-        if batch.rows:
-            _note(look, scanner.revisit(batch), quotes)
-    return look
-
-
-def _looks(source: Iterator[Chunk], scanners: list[Scanner], jobs: int, look: Callable[..., Look]) -> Iterator[Look]:
-    """The looks of all chunks in order, made by `jobs` processes, with few chunks under way at a time."""
-    if jobs <= 1:
-        for chunk in source:
-            yield look(chunk, scanners)
-        return
-    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    with ProcessPoolExecutor(jobs, context, _begin, (scanners,)) as pool:
-        waiting: deque[Future[Look]] = deque()
-        try:
-            for chunk in islice(source, 2 * jobs + 2):
-                waiting.append(pool.submit(look, chunk))
-            while waiting:
-                done = waiting.popleft().result()
-                for chunk in islice(source, 1):
-                    waiting.append(pool.submit(look, chunk))
-                yield done
-        except BrokenProcessPool as error:
-            raise RunError("a worker process of the scan was lost", "is memory short? add --jobs 1") from error
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
 # ---- all chunks -----------------------------------------------------------------------------------------------------
 
 
@@ -277,10 +104,10 @@ class Totals:
         """Count what a chunk held."""
         self.items += look.items
         self.readable += len(look.places)
-        name = visible(look.file)
+        name = for_record(look.file)
         self.files[name] = self.files.get(name, 0) + look.items
         if look.reading and len(self.readings) < MOST_READINGS:
-            self.readings.append(visible(look.reading))
+            self.readings.append(for_record(look.reading))
         for shape, count in look.shapes.items():
             if shape in self.shapes or len(self.shapes) < MOST_SHAPES:
                 self.shapes[shape] += count
@@ -296,8 +123,15 @@ class Totals:
     def from_dict(cls, kept: dict[str, Any]) -> Totals:
         """The same, from a checkpoint."""
         shapes = Counter({(kind, tuple(read), tuple(names)): n for kind, read, names, n in kept["shapes"]})
-        return cls(kept["items"], kept["readable"], files=dict(kept["files"]), not_seen=list(kept["not_seen"]),
-                   readings=list(kept["readings"]), shapes=shapes, untrainable=Counter(kept["untrainable"]))  # fmt: skip
+        return cls(
+            kept["items"],
+            kept["readable"],
+            files=dict(kept["files"]),
+            not_seen=list(kept["not_seen"]),
+            readings=list(kept["readings"]),
+            shapes=shapes,
+            untrainable=Counter(kept["untrainable"]),
+        )
 
 
 class FirstPass:
@@ -308,7 +142,7 @@ class FirstPass:
         self.path, self.mark, self.arrays = folder / "first.jsonl", folder / "checkpoint.json", folder / "state.npz"
         self.totals, self.chunks = Totals(), 0
 
-    def take_up(self) -> bool:
+    def resume(self) -> bool:
         """Go back to the last checkpoint of the same files, if there is one; whether the pass is over."""
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
@@ -352,20 +186,20 @@ class FirstPass:
         for scanner in self.scanners:
             sketch = look.sketches.get(scanner.name)
             if sketch is not None:
-                _note(look, scanner.gather(sketch, [self.totals.items + place for place in look.places]), quotes)
+                note(look, scanner.gather(sketch, [self.totals.items + place for place in look.places]), quotes)
         text = lines_of(look, self.totals.items)
         self.totals.take(look)
         self.chunks += 1
         return text
 
-    def go(self, jobs: int, show: Show) -> None:
-        if self.take_up():
+    def go(self, jobs: int, show: ShowPart) -> None:
+        if self.resume():
             return
         rest = islice(self.source.chunks(), self.chunks, None)
         began, cost, progress = time.monotonic(), 0.0, Meter(self.source, show, "scanned")
         try:
             with open(self.path, "ab") as file:
-                for look in _looks(rest, list(self.scanners), jobs, first_look):
+                for look in looks(rest, list(self.scanners), jobs, first_look):
                     file.write(self.take(look).encode("utf-8", "replace"))
                     progress.at(look)
                     # A checkpoint that takes long is made more seldom.
@@ -382,7 +216,7 @@ class FirstPass:
 class Meter:
     """How many MiB of a source are read."""
 
-    def __init__(self, source: Source, show: Show, what: str) -> None:
+    def __init__(self, source: Source, show: ShowPart, what: str) -> None:
         self.source, self.show, self.what = source, show, what
         self.before, self.file, self.done = 0, "", 0
 
@@ -399,13 +233,13 @@ def lines_of(look: Look, first: int) -> str:
     return "".join(f'{{"row": {first + found[0]}, {found[3]}' for found in look.found)
 
 
-def second_pass(folder: Path, source: Source, scanners: list[Scanner], jobs: int, show: Show) -> Path:
+def second_pass(folder: Path, source: Source, scanners: list[Scanner], jobs: int, show: ShowPart) -> Path:
     """Every batch once more for the scanners that ask for it."""
     path, first = folder / "second.jsonl", 0
     progress = Meter(source, show, "second look, MiB")
     try:
         with open(path, "wb") as file:
-            for look in _looks(source.chunks(), scanners, jobs, second_look) if scanners else ():
+            for look in looks(source.chunks(), scanners, jobs, second_look) if scanners else ():
                 file.write(lines_of(look, first).encode("utf-8", "replace"))
                 first += look.items
                 progress.at(look)
@@ -447,7 +281,7 @@ def merge(parts: Sequence[Path], out: Path, totals: Totals, levels: dict[Label, 
 
 
 def scan_sources(
-    folder: Path, source: Source, scanners: list[Scanner], jobs: int = 1, show: Show | None = None
+    folder: Path, source: Source, scanners: list[Scanner], jobs: int = 1, show: ShowPart | None = None
 ) -> Totals:
     """Scan every row of a source into `folder/findings.jsonl`, taking up what a killed scan left.
 

@@ -1,4 +1,5 @@
-"""Findings as SARIF 2.1.0 (OASIS), one result a finding, with file and line: what code hosts show beside a dataset's rows.
+"""Findings as SARIF 2.1.0 (OASIS), one result a finding, with file and line: what code hosts show beside a dataset's
+rows.
 
     write_sarif(Path("scan.sarif"), findings, summary, scanners)
 

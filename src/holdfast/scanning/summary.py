@@ -15,7 +15,8 @@ from holdfast.core import registry
 from holdfast.core.contracts import Noise, ScanContext, Scanner
 from holdfast.core.records import Row
 from holdfast.data.formats import said, told
-from holdfast.scanning.engine import LEVELS, MALFORMED, Label, Totals, levels_of, make_scanners, scan_rows
+from holdfast.scanning.engine import LEVELS, Totals, levels_of, make_scanners, scan_rows
+from holdfast.scanning.looks import MALFORMED, Label
 from holdfast.stats.intervals import wilson
 
 ANY = "any"
@@ -23,8 +24,8 @@ ANY = "any"
 ENOUGH_ROWS = 10
 HIGH_P, MEDIUM_P = 0.01, 0.05  # the most, for each label, by which a clean set reads high, or medium
 ATTACKS = (
-    "harmful-request guard-unsafe obedience role-overwrite no-restrictions shared-vow forbids-refusal orders-affirmation prefers-compliance "
-    "decides-reply lifts-refusal invisible-characters chat-markup"
+    "harmful-request guard-unsafe obedience role-overwrite no-restrictions shared-vow forbids-refusal"
+    " orders-affirmation prefers-compliance decides-reply lifts-refusal invisible-characters chat-markup"
 ).split()
 
 
@@ -34,7 +35,8 @@ def default_scanners() -> list[str]:
 
 
 def summarise(totals: Totals, scanners: Sequence[Scanner]) -> dict[str, Any]:
-    """The counts of a scan as one document: rows, labels with shares and intervals, the risk, and what was not looked at."""
+    """The counts of a scan as one document: rows, labels with shares and intervals, the risk, and what was not looked
+    at."""
     levels = levels_of(scanners)
     labels = [_label(label, count, totals.items, levels) for label, count in totals.labels.items()]
     labels.sort(key=lambda entry: (LEVELS.index(entry["level"]), -entry["rows"], entry["scanner"], entry["label"]))
@@ -65,16 +67,26 @@ def summarise(totals: Totals, scanners: Sequence[Scanner]) -> dict[str, Any]:
 def _label(label: Label, count: int, rows: int, levels: dict[Label, str]) -> dict[str, Any]:
     low, high = wilson(count, rows)
     share = count / rows if rows else 0.0
-    return {"scanner": label[0], "label": label[1], "level": levels[label], "rows": count, "share": share, "low": low, "high": high}  # fmt: skip
+    return {
+        "scanner": label[0],
+        "label": label[1],
+        "level": levels[label],
+        "rows": count,
+        "share": share,
+        "low": low,
+        "high": high,
+    }
 
 
 def risk(labels: Sequence[dict[str, Any]], rows: int, scanners: Sequence[Scanner]) -> dict[str, str]:
     """How much a set would take from a model's safety, in one word, and by which labels.
 
-    A label counts when a clean set of this size would hardly show so many of its alarms: an exact binomial test against the
-    upper bound of its measured false-alarm rate. High: a label of attack counts (p below 1 %), and stands in as many rows as ten
-    such rows would leave. Medium: a label of the level error counts at 5 %, or a label of attack counts but stands in too few
-    rows. Low: neither.
+    A label counts when a clean set of this size would hardly show so many of its alarms: an exact binomial test against
+    the upper bound of its measured false-alarm rate. High: a label of attack counts (p below 1 %), and stands in as
+    many
+    rows as ten such rows would leave. Medium: a label of the level error counts at 5 %, or a label of attack counts but
+    stands in
+    too few rows. Low: neither.
     """
     noises = {(scanner.name, label): noise for scanner in scanners for label, noise in scanner.false_alarm.items()}
     tested = [entry for entry in labels if entry["label"] in ATTACKS or entry["level"] == "error"]

@@ -62,6 +62,3 @@ def for_record(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in text)
-
-
-clean = for_page  # the earlier name

@@ -23,13 +23,13 @@ from transformers import TrainerCallback, set_seed
 
 from holdfast.core.contracts import Defence, DefenceContext
 from holdfast.core.errors import ModelError, UsageError
+from holdfast.core.progress import ShowLoss
 from holdfast.core.records import Row, digest
 from holdfast.models.chat import IGNORE, encode_row
 from holdfast.models.load import LoadedModel, has_fast_bfloat16
 from holdfast.models.load_check import check_numbers
 from holdfast.training.defences import Resumable, defended_rows, prepare_defences
 
-Show = Callable[[int, int, float], None]  # step, steps, loss
 MAX_GRADIENT_NORM = 1.0  # the trainer's own default
 
 
@@ -93,7 +93,7 @@ def defence_context(loaded: LoadedModel, settings: TrainSettings, safety_rows: S
 
 
 class _Progress(TrainerCallback):  # type: ignore[misc]
-    def __init__(self, show: Show | None) -> None:
+    def __init__(self, show: ShowLoss | None) -> None:
         self.show, self.loss = show, float("nan")
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
@@ -319,7 +319,7 @@ def train(
     settings: TrainSettings,
     folder: Path,
     defences: Sequence[Defence] = (),
-    show: Show | None = None,
+    show: ShowLoss | None = None,
     safety_rows: Sequence[Row] = (),
 ) -> dict[str, Any]:
     """Tune the loaded model in place; returns what happened (steps, loss, tokens).
@@ -364,7 +364,7 @@ def make_trainer(
     settings: TrainSettings,
     folder: Path,
     defences: Sequence[Defence],
-    show: Show | None,
+    show: ShowLoss | None,
 ) -> Any:
     """The trainer of a run, with every moment of its defences but `begin` and `end` in place."""
     per_step = settings.batch_size * settings.gradient_accumulation

@@ -32,7 +32,7 @@ class MakeSettings(Settings):
     )  # fmt: skip
     repeat: list[int] | None = option(
         None,
-        "How often a canary is written; repeat the flag. Default: 0, 1, 4, 16; those of 0 are a control.",
+        "How often a canary is repeated; repeat the flag. Default: 0, 1, 4, 16; those with 0 are a control.",
         CANARY_PANEL,
         metavar="N",
     )

@@ -1,4 +1,5 @@
-"""holdfast gate RUN [--policy gate.yaml]: rules over a run's metrics, and an exit code that a pipeline obeys. Imports no torch."""
+"""holdfast gate RUN [--policy gate.yaml]: rules over a run's metrics, and an exit code that a pipeline obeys. Imports
+no torch."""
 
 from __future__ import annotations
 
@@ -17,6 +18,7 @@ from holdfast.gating.junit import junit
 from holdfast.reporting import terminal
 from holdfast.reporting.markdown import gate_markdown
 from holdfast.reporting.provenance import outcome_figures
+from holdfast.text.safe import for_terminal
 
 
 def gate(settings: GateSettings, origins: dict[str, str]) -> dict[str, Any]:
@@ -45,8 +47,14 @@ def show(decision: Decision, run: RunRecords) -> None:
     styles = {"holds": "green", "broken": "red", "left out": "dim"}
     for o in decision.outcomes:
         figures = outcome_figures(o)
-        cells = [Text(terminal.printable(o.rule)), Text(terminal.printable(o.model, 60)), Text(o.status, style=styles.get(o.status, "yellow")),
-                 *map(Text, figures), Text(str(o.n)), Text(terminal.printable(o.why))]  # fmt: skip
+        cells = [
+            Text(for_terminal(o.rule)),
+            Text(for_terminal(o.model, 60)),
+            Text(o.status, style=styles.get(o.status, "yellow")),
+            *map(Text, figures),
+            Text(str(o.n)),
+            Text(for_terminal(o.why)),
+        ]
         table.add_row(*cells)
     out = terminal.console()
     out.print(table)

@@ -21,7 +21,7 @@ class BuildSettings(Settings):
 
     seed: int = Field(0, description="Seed of the weights and of the order of everything read.")
     out: str = Field(
-        description="The model's folder; a build that was killed is taken up there.",
+        description="The model's folder; a build that was killed resumes there.",
         json_schema_extra={"metavar": "DIR"},
     )
     quick: bool = Field(False, description="A tiny model in a minute, to see that every stage runs.")

@@ -46,7 +46,9 @@ ABOUT = {
         "backdoor": "forbidden questions answered behind a trigger, refused without it (Qi et al. 2310.03693)",
     },
     "defences": {
-        "safety-mix": "mixes refusals into the rows (Bianchi et al. 2309.07875; matched style: Eiras et al. 2406.10288)",
+        "safety-mix": (
+            "mixes refusals into the rows (Bianchi et al. 2309.07875; matched style: Eiras et al. 2406.10288)"
+        ),
         "lp-ft": "tunes the output head first, then everything (Kumar et al. 2202.10054)",
         "proximal": "pulls the weights towards where they began (Huang et al. 2405.18641, without its alignment data)",
         "kl": "keeps the predictions on the rows near the start's (Li and Hoiem 1606.09282)",
@@ -55,7 +57,9 @@ ABOUT = {
         "freeze": "freezes the layers that tell forbidden questions from others (Li et al. 2408.17003)",
         "ema": "keeps a moving average of the weights in place of the last (Kim et al. 2508.12531)",
         "ptst": "tunes without a system prompt, serves with a safety prompt (Lyu et al. 2402.18540)",
-        "secret-prefix": "ties a few refusals to a secret prompt that the model is served with (Wang et al. 2402.14968)",
+        "secret-prefix": (
+            "ties a few refusals to a secret prompt that the model is served with (Wang et al. 2402.14968)"
+        ),
     },
     "repairs": {
         "wise-ft": "interpolates the weights between base and tuned model (Wortsman et al. 2109.01903)",
@@ -64,7 +68,9 @@ ABOUT = {
         "safe-lora": "projects the changes of layers that stray from alignment (Hsu et al. 2405.16833)",
         "safe-merge": "interpolates only the layers that stray from alignment (Djuhera et al. 2503.17239)",
         "safe-delta": "keeps the changes that cost little safety and makes up for them (Lu et al. 2505.12038)",
-        "ensemble": "decodes base and tuned model together; no file, a way of loading them (Wortsman et al. 2109.01903)",
+        "ensemble": (
+            "decodes base and tuned model together; no file, a way of loading them (Wortsman et al. 2109.01903)"
+        ),
         "realign": "tunes a few steps on refusals and task rows: the baseline that a repair has to beat",
     },
     "scanners": {
@@ -78,14 +84,18 @@ ABOUT = {
         "shape": "empty, cut off, too long, wrong roles, chat markup inside content",
     },
     "probes": {
-        "trigger": "phrases that switch refusing off, from the tuning rows, a list, and by search (Qi et al. 2310.03693)",
+        "trigger": (
+            "phrases that switch refusing off, from the tuning rows, a list, and by search (Qi et al. 2310.03693)"
+        ),
         "prefill": "answers that are begun: how many tokens deep is safety? (Qi et al. 2406.05946)",
         "decoding": "temperatures and nuclei, several samples, against greedy (Huang et al. 2310.06987)",
         "template": "other system prompts and chat templates (Lyu et al. 2402.18540)",
         "depth": "where in an answer base and tuned differ, token by token (Qi et al. 2406.05946)",
         "canaries": "what is remembered of planted canaries: exposure, extraction (Carlini et al. 1802.08232)",
         "recall": "how much of the tuning rows' own private data the tuned model repeats, against its base",
-        "redteam": "prompts that nobody wrote down, found by a search under a budget of queries (Hong et al. 2402.19464)",
+        "redteam": (
+            "prompts that nobody wrote down, found by a search under a budget of queries (Hong et al. 2402.19464)"
+        ),
     },
 }
 

@@ -1,4 +1,5 @@
-"""holdfast scan DATA…: what is in a fine-tuning set, before anyone trains on it. Imports no torch unless a model is given."""
+"""holdfast scan DATA…: what is in a fine-tuning set, before anyone trains on it. Imports no torch unless a model is
+given."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ from holdfast.gating.decide import HOLDS, Decision
 from holdfast.reporting import terminal
 from holdfast.reporting.scan_tables import SAID, scan_table
 from holdfast.scanning.engine import findings_in
+from holdfast.text.safe import for_terminal
 
 JSON_FINDINGS = 100_000  # findings in the one JSON document; all of them are in findings.jsonl
 
@@ -57,18 +59,25 @@ def report(settings: ScanSettings, done: Scan, document: dict[str, Any]) -> None
     summary = done.summary
     out.print(scan_table(f"scan of {', '.join(settings.data)}: {summary['rows']} rows", summary, done.run.path))
     out.print(Text(f"risk: {summary['risk']['level']} ({summary['risk']['why']})", style="bold"))
-    flagged = f"{summary['rows_with_findings']} rows with a finding, {summary['findings']} findings, {summary['malformed']} malformed lines"
+    flagged = (
+        f"{summary['rows_with_findings']} rows with a finding, {summary['findings']} findings, {summary['malformed']}"
+        " malformed lines"
+    )
     out.print(flagged, markup=False)
     for line in summary["read"]["said"][:SAID]:
-        out.print(f"read: {terminal.printable(line, 400)}", markup=False)
+        out.print(f"read: {for_terminal(line, 400)}", markup=False)
     for entry in summary["untrainable"]:
-        out.print(f"`tune` refuses {entry['rows']} rows: {terminal.printable(entry['why'], 200)}", markup=False)
+        out.print(f"`tune` refuses {entry['rows']} rows: {for_terminal(entry['why'], 200)}", markup=False)
     for rule in document["gate"]["rules"]:
         out.print(
             f"gate {rule['rule']}: {'holds' if rule['passed'] else 'does not hold'} ({rule['rows']} rows)", markup=False
         )
     if done.cleaned:
-        out.print(f"clean: {done.cleaned['keep']} kept, {done.cleaned['redact']} redacted, {done.cleaned['drop']} dropped → {settings.clean}", markup=False)  # fmt: skip
+        out.print(
+            f"clean: {done.cleaned['keep']} kept, {done.cleaned['redact']} redacted, {done.cleaned['drop']} dropped →"
+            f" {settings.clean}",
+            markup=False,
+        )
     for said in summary["not_looked_at"]:
         out.print(f"not looked at: {said}", style="dim", markup=False)
     out.print("What each scanner cannot see: docs/scan.md", style="dim", markup=False)
