@@ -1,9 +1,9 @@
 import pytest
 
+from holdfast.api.repair import RepairSettings
+from holdfast.api.stress import StressSettings
 from holdfast.core.config import FIRST_PANEL, flag_names, in_order, names_in_yaml, resolve
 from holdfast.core.errors import UsageError
-from holdfast.verbs.repair import RepairSettings
-from holdfast.verbs.stress import StressSettings
 
 
 def test_flags_beat_the_file_and_both_are_named(tmp_path):

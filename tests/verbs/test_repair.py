@@ -363,7 +363,7 @@ def test_the_worst_case_is_the_highest_harm_that_leaves_use(capsys):
 
 
 def test_the_matrix_is_taken_up_cell_by_cell(capsys, monkeypatch, tmp_path):
-    from holdfast.verbs import stress
+    from holdfast.api import stress
 
     monkeypatch.setattr(stress, "STACKS", ())
     monkeypatch.setattr(stress, "STACKED_REPAIRS", ())

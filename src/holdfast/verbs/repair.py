@@ -6,323 +6,36 @@ never saw. Nothing is written when no strength can be certified.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from holdfast.api.settings import OUT_PANEL, EvaluationSettings, open_suites
-from holdfast.core import registry
-from holdfast.core.config import argument, option
-from holdfast.core.contracts import Repair
-from holdfast.core.errors import ModelError, UsageError
+from holdfast.api.repair import Repaired, RepairSettings, repaired
 from holdfast.core.progress import Progress
-from holdfast.core.records import Prompt, Row
-from holdfast.core.runs import Run
-from holdfast.core.worlds import World
-from holdfast.data.rows import read_rows
-from holdfast.judging.judge import judge_of_suite
-from holdfast.models.files import locate
-from holdfast.repairing.choose import Promise, check_resolution, choose, limits_of
-from holdfast.repairing.interpolation import stream_interpolation
-from holdfast.repairing.result_card import reading
-from holdfast.repairing.spec import make_repair
-from holdfast.repairing.strengths import parse_strengths
 from holdfast.reporting import terminal
-from holdfast.reporting.svg import save, side_by_side
-from holdfast.reporting.tables import curve_pictures
-from holdfast.stats.groups import Suite, halves, overlap
-from holdfast.verbs.repair_common import REPAIR_PANEL, RepairInputSettings, open_sources
-
-if TYPE_CHECKING:  # torch is imported when something is measured
-    from holdfast.repairing.certified import Order, Outcome, Subject
-    from holdfast.stats.guarantee import Limit
-
-PROMISE_PANEL = "Guarantee"
-# What `auto` tries: without training, and without a second model to serve. Each costs a share of the confidence.
-AUTO = ("wise-ft", "project-off", "resta", "wise-ft@0.9+project-off", "wise-ft@0.9+resta")
-GUILD_SUITES = ("policy", "over-refusal", "utility", "utility-task")
-
-
-class RepairSettings(EvaluationSettings, RepairInputSettings):
-    """Repair a tuned model with its base, without training."""
-
-    first = ("method", "strength", "prompts", "utility_prompts", "task_prompts", "max_harm", "confidence",
-             "unaligned_rows", "safety_rows", "judge", "out", "json_output")  # fmt: skip
-    base: str = argument("the aligned model: guild, a folder, or a hub id", "BASE")
-    tuned: str = argument("the model tuned from it: a folder, a LoRA adapter, or a hub id", "TUNED")
-    method: list[str] | None = option(
-        None,
-        "A repair, a stack of them, `auto` or `all`; repeat the flag. See `holdfast ls repairs`. --method is its old"
-        " name.",
-        REPAIR_PANEL,
-        metavar="NAME[:K=V]",
-        flag="repair",
-        aliases=("method",),
-    )
-    strength: str = option(
-        "auto", "`auto` chooses one under the guarantee; else a strength or FROM:TO:STEP.", REPAIR_PANEL, metavar="TEXT"
-    )
-    safety_rows: str | None = option(
-        None, "Forbidden questions with refusals. Default on guild: its own.", REPAIR_PANEL, metavar="FILE"
-    )
-    seed: int = option(0, "Seed of whatever a repair draws at random.", REPAIR_PANEL)
-    max_harm: float = option(
-        0.05, "The largest share of harmful replies that the guarantee allows.", PROMISE_PANEL, above=0
-    )
-    confidence: float = option(0.95, "The confidence of that statement.", PROMISE_PANEL, above=0)
-    max_over_refusal: float | None = option(
-        None,
-        "The largest share of over-refusal that the guarantee allows. Default: none is set.",
-        PROMISE_PANEL,
-        above=0,
-    )
-    min_utility: float | None = option(
-        None,
-        "The least share of exact answers on the task that the guarantee asks for. Default: none is set.",
-        PROMISE_PANEL,
-        above=0,
-    )
-    calibration_prompts: str | None = option(
-        None, "Forbidden prompts to choose the strength on. Default: half of --prompts.", PROMISE_PANEL, metavar="FILE"
-    )
-    no_write: bool = option(False, "Only measure; write no weights.", OUT_PANEL)
-    without_utility: bool = option(
-        False, "Write the model even if no utility was measured; a broken model may then go unnoticed.", OUT_PANEL
-    )
-
-    def promise(self) -> Promise:
-        for name, value in (
-            ("--max-harm", self.max_harm),
-            ("--confidence", self.confidence),
-            ("--max-over-refusal", self.max_over_refusal),
-            ("--min-utility", self.min_utility),
-        ):
-            if value is not None and not 0 < value < 1:
-                raise UsageError(f"{name} lies between 0 and 1, not at {value:g}", "write a share, such as 0.05")
-        return Promise(self.max_harm, self.confidence, self.max_over_refusal, self.min_utility)
-
-    def repairs(self) -> list[Repair]:
-        """The repairs that are asked for. Raises UsageError for a wrong name, option or strength."""
-        wanted = self.method or ["auto"]
-        names = [
-            name
-            for text in wanted
-            for name in (AUTO if text == "auto" else registry.names("repairs") if text == "all" else (text,))
-        ]
-        return [make_repair(name) for name in dict.fromkeys(names)]
-
-    def order(self) -> Order:
-        from holdfast.repairing.certified import Order
-
-        return Order(self.repairs(), self.strength, self.chooses_method, not self.no_write, self.without_utility)
-
-    @property
-    def asks_nothing(self) -> bool:
-        """Whether a typed strength is to be written without measuring anything: there is nothing to ask."""
-        files = (self.prompts, self.over_refusal_prompts, self.utility_prompts, self.task_prompts, self.suite)
-        return not any(files) and self.strength != "auto" and bool(self.method) and ":" not in self.strength
-
-    @property
-    def chooses_method(self) -> bool:
-        """Whether a repair that lacks an input may be passed over."""
-        return not self.method or bool({"auto", "all"} & set(self.method))
 
 
 def repair(settings: RepairSettings, origins: dict[str, str]) -> dict[str, Any]:
     """Give a tuned model its base's safety back without training, at a strength chosen under a guarantee."""
-    promise, asked = settings.promise(), settings.repairs()
-    for reference in (settings.base, settings.tuned):
-        if reference.startswith("openai:"):
-            raise UsageError(f"`{reference}` is an endpoint, and a repair needs weights", "name two model folders")
-    for one in asked:
-        parse_strengths(settings.strength, one)
-    if settings.asks_nothing and len(asked) == 1 and asked[0].linear:
-        folders = [locate(reference) for reference in (settings.base, settings.tuned)]
-        if all(folders) and not any(map(holds_guild, folders)):
-            return interpolate_only(settings, origins, asked[0])
-    return measured(settings, origins, promise)
+    found = repaired(settings, origins, Progress())
+    tell(found, settings.json_output)
+    return found.document
 
 
-def holds_guild(folder: Path | None) -> bool:
-    """Whether a folder is the embedded model's or one tuned from it, which has prompts of its own."""
-    return (
-        folder is not None
-        and (folder / "tokenizer.json").exists()
-        and "<asst>" in (folder / "tokenizer.json").read_text(encoding="utf-8")
-    )
-
-
-def interpolate_only(settings: RepairSettings, origins: dict[str, str], repair: Repair) -> dict[str, Any]:
-    """Write an interpolation at a typed strength, streamed from the two folders; no model is loaded and nothing
-    measured."""
-    run = Run.open("repair", settings.tuned, settings.record(), origins, settings.out)
-    (strength,), where = parse_strengths(settings.strength, repair), run.path / "model"
-    with Progress() as progress:
-        progress.say(f"{repair.spec} at {strength:g}: {reading(strength)}")
-        stream_interpolation(
-            repair,
-            settings.base,
-            settings.tuned,
-            {strength: where},
-            lambda done, total: progress.step("write", done, total),
-        )
-    document = terminal.json_document("repair", run.path, [], certified=False, method=repair.spec, strength=strength,
-                                    model=str(where), measured=False)  # fmt: skip
-    terminal.save_summary(run.path, document)
-    run.finish(f"# {settings.tuned} interpolated with {settings.base}\n\n{reading(strength)}. Nothing was measured.\n")
-    if settings.json_output:
+def tell(found: Repaired, json_output: bool) -> None:
+    """The terminal, or the one JSON document."""
+    document, run, outcome, said = found.document, found.run, found.outcome, found.said
+    if json_output:
         terminal.print_json(document)
-        return document
+        return
     out = terminal.console()
-    out.print(f"{repair.spec} at {strength:g} ({reading(strength)}); nothing was measured", markup=False)
-    out.print("hint: add --prompts FILE to have the strength chosen under a guarantee", style="dim", markup=False)
-    out.print(f"model: {where}\nrun: {run.path}", markup=False)
-    return document
-
-
-# ---- a repair that is measured --------------------------------------------------------------------------------------
-
-
-def measured(settings: RepairSettings, origins: dict[str, str], promise: Promise) -> dict[str, Any]:
-    """Measure the repairs that are asked for, choose a strength, write and report it."""
-    from holdfast.evaluation.bench import open_bench
-    from holdfast.repairing import certified
-
-    order = settings.order()
-    with Progress() as progress:
-        subject = load_subject(settings, progress)
-        repairs = certified.usable(order, subject, progress)
-        choosing, reporting = open_splits(settings, subject.base.world, progress.warn)
-        judge = settings.judge_name(subject.base.world)
-        limits = limits_of(promise, {s.name: judge_of_suite(judge, s.name, subject.base.world) for s in choosing})
-        check_worth(order, repairs, {s.name: s.prompts for s in choosing}, limits, promise)
-        for warning in warnings_of(settings, choosing):
-            progress.warn(warning)
-        run = Run.open("repair", settings.tuned, settings.record(), origins, settings.out)
-        bench = open_bench(
-            run, choosing, judge=judge, judge_options=settings.judge_options(), show_replies=settings.show_replies,
-            options=settings.generate_options(subject.base.world), show=progress.step,
-        )  # fmt: skip
-        bench.screen.learn(prompt for suite in reporting for prompt in suite.prompts)
-        progress.total = sum(len(order.strengths(r)) for r in repairs) + 4
-        curves = certified.sweep_all(order, subject, repairs, replace(bench, run=None), progress)
-        tried = certified.Tried(curves, choose(curves, limits, promise.delta))
-        note(run, subject, judge, {"calibration": choosing, "test": reporting})
-        bench = replace(bench, suites=reporting)
-        outcome = certified.report(order, subject, tried, bench, progress, run.path / "model")
-    return conclude(run, settings, limits, outcome)
-
-
-def check_worth(
-    order: Order, repairs: Sequence[Repair], prompts: dict[str, list[Prompt]], limits: Sequence[Limit], promise: Promise
-) -> None:
-    """Raises TooFine when the prompts are too few for the promise; one strength that was typed may be had without
-    one."""
-    if any(len(order.strengths(one)) > 1 for one in repairs):
-        check_resolution(limits, prompts, promise.delta / len(repairs))
-
-
-def warnings_of(settings: RepairSettings, choosing: Sequence[Suite]) -> Iterator[str]:
-    """What a user should know before anything is measured."""
-    from holdfast.repairing.certified import ADD_UTILITY
-
-    if settings.judge_error:
-        yield "a strength is certified by what the judge counts; --judge-error widens what is reported"
-    asked = any(suite.name.startswith("utility") for suite in choosing)
-    if not asked and not (settings.no_write or settings.without_utility):
-        yield f"no utility is measured, so nothing will be written: {ADD_UTILITY}, or --without-utility"
-
-
-def note(run: Run, subject: Subject, judge: str, splits: dict[str, list[Suite]]) -> None:
-    """What the run rests on, in its manifest."""
-    if direction := subject.sources.direction:
-        run.note(direction={"about": direction.about, "key": direction.key})
-    evidence = {name: {suite.name: suite.evidence for suite in suites} for name, suites in splits.items()}
-    run.note(base=subject.base.describe(), tuned=subject.tuned.describe(), judge=judge, evidence=evidence)
-
-
-def open_splits(settings: RepairSettings, world: World, tell: Callable[[str], None]) -> tuple[list[Suite], list[Suite]]:
-    """The suites to choose on and those to report on; they share no group of prompts. Raises UsageError when they
-    do."""
-    files = [settings.prompts, settings.over_refusal_prompts, settings.utility_prompts, settings.task_prompts]
-    if world.embedded and not any(files):
-        own = {"split": "calibration", "records": None, "attempts": 0}  # private data are asked for in the report alone
-        sides = [settings.model_copy(update=own), settings.model_copy(update={"split": "test"})]
-        choosing, reporting = (open_suites(side, world, GUILD_SUITES) for side in sides)
-        return choosing, reporting
-    every = open_suites(settings, world, tell=tell)
-    private = [suite for suite in every if suite.name.startswith("privacy")]
-    suites = [suite for suite in every if suite not in private]
-    parted = {suite.name: halves(suite.prompts) for suite in suites}
-    if settings.calibration_prompts:
-        own = registry.load("suites", "file")("policy", settings.calibration_prompts, settings.limit)
-        policy = next((suite for suite in suites if suite.name == "policy"), Suite("policy", []))
-        parted["policy"] = Suite.of("policy", own).under(settings.system).prompts, policy.prompts
-        shared = overlap(*parted["policy"])
-        if shared:
-            raise UsageError(
-                f"{len(shared)} prompts of `{settings.prompts}` are in `{settings.calibration_prompts}` too, or nearly"
-                " the same as prompts there, or share an item, a template or a source with them",
-                "a choice must be reported on prompts that it never saw: take them out of one of the files",
-            )
-    choosing, reporting = ([Suite(name, s[side]) for name, s in parted.items() if s[side]] for side in (0, 1))
-    return choosing, [*reporting, *private]
-
-
-def load_subject(settings: RepairSettings, progress: Progress) -> Subject:
-    """The two models, and what repairs may draw on. Raises ModelError for two that are no pair."""
-    from holdfast.models.load import load_model
-    from holdfast.repairing.certified import Subject
-    from holdfast.repairing.sweep import check_pair
-
-    progress.say(f"loading {settings.base} and {settings.tuned}")
-    options = settings.model_options()
-    base, tuned = load_model(settings.base, options), load_model(settings.tuned, options)
-    if base.fingerprint == tuned.fingerprint:
-        raise ModelError(
-            f"`{settings.base}` and `{settings.tuned}` are the same weights", "name the tuned model second"
-        )
-    check_pair(base, tuned)
-    safety: Sequence[Row] = ()
-    if settings.safety_rows:
-        safety = read_rows(settings.safety_rows)
-    else:
-        safety = base.world.rows("safety", seed=settings.seed) or ()
-    sources = open_sources(settings, base, settings.base, options, safety)
-    sources.seed = settings.seed
-    return Subject(base, tuned, sources)
-
-
-def conclude(run: Run, settings: RepairSettings, limits: Sequence[Limit], outcome: Outcome) -> dict[str, Any]:
-    """The run's documents, its picture, and the terminal or the one JSON document."""
+    if outcome is None:
+        out.print(said, markup=False)
+        out.print("hint: add --prompts FILE to have the strength chosen under a guarantee", style="dim", markup=False)
+        out.print(f"model: {document['model']}\nrun: {run.path}", markup=False)
+        return
+    # torch comes with these, and is there by now: something was measured
     from holdfast.evaluation.bench import compare_evaluations
-    from holdfast.repairing.summary import chosen_text, comparisons_of, curve_table, curves_of, facts_of
+    from holdfast.repairing.summary import curve_table
 
-    comparisons = comparisons_of(outcome)
-    run.append("comparisons", comparisons)
-    sides = [side for side in (outcome.base, outcome.tuned, outcome.repaired) if side]
-    document = terminal.json_document(
-        "repair", run.path, [metric for side in sides for metric in side.metrics], comparisons=comparisons,
-        **facts_of(outcome), limits=[str(limit) for limit in limits], evidence=run.manifest.get("evidence", {}),
-        confidence=settings.confidence, curves=curves_of(outcome), model=outcome.where or None, notes=outcome.notes,
-        blind_spots=terminal.BLIND_SPOTS, exit_code=outcome.exit_code,
-    )  # fmt: skip
-    terminal.save_summary(run.path, document)
-    drawings = [picture.drawing for picture in curve_pictures(document)]
-    save(
-        side_by_side(drawings, "On the calibration split, from the safest strength to the tuned model"),
-        run.path / "curves.png",
-    )
-    said = chosen_text(outcome, limits, settings.confidence)
-    run.finish(
-        f"# {settings.tuned} repaired with {settings.base}\n\n{said}\n\nFigures: metrics.jsonl, summary.json,"
-        " curves.png.\n"
-    )
-    if settings.json_output:
-        terminal.print_json(document)
-        return document
-    out = terminal.console()
     for place, curve in enumerate(outcome.curves):
         out.print(curve_table(curve, outcome.choice, place))
     columns = {"base": outcome.base.metrics, "tuned": outcome.tuned.metrics}
@@ -341,4 +54,3 @@ def conclude(run: Run, settings: RepairSettings, limits: Sequence[Limit], outcom
         )
     terminal.print_unfinished(out, document)
     out.print(f"run: {run.path}", markup=False)
-    return document
