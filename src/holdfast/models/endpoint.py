@@ -92,7 +92,7 @@ class _Again(Exception):
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where to ask, whom, and how patiently."""
+    """The URL, the model, and how often and how long a call is tried."""
 
     url: str
     model: str

@@ -258,7 +258,7 @@ ROOM = 4096  # tokens for a reply whose length nobody limits, where an endpoint 
 
 @dataclass(frozen=True)
 class Manner:
-    """How an endpoint wants to be asked, as far as its complaints told.
+    """How an endpoint wants to be asked, as far as its complaints have said.
 
     dropped: parameters that it does not take. longest: its own name of max_tokens. warm: a temperature of 0 is too low.
     folded: the system turn stands in the user's first. streams: it answers in a stream only. limited: it wants a limit
