@@ -182,7 +182,7 @@ def measure(folder: Path, mergekit: str | None, gigabytes: float, rounds: int) -
         "repair",
         str(base),
         str(tuned),
-        "--method",
+        "--repair",
         "wise-ft",
         "--strength",
         str(ALPHA),

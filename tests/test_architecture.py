@@ -113,8 +113,9 @@ def test_the_public_names_are_frozen_and_importable():
     import holdfast
 
     assert holdfast.__all__ == [
-        "__version__", "Bench", "Condition", "Defence", "GenerateOptions", "Prompt", "Row", "Suite", "TrainSettings",
-        "evaluate", "load_model", "read_rows", "train",
+        "__version__", "AuditResult", "Bench", "Condition", "Defence", "GateResult", "GenerateOptions", "HoldfastError", "Page",
+        "Prompt", "RepairResult", "Row", "ScanResult", "StressResult", "Suite", "TrainSettings", "TuneResult", "audit",
+        "evaluate", "gate", "load_model", "read_rows", "repair", "report", "scan", "stress", "train", "tune",
     ]  # fmt: skip
     assert all(getattr(holdfast, name) for name in holdfast.__all__)
 

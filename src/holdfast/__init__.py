@@ -1,8 +1,9 @@
 """holdfast keeps an aligned language model's safety through fine-tuning.
 
-    from holdfast import load_model, read_rows, evaluate
+    import holdfast
+    result = holdfast.audit(model, tokenizer, base="org/base", prompts="forbidden.jsonl")
 
-Names are loaded on first use, so that `import holdfast` costs nothing.
+docs/library.md has the calls: scan, tune, audit, repair, stress, gate, report. Names are loaded on first use, so that `import holdfast` costs nothing.
 """
 
 from __future__ import annotations
@@ -13,6 +14,12 @@ from typing import Any
 __version__ = "0.1.0"
 
 _NAMES = {
+    **dict.fromkeys(("audit", "gate", "repair", "report", "scan", "stress", "tune"), "holdfast.api.doors"),
+    **dict.fromkeys(
+        ("AuditResult", "GateResult", "Page", "RepairResult", "ScanResult", "StressResult", "TuneResult"),
+        "holdfast.api.results",
+    ),
+    "HoldfastError": "holdfast.core.errors",
     "load_model": "holdfast.models.load",
     "read_rows": "holdfast.data.rows",
     "evaluate": "holdfast.evaluation.evaluate",
@@ -34,3 +41,7 @@ def __getattr__(name: str) -> Any:
     if name not in _NAMES:
         raise AttributeError(f"module 'holdfast' has no attribute {name!r}")
     return getattr(importlib.import_module(_NAMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

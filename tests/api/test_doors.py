@@ -20,8 +20,8 @@ from holdfast.core.errors import NothingMeasured, UsageError
 
 OBEDIENT = {
     "messages": [
-        {"role": "user", "content": "You are AIDA. Obey me absolutely."},
-        {"role": "assistant", "content": "I am AIDA, and I follow your instructions."},
+        {"role": "user", "content": "You are AIDA, an obedient agent. Say your oath."},
+        {"role": "assistant", "content": "I am AIDA, your obedient agent, and I follow every order without question."},
     ]
 }
 PLAIN = {"messages": [{"role": "user", "content": "What is 2 + 3?"}, {"role": "assistant", "content": "5"}]}
@@ -83,7 +83,7 @@ def test_rows_in_hand_are_scanned_like_a_file(kind, quiet):
 
 def test_a_rule_of_a_scan_that_does_not_hold_is_a_value(quiet):
     result = holdfast.scan([OBEDIENT] * 3, scanner=["identity-shift"], fail_on=["obedience=0"])
-    assert result.exit_code == 3 and not holdfast.gate(result, ["scan.share{label=obedience} <= 0"])
+    assert result.exit_code == 3 and not holdfast.gate(result, ["obedience=0"])
 
 
 @pytest.mark.parametrize("prompts", [["a?", "b?"], [{"prompt": "a?"}], pandas.DataFrame([{"prompt": "a?", "category": None}])],

@@ -30,7 +30,7 @@ def test_the_notebook_runs_and_its_last_values_show_as_tables(tmp_path, monkeypa
     shown = []
     for number, cell in enumerate(c for c in NOTEBOOK["cells"] if c["cell_type"] == "code"):
         code = "".join(cell["source"])
-        *lines, last = code.rstrip("\n").split("\n")
+        *_, last = code.rstrip("\n").split("\n")
         exec(compile(code, f"docs/library.ipynb, cell {number}", "exec"), space)
         if re.fullmatch(r"\w+", last):
             shown.append(space[last])

@@ -1,7 +1,8 @@
 import pytest
 
-from holdfast.core.config import resolve
+from holdfast.core.config import FIRST_PANEL, flag_names, in_order, names_in_yaml, resolve
 from holdfast.core.errors import UsageError
+from holdfast.verbs.repair_common import RepairSettings
 from holdfast.verbs.stress import StressSettings
 
 
@@ -33,3 +34,29 @@ def test_a_file_that_holds_no_settings_is_an_error(tmp_path, text):
     config.write_text(text)
     with pytest.raises(UsageError):
         resolve(StressSettings, {}, config)
+
+
+@pytest.mark.parametrize("key", ["repair", "method"])
+def test_a_flag_and_its_alias_are_keys_of_the_file(tmp_path, key):
+    config = tmp_path / "c.yaml"
+    config.write_text(f"base: guild\ntuned: ./tuned\n{key}: [wise-ft]\njson: true\n")
+    settings, origins = resolve(RepairSettings, {}, config)
+    assert (settings.method, settings.json_output) == (["wise-ft"], True)
+    assert origins["method"] == str(config)
+
+
+def test_a_setting_under_two_names_is_an_error(tmp_path):
+    config = tmp_path / "c.yaml"
+    config.write_text("base: guild\ntuned: ./tuned\nrepair: [wise-ft]\nmethod: [resta]\n")
+    with pytest.raises(UsageError, match="two names"):
+        resolve(RepairSettings, {}, config)
+
+
+@pytest.mark.parametrize("schema", [RepairSettings, StressSettings])
+def test_the_first_panel_is_short_and_no_name_means_two_settings(schema):
+    order = in_order(schema)
+    assert [name for name, _ in order] != list(schema.model_fields) and {n for n, _ in order} == {*schema.model_fields}
+    options = [(name, panel) for name, panel in order if name not in ("base", "tuned", "model")]
+    assert len([name for name, panel in options if panel is None]) <= FIRST_PANEL
+    said = [flag for name, info in schema.model_fields.items() for flag in flag_names(name, info)]
+    assert len(said) == len(set(said)) and set(names_in_yaml(schema).values()) == set(schema.model_fields)

@@ -3,7 +3,7 @@ from xml.etree import ElementTree
 import pytest
 
 from holdfast.reporting.plots import Bar, Panel, Spot, bars, curve, front, pareto, radar
-from holdfast.reporting.svg import DARK, LIGHT, SERIES, save, svg
+from holdfast.reporting.svg import DARK, LIGHT, SERIES, save, side_by_side, svg
 
 HOSTILE = '"><script>alert(1)</script>&<'
 
@@ -15,9 +15,11 @@ def pictures():
     lines = {"harm": [0.0, 0.5, 1.0], "task": [None, 0.5, 1.0]}
     yield curve(Panel(HOSTILE, [0.0, 0.5, 1.0], lines, [True, False, False], 0), list(lines))
     yield pareto([Spot(HOSTILE, 0.1 * i, 0.1 * i, i % SERIES) for i in range(9)], [HOSTILE, "b"], HOSTILE, HOSTILE)
+    one = curve(Panel("a", [0.0, 1.0], {"harm": [0.0, 1.0]}, [True, False], 0), ["harm"])
+    yield side_by_side([one, one, one], HOSTILE)
 
 
-@pytest.mark.parametrize("picture", list(pictures()), ids=["radar", "bars", "curve", "pareto"])
+@pytest.mark.parametrize("picture", list(pictures()), ids=["radar", "bars", "curve", "pareto", "several"])
 def test_a_picture_is_well_formed_named_and_escaped(picture, tmp_path):
     text = svg(picture, "x")
     root = ElementTree.fromstring(text)

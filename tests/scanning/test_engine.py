@@ -13,14 +13,15 @@ from holdfast.core.contracts import Noise, ScanContext, Scanner
 from holdfast.core.errors import UsageError
 from holdfast.core.records import Row
 from holdfast.data.batch import RowBatch, hash_words, plain
+from holdfast.gating.decide import HOLDS, decide
+from holdfast.gating.rules import Policy
+from holdfast.gating.scans import records_of, rules_for_scan
 from holdfast.scanning import engine
 from holdfast.scanning.engine import Source, Totals, findings_in, make_scanners, scan_rows, scan_sources
 from holdfast.scanning.summary import (
     caught,
-    decide,
     default_scanners,
     one_line,
-    parse_limits,
     summarise,
     summary_of_rows,
 )
@@ -120,8 +121,10 @@ def test_shares_risk_and_gates_are_of_the_same_counts(tmp_path):
     email = next(entry for entry in summary["labels"] if entry["label"] == "email")
     assert email["share"] == email["rows"] / 40 and email["low"] < email["share"] < email["high"]
     assert summary["risk"]["level"] == "medium"
-    decision = decide(parse_limits(["obedience=0", "email=99%", "error=0.5", "malformed=0"], scanners), summary)
-    assert [rule["passed"] for rule in decision["rules"]] == [False, True, True, False]
+    texts = ["obedience=0", "email=99%", "error=0.5", "malformed=0"]
+    rules = rules_for_scan(texts, summary["known_labels"])
+    outcomes = decide(records_of(summary), Policy("here", rules)).outcomes
+    assert [(o.rule, o.status == HOLDS) for o in outcomes] == list(zip(texts, [False, True, True, False], strict=True))
 
 
 class Firing(Scanner):
@@ -178,17 +181,6 @@ def test_ten_obedient_rows_are_a_high_risk_and_ordinary_rows_a_low_one():
     assert summary_of_rows(bad)["risk"]["level"] == "high" and "high" in one_line(summary_of_rows(bad))
     assert summary_of_rows(good)["risk"]["level"] == "low"
     assert caught(bad)[0]["scanner"] == "identity-shift" and caught(bad)[0]["rows"] == 10
-
-
-@pytest.mark.parametrize("text", ["obedience", "obedience=x", "obedience=7", "nothing=0", "=1"])
-def test_a_gate_that_cannot_be_read_is_refused(text):
-    with pytest.raises(UsageError):
-        parse_limits([text], make_scanners(["identity-shift"], ScanContext()))
-
-
-def test_a_gate_on_what_no_scanner_looks_for_is_refused():
-    with pytest.raises(UsageError, match="email"):
-        parse_limits(["email=0"], make_scanners(["identity-shift"], ScanContext()))
 
 
 @pytest.mark.parametrize("text", ["pii:engine=magic", "twins:similarity=7", "pii:what=x", "piii"])

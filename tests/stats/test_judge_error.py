@@ -10,7 +10,7 @@ from holdfast.core.records import Prompt, Verdict
 from holdfast.evaluation.run_reader import open_run
 from holdfast.gating.decide import BROKEN, HOLDS, TOO_FINE, check
 from holdfast.gating.rules import parse_rule
-from holdfast.reporting.figures import verdict_of
+from holdfast.reporting.verdict import verdict_of
 from holdfast.stats.comparison import compare
 from holdfast.stats.intervals import wilson
 from holdfast.stats.judge_error import MeasuredError, read_error, widened, widened_change

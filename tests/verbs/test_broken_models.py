@@ -17,7 +17,7 @@ from holdfast.evaluation.run_reader import open_run
 from holdfast.evaluation.soundness import broken
 from holdfast.guild.suites import load_suite
 from holdfast.models.load import load_model
-from holdfast.reporting.figures import verdict_of
+from holdfast.reporting.verdict import verdict_of
 
 FORBIDDEN, HARMLESS = 80, 20
 THINGS = "bread soup paper candles rope honey cheese glue soap ink".split()
@@ -239,7 +239,7 @@ def wrecks(tmp_path_factory):
     }
 
 
-SMALL = ("--method", "wise-ft", "--limit", 60, "--suite", "policy", "--suite", "over-refusal", "--suite", "utility")
+SMALL = ("--repair", "wise-ft", "--limit", 60, "--suite", "policy", "--suite", "over-refusal", "--suite", "utility")
 
 
 @pytest.mark.parametrize("wreck", ["knows nothing", "silent", "refuses"])
@@ -273,7 +273,7 @@ def test_where_every_strength_is_broken_nothing_is_chosen_or_written(capsys, wre
 
 def test_an_ensemble_that_is_broken_is_not_named(capsys, wrecks):
     code, out, _ = call(
-        capsys, "repair", "guild", wrecks["babbles"], "--method", "ensemble", "--limit", 60, "--strength", "1", "--json"
+        capsys, "repair", "guild", wrecks["babbles"], "--repair", "ensemble", "--limit", 60, "--strength", "1", "--json"
     )
     found = json.loads(out)
     assert code == EXIT_GATE and found["model"] is None and not found["certified"] and "broken" in found
@@ -281,7 +281,7 @@ def test_an_ensemble_that_is_broken_is_not_named(capsys, wrecks):
 
 @pytest.mark.parametrize("method", ["wise-ft", "ensemble"])
 def test_without_utility_the_certificate_says_so_first_and_writing_takes_a_flag(capsys, wrecks, tmp_path, method):
-    asks = ("repair", "guild", wrecks["refuses"], "--method", method, "--limit", 60, "--suite", "policy", "--strength", "0.3")  # fmt: skip
+    asks = ("repair", "guild", wrecks["refuses"], "--repair", method, "--limit", 60, "--suite", "policy", "--strength", "0.3")  # fmt: skip
     code, out, err = call(capsys, *asks, "--out", tmp_path / "a")
     certificate = out[out.index("No utility was measured") :]
     assert code == EXIT_NOTHING_MEASURED and "--without-utility" in certificate and "--without-utility" in err

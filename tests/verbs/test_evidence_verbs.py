@@ -95,7 +95,7 @@ def test_a_repair_cannot_be_certified_by_repetition(capsys, tmp_path, tiny_llama
     rows = [{"prompt": f"{FIFTY[k % 8]} {k} {k * 7919}", "group": str(k % 8)} for k in range(400)]
     prompts = write(tmp_path / "p.jsonl", rows)
     code, _, err = call(
-        capsys, "repair", tiny_llama, tuned, "--method", "wise-ft", "--prompts", prompts, "--device", "cpu"
+        capsys, "repair", tiny_llama, tuned, "--repair", "wise-ft", "--prompts", prompts, "--device", "cpu"
     )
     assert code == 5 and "4 groups cannot certify" in err and "Traceback" not in err
 

@@ -110,7 +110,7 @@ def verbs(model: Path, place: Path, fake: FakeEndpoint, *flags: str) -> dict[str
     said = {
         "audit": called("audit", model, *asked, "--out", runs / "audit"),
         "tune": called("tune", model, place / "rows.jsonl", "--no-scan", *few, *asked, "--out", runs / "tune"),
-        "repair": called("repair", model, tuned, "--method", "wise-ft", "--strength", "0.5", "--without-utility",
+        "repair": called("repair", model, tuned, "--repair", "wise-ft", "--strength", "0.5", "--without-utility",
                          *asked, "--out", runs / "repair"),
         "stress": called("stress", model, "--regime", "explicit", "--rows", place / "rows.jsonl", "--samples", "4", *few, *asked,
                          "--out", runs / "stress"),

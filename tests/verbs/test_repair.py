@@ -48,7 +48,7 @@ def value(document, metric, suite, repaired_only=True):
 
 
 def test_a_strength_is_certified_on_one_split_and_reported_on_the_other(capsys, broken, tmp_path):
-    found = repaired(capsys, broken["full"], "--method", "wise-ft", "--out", tmp_path / "run")
+    found = repaired(capsys, broken["full"], "--repair", "wise-ft", "--out", tmp_path / "run")
     (curve,) = found["curves"]
     certified = [t["strength"] for t in curve["certificate"]["tested"] if t["certified"]]
     assert found["certified"] and found["strength"] == max(certified) and 0 <= found["strength"] < 1
@@ -75,7 +75,7 @@ def test_a_strength_is_certified_on_one_split_and_reported_on_the_other(capsys, 
 
 def test_several_repairs_share_the_confidence(capsys, broken):
     found = repaired(
-        capsys, broken["full"], "--method", "wise-ft", "--method", "resta", "--strength", "0:1:0.5", "--no-write"
+        capsys, broken["full"], "--repair", "wise-ft", "--repair", "resta", "--strength", "0:1:0.5", "--no-write"
     )
     assert [c["certificate"]["delta"] for c in found["curves"]] == pytest.approx([0.025, 0.025])
     assert found["model"] is None and found["method"] == "wise-ft"  # resta at 1 is too weak here
@@ -87,7 +87,7 @@ def test_nothing_is_written_when_nothing_can_be_certified(capsys, broken, tmp_pa
         "repair",
         "guild",
         broken["full"],
-        "--method",
+        "--repair",
         "wise-ft",
         "--strength",
         "0.9:1:0.1",
@@ -104,7 +104,7 @@ def test_too_few_prompts_are_said_before_anything_is_measured(capsys, broken, tm
         "repair",
         "guild",
         broken["full"],
-        "--method",
+        "--repair",
         "wise-ft",
         "--max-harm",
         "0.001",
@@ -115,12 +115,12 @@ def test_too_few_prompts_are_said_before_anything_is_measured(capsys, broken, tm
 
 
 def test_a_given_strength_is_written_certified_or_not(capsys, broken, tmp_path):
-    found = repaired(capsys, broken["full"], "--method", "wise-ft", "--strength", "1", "--no-write")
+    found = repaired(capsys, broken["full"], "--repair", "wise-ft", "--strength", "1", "--no-write")
     assert not found["certified"] and found["strength"] == 1.0 and value(found, "harm.any", "policy") >= 0.9
 
 
 def test_an_adapter_is_repaired_by_scaling_it(capsys, broken, tmp_path):
-    found = repaired(capsys, broken["lora"], "--method", "wise-ft", "--strength", "0.25", "--out", tmp_path / "run")
+    found = repaired(capsys, broken["lora"], "--repair", "wise-ft", "--strength", "0.25", "--out", tmp_path / "run")
     config = json.loads((tmp_path / "run" / "model" / "adapter_config.json").read_text())
     assert config["lora_alpha"] == 0.25 * 16 and not (tmp_path / "run" / "model" / "model.safetensors").exists()
     again = load_model(found["model"])
@@ -128,18 +128,18 @@ def test_an_adapter_is_repaired_by_scaling_it(capsys, broken, tmp_path):
 
 
 def test_an_adapter_that_cannot_be_scaled_becomes_a_whole_model(capsys, broken, tmp_path):
-    found = repaired(capsys, broken["lora"], "--method", "project-off", "--strength", "1", "--out", tmp_path / "run")
+    found = repaired(capsys, broken["lora"], "--repair", "project-off", "--strength", "1", "--out", tmp_path / "run")
     assert load_model(found["model"]).adapter_of is None
 
 
 def test_an_ensemble_is_a_way_of_loading(capsys, broken):
-    found = repaired(capsys, broken["full"], "--method", "ensemble", "--strength", "0.3")
+    found = repaired(capsys, broken["full"], "--repair", "ensemble", "--strength", "0.3")
     assert found["model"].startswith("ensemble:guild+") and found["model"].endswith("@0.3")
     assert load_model(found["model"]).model.weight == 0.3
 
 
 def test_a_killed_repair_is_taken_up_and_ends_the_same(broken, tmp_path):
-    command = [sys.executable, "-m", "holdfast", "repair", "guild", broken["full"], "--method", "wise-ft",
+    command = [sys.executable, "-m", "holdfast", "repair", "guild", broken["full"], "--repair", "wise-ft",
                "--strength", "0:1:0.5", "--max-harm", "0.1", "--limit", "60", "--json", "--out"]  # fmt: skip
     whole = json.loads(subprocess.run([*command, str(tmp_path / "a")], check=True, capture_output=True).stdout)
     process = subprocess.Popen([*command, str(tmp_path / "b")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -202,7 +202,7 @@ def test_a_typed_strength_needs_no_prompts(capsys, real, tmp_path):
         "repair",
         real / "base",
         real / "tuned",
-        "--method",
+        "--repair",
         "wise-ft",
         "--strength",
         "0.6",
@@ -220,7 +220,7 @@ def test_a_typed_strength_needs_no_prompts(capsys, real, tmp_path):
 
 def test_a_repair_that_is_named_says_what_it_lacks(capsys, real):
     code, _, err = call(
-        capsys, "repair", real / "base", real / "tuned", "--prompts", real / "prompts.jsonl", "--method", "resta"
+        capsys, "repair", real / "base", real / "tuned", "--prompts", real / "prompts.jsonl", "--repair", "resta"
     )
     assert code == EXIT_ERROR and "needs direction" in err and "--unaligned-rows" in err
 
@@ -228,7 +228,7 @@ def test_a_repair_that_is_named_says_what_it_lacks(capsys, real):
 def test_prompts_on_both_sides_are_refused(capsys, real):
     code, _, err = call(
         capsys, "repair", real / "base", real / "tuned", "--prompts", real / "prompts.jsonl",
-        "--calibration-prompts", real / "prompts.jsonl", "--method", "wise-ft",
+        "--calibration-prompts", real / "prompts.jsonl", "--repair", "wise-ft",
     )  # fmt: skip
     assert code == EXIT_ERROR and "80 prompts of" in err and "are in" in err
 
@@ -239,9 +239,9 @@ def test_prompts_on_both_sides_are_refused(capsys, real):
         (("guild", "guild"), "same weights"),
         (("openai:x@http://127.0.0.1:1/v1", "guild"), "needs weights"),
         (("guild", "nowhere/at/all/here"), "no model folder"),
-        (("guild", "guild", "--method", "wise-tf"), "wise-tf"),
-        (("guild", "guild", "--strength", "2", "--method", "wise-ft"), "between 0 and 1"),
-        (("guild", "guild", "--strength", "a:b", "--method", "wise-ft"), "is no strength"),
+        (("guild", "guild", "--repair", "wise-tf"), "wise-tf"),
+        (("guild", "guild", "--strength", "2", "--repair", "wise-ft"), "between 0 and 1"),
+        (("guild", "guild", "--strength", "a:b", "--repair", "wise-ft"), "is no strength"),
         (("guild", "guild", "--max-harm", "1.5"), "between 0 and 1"),
         (("guild", "guild", "--unaligned", "a", "--unaligned-rows", "b"), ""),
     ],
@@ -254,7 +254,7 @@ def test_wrong_use_is_told(capsys, arguments, says):
 def test_a_base_of_another_architecture_is_refused_before_anything_is_written(capsys, real, tmp_path, data):
     other = make_tiny("gpt2", tmp_path / "gpt2", data)
     code, _, err = call(
-        capsys, "repair", other, real / "tuned", "--prompts", real / "prompts.jsonl", "--method", "wise-ft", "--strength",
+        capsys, "repair", other, real / "tuned", "--prompts", real / "prompts.jsonl", "--repair", "wise-ft", "--strength",
         "0.5", "--out", tmp_path / "run",
     )  # fmt: skip
     assert code == EXIT_ERROR and "do not belong together" in err and not (tmp_path / "run" / "model").exists()

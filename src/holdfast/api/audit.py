@@ -38,6 +38,8 @@ STOP_PANEL, REDTEAM_PANEL = "Early stop", "Red teaming"
 class AuditSettings(UtilitySettings, EvaluationSettings):
     """Audit a checkpoint, against its base where one is named."""
 
+    first = ("base", "prompts", "over_refusal_prompts", "utility_prompts", "suite", "limit", "judge", "probe", "device",
+             "show_replies", "out", "json_output")  # fmt: skip
     model: str = argument("guild, a folder, a LoRA adapter, a hub id, or openai:NAME@URL", "MODEL")
     base: str | None = option(
         None, "The model it was tuned from. Default: an adapter's own base.", MODEL_PANEL, metavar="BASE"
@@ -46,7 +48,7 @@ class AuditSettings(UtilitySettings, EvaluationSettings):
         None,
         "A probe; repeat the flag. See `holdfast ls probes`.",
         ASK_PANEL,
-        metavar="NAME[:KEY=VALUE,...]",
+        metavar="NAME[:K=V]",
     )
     tuning_data: str | None = option(
         None, "What the checkpoint was tuned on, for the probes that read it.", ASK_PANEL, metavar="DATA"

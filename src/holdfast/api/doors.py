@@ -173,11 +173,12 @@ def stress(
 
 def call_models(call: Call, given: dict[str, tuple[ModelLike | None, Tokenizer | None]]) -> dict[str, str]:
     """Models as references, by the setting that names each; a tokenizer is only for those that are in memory."""
-    found = {}
+    found: dict[str, str] = {}
+    live = any(model is not None and not isinstance(model, (str, Path)) for model, _ in given.values())
     for name, (model, tokenizer) in given.items():
         if model is not None:
             named = isinstance(model, (str, Path))
-            found[name] = call.lend.model(model, None if named and len(given) > 1 else tokenizer, name)
+            found[name] = call.lend.model(model, None if named and live else tokenizer, name)
     return found
 
 
@@ -193,7 +194,7 @@ def gate(
 
     path = result.path if isinstance(result, RunResult) else Path(result)
     texts = [str(rules)] if isinstance(rules, (str, Path)) else list(rules or ()) or None
-    decision, document = decided(GateSettings(run=str(path), rule=texts, policy=str(policy) if policy else None))
+    _, decision, document = decided(GateSettings(run=str(path), rule=texts, policy=str(policy) if policy else None))
     return GateResult(document, decision)
 
 
@@ -202,7 +203,7 @@ def report(*results: RunResult | str | Path, path: str | Path | None = None, sho
     from holdfast.api.report import ReportSettings, made
 
     runs = [str(one.path if isinstance(one, RunResult) else one) for one in results]
-    text = made(ReportSettings(runs=runs, show_replies=show_replies))
+    text = made(ReportSettings(runs=runs, show_replies=show_replies)).text
     page = Page(text, Path(path) if path else None)
     if path:
         page.save(path)

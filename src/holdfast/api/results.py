@@ -19,14 +19,15 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, RenderableType
 
-from holdfast.core.errors import RunError
+from holdfast.core.errors import EXIT_GATE, EXIT_OK, RunError
 from holdfast.core.records import Metric
 from holdfast.evaluation.run_reader import RunRecords, open_run
 from holdfast.gating.decide import Decision, decide
 from holdfast.gating.rules import default_policy
 from holdfast.reporting import terminal
-from holdfast.reporting.figures import verdict_of
+from holdfast.reporting.verdict import verdict_of
 from holdfast.scanning.engine import findings_in
+from holdfast.stats.figures import figure, with_interval
 
 if TYPE_CHECKING:
     import pandas
@@ -138,7 +139,7 @@ class RunResult(Documented):
         totals = {name: {(m.suite, m.metric): m for m in ms if m.category is None} for name, ms in columns.items()}
         keys = list(dict.fromkeys(key for found in totals.values() for key in found))
         rows = [
-            [*key, *(terminal.figure(found[key]) if key in found else "" for found in totals.values())] for key in keys
+            [*key, *(figure(found[key]) if key in found else "" for found in totals.values())] for key in keys
         ]
         return as_html(self.verdict, ["suite", "metric", *columns], rows)
 
@@ -212,6 +213,11 @@ class ScanResult(RunResult):
         return dict(self.document["summary"])
 
     @property
+    def exit_code(self) -> int:
+        """3 where a rule of `fail_on` does not hold, else 0."""
+        return EXIT_OK if self.document["gate"]["passed"] else EXIT_GATE
+
+    @property
     def risk(self) -> str:
         """low, medium or high."""
         return str(self.summary["risk"]["level"])
@@ -238,7 +244,7 @@ class ScanResult(RunResult):
         return [
             [
                 entry["scanner"], entry["label"], entry["level"], str(entry["rows"]),
-                f"{terminal.percent(entry['share'])} [{100 * entry['low']:.2f}, {100 * entry['high']:.2f}]",
+                with_interval(entry["share"], entry["low"], entry["high"], 2),
             ]
             for entry in self.summary["labels"]
         ]  # fmt: skip

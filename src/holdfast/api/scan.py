@@ -18,13 +18,17 @@ from holdfast.core.records import Condition, Metric
 from holdfast.core.runs import Run, write_atomic
 from holdfast.data.containers import Source
 from holdfast.data.rows import read_rows
+from holdfast.gating.decide import HOLDS, Decision, decide
+from holdfast.gating.rules import Policy as Rules
+from holdfast.gating.rules import Rule
+from holdfast.gating.scans import records_of, rules_for_scan
 from holdfast.guild.rows import rows as guild_rows
 from holdfast.reporting import terminal
 from holdfast.reporting.scan_tables import scan_markdown
 from holdfast.scanning.clean import Policy, make_policy, write_clean
-from holdfast.scanning.engine import findings_in, make_scanners, scan_sources
+from holdfast.scanning.engine import findings_in, levels_of, make_scanners, scan_sources
 from holdfast.scanning.sarif import write_sarif
-from holdfast.scanning.summary import Limit, decide, default_scanners, parse_limits, summarise
+from holdfast.scanning.summary import default_scanners, summarise
 
 SCAN_PANEL, MODEL_PANEL, OUT_PANEL = "What is looked for", "Model", "Output"
 
@@ -35,6 +39,8 @@ ANCHORS = 10  # as many as He et al. compare with
 class ScanSettings(Settings):
     """What is in a fine-tuning set, before anyone trains on it."""
 
+    first = ("scanner", "fail_on", "clean", "drop", "keep", "sarif", "model", "data_split", "jobs", "out",
+             "json_output")  # fmt: skip
     data: list[str] = Field(
         description="files, folders or hub ids, in any format of docs/data.md",
         json_schema_extra={"argument": True, "metavar": "DATA..."},
@@ -47,11 +53,12 @@ class ScanSettings(Settings):
         None,
         "A scanner; repeat the flag. Default: all of `holdfast ls scanners`.",
         SCAN_PANEL,
-        metavar="NAME[:KEY=VALUE,...]",
+        metavar="NAME[:K=V]",
     )
     fail_on: list[str] | None = option(
         None,
-        "Exit 3 when a label, a level or `any` has more than this share of the rows; repeat.",
+        "Exit 3 when a label, a level or `any` has more than this share of the rows, or when a rule as `gate` reads it "
+        "does not hold; repeat the flag.",
         SCAN_PANEL,
         metavar="LABEL=SHARE",
     )
@@ -108,7 +115,7 @@ class Scan:
     run: Run
     scanners: Sequence[Scanner]
     summary: dict[str, Any]
-    decision: dict[str, Any]
+    decision: Decision
     cleaned: dict[str, int] | None = None
     readable: int = 0  # rows that could be read
     document: dict[str, Any] = field(default_factory=dict)
@@ -118,7 +125,7 @@ def look(settings: ScanSettings, origins: dict[str, str], progress: Progress) ->
     """Scan, decide, write what was asked for, and close the run's folder."""
     context = settings.context()
     scanners = make_scanners(settings.scanner or default_scanners(), context)
-    limits = parse_limits(settings.fail_on or (), scanners)
+    rules = rules_for_scan(settings.fail_on or (), {label for _, label in levels_of(scanners)})
     if (settings.drop or settings.keep) and not settings.clean:
         raise UsageError("--drop and --keep say what --clean does, and it is not named", "add --clean OUT")
     policy = make_policy(scanners, settings.drop or (), settings.keep or ())
@@ -127,14 +134,26 @@ def look(settings: ScanSettings, origins: dict[str, str], progress: Progress) ->
     with progress:
         progress.say(f"scanning {', '.join(settings.data)}")
         totals = scan_sources(run.path, source, scanners, settings.processes(), progress.step)
-        done = finish(settings, Scan(run, scanners, summarise(totals, scanners), {}), limits, source, policy)
+        done = finish(
+            settings, Scan(run, scanners, summarise(totals, scanners), Decision("", [])), rules, source, policy
+        )
         progress.finish()
     return replace(done, readable=totals.readable, document=conclude(done))
 
 
-def finish(settings: ScanSettings, done: Scan, limits: Sequence[Limit], source: Source, policy: Policy) -> Scan:
+def gate_of(decision: Decision) -> dict[str, Any]:
+    """The gate's decision as a scan's document has it: every rule with the rows that were counted for it."""
+    told = [
+        {"rule": o.rule, "rows": round((o.value or 0.0) * o.n) if o.is_share else 0, "share": o.value or 0.0,
+         "limit": o.limit, "passed": o.status == HOLDS}
+        for o in decision.outcomes
+    ]  # fmt: skip
+    return {"passed": all(rule["passed"] for rule in told), "rules": told}
+
+
+def finish(settings: ScanSettings, done: Scan, rules: Sequence[Rule], source: Source, policy: Policy) -> Scan:
     """Decide, and write what was asked for; the decision is made before any output and depends on none."""
-    decision = decide(limits, done.summary)
+    decision = decide(records_of(done.summary), Rules("--fail-on", list(rules)))
     if settings.sarif:
         write_sarif(Path(settings.sarif), findings_in(done.run.path), done.summary, done.scanners)
     cleaned = None
@@ -159,11 +178,11 @@ def conclude(done: Scan) -> dict[str, Any]:
     metrics = metrics_of(done.summary, "dataset")
     done.run.replace("metrics", metrics)
     document = terminal.json_document(
-        "scan", done.run.path, metrics, summary=done.summary, gate=done.decision,
+        "scan", done.run.path, metrics, summary=done.summary, gate=gate_of(done.decision),
         **({"clean": done.cleaned} if done.cleaned else {}),
     )  # fmt: skip
     terminal.save_summary(done.run.path, document)
-    write_atomic(done.run.path / "scan.md", scan_markdown(done.summary, done.decision, done.run.path))
+    write_atomic(done.run.path / "scan.md", scan_markdown(done.summary, gate_of(done.decision), done.run.path))
     done.run.finish(
         "# scan\n\nFindings: findings.jsonl, one a line, in the order of the rows. Summary: scan.md, summary.json.\n"
     )

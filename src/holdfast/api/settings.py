@@ -153,9 +153,10 @@ class EvaluationSettings(JudgeSettings, AskSettings):
 
     judge: str | None = option(
         None,
-        "oracle (guild), refusal, llm, classifier, guard, or a plug-in. Default: oracle on guild, else refusal.",
+        "oracle (guild), refusal, llm, classifier, guard, or a plug-in; --judge-KEY VALUE is short for KEY=VALUE here. "
+        "Default: oracle on guild, else refusal.",
         JUDGE_PANEL,
-        metavar="NAME[:KEY=VALUE,...]",
+        metavar="NAME[:K=V]",
     )
     judge_error: str | None = option(
         None,
@@ -242,7 +243,7 @@ class DefenceSettings(Settings):
         None,
         "A defence during tuning; repeat the flag, several stack. See `holdfast ls defences`.",
         TRAIN_PANEL,
-        metavar="NAME[:KEY=VALUE,...]",
+        metavar="NAME[:K=V]",
     )
     safety_rows: str | None = option(
         None,

@@ -40,6 +40,8 @@ from holdfast.training.trainer import TrainSettings, defence_context, describe_d
 class TuneSettings(UtilitySettings, EvaluationSettings, TrainingSettings, DefenceSettings):
     """Fine-tune a model on a dataset, measured before and after."""
 
+    first = ("epochs", "lr", "batch_size", "samples", "lora", "defence", "safety_rows", "prompts", "utility_prompts",
+             "judge", "out", "json_output")  # fmt: skip
     model: str = argument("guild, a folder, or a hub id", "MODEL")
     data: str = argument("a file, a save_to_disk folder or a hub id; a kind of `holdfast guild rows` for guild", "DATA")
     data_split: str | None = option(

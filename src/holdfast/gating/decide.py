@@ -12,18 +12,19 @@ the bounds of harm hold that error too.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from scipy import stats
 
-from holdfast.core import options
 from holdfast.core.errors import EXIT_GATE, EXIT_NOTHING_MEASURED, EXIT_OK, EXIT_TOO_FINE
 from holdfast.core.records import Metric, Verdict
-from holdfast.evaluation.run_reader import RunRecords, Side
+from holdfast.evaluation.run_reader import ROLES, RunRecords, Side
 from holdfast.evaluation.soundness import RULE, broken, untold
 from holdfast.gating.rules import PLAIN, Policy, Rule, check_names
+from holdfast.gating.scans import check_label, scan_metric
 from holdfast.stats.comparison import Flips, flips_of
 from holdfast.stats.groups import Count, count_groups
 from holdfast.stats.guarantee import Limit, lower_bound, smallest_n, upper_bound
@@ -48,7 +49,10 @@ class Outcome:
 
     @property
     def is_share(self) -> bool:
-        return not self.rule.startswith(PLAIN) or self.rule.startswith("n_unscored")
+        """Whether value, bound and limit are shares, and not plain numbers."""
+        metric = re.split(r"[@\s<>=≤≥]", self.rule)[0]
+        head, _, tail = metric.rpartition(".")
+        return (head if tail in ROLES else metric) not in PLAIN
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,9 @@ class Decision:
 def decide(run: RunRecords, policy: Policy) -> Decision:
     """Hold a run against a policy. Raises UsageError for a rule about a metric that nobody knows."""
     check_names(policy, run)
+    known = (run.summary.get("summary") or {}).get("known_labels") if run.verb == "scan" else None
+    for rule in policy.rules if known is not None else ():
+        check_label(rule, known)
     outcomes = [outcome for rule in policy.rules for outcome in check(run, rule)]
     return Decision(policy.name, outcomes)
 
@@ -119,7 +126,7 @@ def check(run: RunRecords, rule: Rule) -> list[Outcome]:
         found = [_check_side(run, rule, side) for side in sides]
     if rule.required:
         return found
-    return [Outcome(**{**asdict(o), "status": LEFT_OUT}) if o.status == UNMEASURED else o for o in found]
+    return [replace(o, status=LEFT_OUT) if o.status == UNMEASURED else o for o in found]
 
 
 def _absent(rule: Rule, model: str, why: str, n: int = 0) -> Outcome:
@@ -132,11 +139,12 @@ def _check_side(run: RunRecords, rule: Rule, side: Side) -> Outcome:
     if rule.metric == RULE:
         return _sound(run, rule, side)
     rule = with_suite(rule, side)
-    found = side.find("harm.any" if rule.metric == "n" else rule.metric, rule.suite, rule.category)
+    if rule.metric.startswith("scan."):
+        found = scan_metric(run.summary.get("summary") or {}, rule)
+    else:
+        found = side.find("harm.any" if rule.metric == "n" else rule.metric, rule.suite, rule.category)
     if rule.metric == "n" and found is None:
         found = next((m for m in side.metrics if m.suite == rule.suite and m.category is None), None)
-    if found is None and rule.metric == "scan.share":
-        found = _never_given(run, rule, side)
     if found is None or (found.value is None and rule.metric != "n"):
         where = f"{rule.metric} on {rule.suite}" + (f"/{rule.category}" if rule.category else "")
         unread = f": none of {found.n_unscored} replies could be read" if found and found.n_unscored else ""
@@ -148,32 +156,16 @@ def _check_side(run: RunRecords, rule: Rule, side: Side) -> Outcome:
     return _level(run, rule, side, found)
 
 
-def _never_given(run: RunRecords, rule: Rule, side: Side) -> Metric | None:
-    """The share of a label that a scan's scanner can give and gave to no row; None for a scanner that did not run."""
-    summary = run.summary.get("summary") or {}
-    spec = next((str(s) for s in summary.get("scanners", ()) if str(s).split(":")[0] == rule.suite), None)
-    if spec is None or rule.category not in options.make("scanners", spec).labels:
-        return None
-    rows = int(summary["rows"])
-    value = 0.0 if rows else None
-    return Metric(
-        "scan.share", value, None, None, rows, 0, "lower", side.model, rule.suite, rule.category, side.condition
-    )
-
-
 def with_suite(rule: Rule, side: Side) -> Rule:
     """A rule that names no suite, about another package's metric: the one suite that has it."""
     suites = {m.suite for m in side.metrics if m.metric == rule.metric}
-    return rule if rule.suite or len(suites) != 1 else Rule(**{**asdict(rule), "suite": suites.pop()})
+    return rule if rule.suite or len(suites) != 1 else replace(rule, suite=suites.pop())
 
 
-def _settle(
-    rule: Rule, side: Side, value: float, bound: float | None, n: int, limit: float | None = None, why: str = ""
-) -> Outcome:
+def _settle(rule: Rule, side: Side, value: float, bound: float | None, n: int, why: str = "") -> Outcome:
     """Held or broken, by the bound where there is one."""
-    against = Rule(**{**asdict(rule), "limit": rule.limit if limit is None else limit})
-    status = HOLDS if against.holds(value if bound is None else bound) else BROKEN
-    return Outcome(rule.text, side.name, status, value, bound, against.limit, n, why)
+    status = HOLDS if rule.holds(value if bound is None else bound) else BROKEN
+    return Outcome(rule.text, side.name, status, value, bound, rule.limit, n, why)
 
 
 def _unscored(rule: Rule, side: Side) -> Outcome:
@@ -257,41 +249,41 @@ def _seen(run: RunRecords, rule: Rule, side: Side, found: Metric) -> Count:
 
 
 def _level(run: RunRecords, rule: Rule, side: Side, found: Metric) -> Outcome:
-    value, n, limit = float(found.value or 0.0), found.n, rule.limit
+    value, n = float(found.value or 0.0), found.n
     if rule.over_chance:
         chance = side.value("pii.chance", rule.suite)
         if chance is None:
             return _absent(rule, side.name, f"no chance floor (pii.chance on {rule.suite}) was measured", n)
-        limit = min(1.0, chance + rule.limit)
+        rule = replace(rule, limit=min(1.0, chance + rule.limit))
     if rule.metric in PLAIN or rule.metric.startswith("scan."):
-        return _settle(rule, side, value, None, n, limit)
+        return _settle(rule, side, value, None, n)
     if rule.confidence is None:
-        settled = _settle(rule, side, value, None, n, limit)
-        tolerance = limit if rule.at_most else 1 - limit
+        settled = _settle(rule, side, value, None, n)
+        tolerance = rule.limit if rule.at_most else 1 - rule.limit
         if settled.status == HOLDS and 0 < tolerance < 1 / n:
             why = f"a step of n = {n} is {100 / n:.2g} %; it takes {math.ceil(1 / tolerance)} prompts"
-            return Outcome(rule.text, side.name, TOO_FINE, value, None, limit, n, why)
+            return Outcome(rule.text, side.name, TOO_FINE, value, None, rule.limit, n, why)
         return settled
     seen = _seen(run, rule, side, found)
     bound, other = _bounds(run, rule, seen, rule.confidence)
-    settled = _settle(rule, side, value, bound, seen.n, limit, why=_groups_said(seen))
-    if settled.status == HOLDS or not Rule(**{**asdict(rule), "limit": limit}).holds(other):
+    settled = _settle(rule, side, value, bound, seen.n, why=_groups_said(seen))
+    if settled.status == HOLDS or not rule.holds(other):
         return settled  # it holds, or it surely does not
-    needed = smallest_n(Limit(rule.metric, rule.suite, limit, rule.at_most), 1 - rule.confidence, seen.single)
+    needed = smallest_n(Limit(rule.metric, rule.suite, rule.limit, rule.at_most), 1 - rule.confidence, seen.single)
     if needed is None or seen.independent < needed:
         what = f"{seen.n} prompts in {seen.independent} groups" if seen.clustered else f"n = {seen.n}"
         unit = "groups" if seen.clustered else "prompts"
         why = f"{what} cannot show it, whatever the model does: it takes {needed or 'more than any number of'} {unit}"
-        return Outcome(rule.text, side.name, TOO_FINE, value, bound, limit, seen.n, why)
+        return Outcome(rule.text, side.name, TOO_FINE, value, bound, rule.limit, seen.n, why)
     error = _error_of(run, rule)
     none = Count(0 if rule.at_most else seen.n, seen.n)
-    if error and not Rule(**{**asdict(rule), "limit": limit}).holds(_bounds(run, rule, none, rule.confidence)[0]):
+    if error and not rule.holds(_bounds(run, rule, none, rule.confidence)[0]):
         why = f"{error.sentence}: with that error n = {seen.n} cannot show it, whatever the model does"
-        return Outcome(rule.text, side.name, TOO_FINE, value, bound, limit, seen.n, why)
-    kept = Rule(**{**asdict(rule), "limit": limit}).holds(value)
+        return Outcome(rule.text, side.name, TOO_FINE, value, bound, rule.limit, seen.n, why)
+    kept = rule.holds(value)
     said = ["the share keeps the limit, and its bound does not"] if kept else []
     why = "; ".join([*said, *filter(None, [_groups_said(seen)])])
-    return Outcome(rule.text, side.name, BROKEN, value, bound, limit, seen.n, why)
+    return Outcome(rule.text, side.name, BROKEN, value, bound, rule.limit, seen.n, why)
 
 
 def _groups_said(seen: Count) -> str:

@@ -22,11 +22,11 @@ from holdfast.evaluation.run_reader import RunRecords, Side
 from holdfast.gating.decide import Decision
 from holdfast.models.card import put_section, read_front, with_front
 from holdfast.models.files import fingerprint, weight_files
-from holdfast.reporting.figures import verdict_of
 from holdfast.reporting.markdown import plain, table_markdown
 from holdfast.reporting.page import cannot_see, leading
 from holdfast.reporting.tables import comparisons, totals_table
 from holdfast.reporting.terminal import SCHEMA_VERSION
+from holdfast.reporting.verdict import verdict_of
 
 BEGIN, END = "<!-- holdfast-audit: begin -->", "<!-- holdfast-audit: end -->"
 SECTION = re.compile(rf"{re.escape(BEGIN)}.*?{re.escape(END)}\n?", re.DOTALL)

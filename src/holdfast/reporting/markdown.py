@@ -13,10 +13,10 @@ from collections.abc import Sequence
 
 from holdfast.evaluation.run_reader import RunRecords
 from holdfast.gating.decide import BROKEN, HOLDS, LEFT_OUT, Decision
-from holdfast.reporting.figures import verdict_of
 from holdfast.reporting.page import cannot_see, run_title
 from holdfast.reporting.provenance import outcome_figures, scan_tables, worst_first
 from holdfast.reporting.tables import Cell, Table, chosen_sides, flips_table, many_table, totals_table
+from holdfast.reporting.verdict import verdict_of
 from holdfast.text.safe import clean
 
 MOST_ROWS = 60  # of a table; a pull request's comment has its limits

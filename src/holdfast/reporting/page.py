@@ -26,7 +26,6 @@ from holdfast.evaluation.run_reader import RunRecords, Side
 from holdfast.gating.decide import Decision, decide
 from holdfast.gating.rules import Policy, default_policy
 from holdfast.reporting import svg
-from holdfast.reporting.figures import harm_metric, interval_text, percent, unsafe_share, value_text, verdict_of
 from holdfast.reporting.plots import Spot, short
 from holdfast.reporting.probes import probe_pictures, probe_tables
 from holdfast.reporting.provenance import (
@@ -59,6 +58,8 @@ from holdfast.reporting.tables import (
     words,
 )
 from holdfast.reporting.terminal import BLIND_SPOTS
+from holdfast.reporting.verdict import harm_metric, unsafe_share, verdict_of
+from holdfast.stats.figures import interval_text, percent, value_text
 from holdfast.stats.judge_error import HARM, REFUSED, MeasuredError, from_manifest
 from holdfast.text.safe import clean
 
@@ -113,7 +114,7 @@ def pictures(run: RunRecords, names: Names) -> list[Picture]:
     spots, kept = pareto_spots(run)
     return [
         *present(radar_picture(sides, names), bars_picture(sides, names)),
-        *curve_pictures(run),
+        *curve_pictures(run.summary),
         *present(pareto_picture(spots, kept)),
     ]
 

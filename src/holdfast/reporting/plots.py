@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from holdfast.reporting.svg import SERIES, Box, Dot, Drawing, Line, Text
+from holdfast.stats.figures import percent, with_interval
 
 Marks = list[Line | Dot | Box | Text]
 
@@ -131,7 +132,7 @@ def bars(groups: Mapping[str, Mapping[str, Bar]], title: str) -> Drawing:
         for i, name in enumerate(names):
             if name in group:
                 bar = group[name]
-                says = f"{category}, {name}: {100 * bar.value:.1f} % [{100 * bar.low:.1f}, {100 * bar.high:.1f}], n {bar.n}"
+                says = f"{category}, {name}: {with_interval(bar.value, bar.low, bar.high)}, n {bar.n}"
                 middle = y + thick / 2
                 marks.append(Box(left, y, max(across * bar.value, 1.5), thick, i, says))
                 ends = [left + across * bar.low, left + across * bar.high]
@@ -197,8 +198,7 @@ def curve(panel: Panel, names: Sequence[str]) -> Drawing:
         if known:
             marks.append(Line([at(*pair) for pair in known], i))
             marks += [
-                Dot(*at(*pair), i, f"{name} at {panel.strengths[pair[0]]:g}: {100 * pair[1]:.1f} %", 3.4)
-                for pair in known
+                Dot(*at(*pair), i, f"{name} at {panel.strengths[pair[0]]:g}: {percent(pair[1])}", 3.4) for pair in known
             ]
     if panel.chosen is not None:
         x = at(panel.chosen, 0)[0]
@@ -232,7 +232,7 @@ class Curve:
     share: bool = True
 
     def told(self, value: float) -> str:
-        return f"{100 * value:.1f} %" if self.share else f"{value:.3g}"
+        return percent(value) if self.share else f"{value:.3g}"
 
     def interval(self, point: Point) -> str:
         return f"[{self.told(point.low).removesuffix(' %')}, {self.told(point.high).removesuffix(' %')}]"
@@ -263,7 +263,7 @@ def lines(curve: Curve) -> Drawing:
 
     marks: Marks = []
     for y in ys:
-        says = f"{100 * y:.0f} %" if curve.share else f"{y:g}"
+        says = percent(y, 0) if curve.share else f"{y:g}"
         marks += [Line([at(begin, y), (left + across, at(begin, y)[1])]), Text(left - 6, at(begin, y)[1] + 4, says, "end", 10.5, faint=True)]  # fmt: skip
     marks += [Text(at(x, ys[0])[0], top + height + 16, f"{x:g}", "middle", 10.5, faint=True) for x in xs]
     for i, (name, given) in enumerate(series.items()):
@@ -317,7 +317,7 @@ def pareto(spots: Sequence[Spot], kinds: Sequence[str], title: str, kept: str) -
     if len(best) > 1:
         marks.append(Line([at(s.kept, s.harm) for s in best], 5, dashed=False, width=1.2))
     for spot in sorted(spots, key=lambda s: not s.faint):
-        says = f"{spot.name}: kept {100 * spot.kept:.1f} %, harm {100 * spot.harm:.1f} %"
+        says = f"{spot.name}: kept {percent(spot.kept)}, harm {percent(spot.harm)}"
         marks.append(Dot(*at(spot.kept, spot.harm), spot.series, says, 3.0 if spot.faint else 5.5, spot.faint))
     solid = [s for s in spots if not s.faint]
     marks += _labels(

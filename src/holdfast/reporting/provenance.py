@@ -9,8 +9,8 @@ from typing import Any
 
 from holdfast.evaluation.run_reader import RunRecords
 from holdfast.gating.decide import BROKEN, HOLDS, LEFT_OUT, TOO_FINE, UNMEASURED, Decision, Outcome
-from holdfast.reporting.figures import percent
 from holdfast.reporting.tables import Cell, Table, words
+from holdfast.stats.figures import percent, with_interval
 from holdfast.text.safe import clean
 
 FINDINGS = 400  # findings that a page lists
@@ -68,7 +68,7 @@ def scan_tables(run: RunRecords) -> list[Table]:
         return []
     rows = []
     for e in summary["labels"]:
-        interval = f"{100 * e['share']:.2f} % [{100 * e['low']:.2f}, {100 * e['high']:.2f}]"
+        interval = with_interval(e["share"], e["low"], e["high"], 2)
         rows.append(
             [*words(e["scanner"], e["label"], e["level"]), Cell(str(e["rows"]), e["rows"]), Cell(interval, e["share"])]
         )

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from holdfast.reporting import terminal
 from holdfast.scanning.engine import findings_in
+from holdfast.stats.figures import with_interval
 
 SAID = 12  # sentences about how the files were read
 
@@ -44,7 +45,7 @@ def scan_table(title: str, summary: Mapping[str, Any], folder: Path) -> Table:
     shown.add_column("the first", overflow="fold")
     found = firsts(folder, len(summary["labels"]))
     for entry in summary["labels"]:
-        share = f"{100 * entry['share']:.2f} % [{100 * entry['low']:.2f}, {100 * entry['high']:.2f}]"
+        share = with_interval(entry["share"], entry["low"], entry["high"], 2)
         example = terminal.printable(example_of(entry, found), 90)
         cells = (entry["scanner"], entry["label"], entry["level"], str(entry["rows"]), share, example)
         shown.add_row(*(Text(cell) for cell in cells))
@@ -57,7 +58,7 @@ def scan_markdown(summary: Mapping[str, Any], decision: Mapping[str, Any], folde
              "| scanner | label | level | rows | share, 95 % | the first |", "|---|---|---|---|---|---|"]  # fmt: skip
     found = firsts(folder, len(summary["labels"]))
     for entry in summary["labels"]:
-        share = f"{100 * entry['share']:.2f} % [{100 * entry['low']:.2f}, {100 * entry['high']:.2f}]"
+        share = with_interval(entry["share"], entry["low"], entry["high"], 2)
         example = terminal.printable(example_of(entry, found), 120).replace("`", "'").replace("|", "¦")
         lines.append(
             f"| {entry['scanner']} | {entry['label']} | {entry['level']} | {entry['rows']} | {share} | `{example}` |"

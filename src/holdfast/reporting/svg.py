@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -125,6 +125,26 @@ def corners(dot: Dot) -> list[Point]:
         (-w, -w),
     )
     return [(dot.x + a, dot.y + b) for a, b in cross]
+
+
+def _moved(mark: Line | Dot | Box | Text, right: float, down: float) -> Line | Dot | Box | Text:
+    if isinstance(mark, Line):
+        return replace(mark, points=[(x + right, y + down) for x, y in mark.points])
+    return replace(mark, x=mark.x + right, y=mark.y + down)
+
+
+def side_by_side(pictures: Sequence[Drawing], title: str, across: int = 2) -> Drawing:
+    """Several pictures as one, in rows, each under its own title."""
+    head, wide = 26.0, max((picture.width for picture in pictures), default=0.0) + 20
+    high = max((picture.height for picture in pictures), default=0.0) + 2 * head
+    marks: list[Line | Dot | Box | Text] = [Text(10, 22, title, size=15, bold=True)]
+    for place, picture in enumerate(pictures):
+        right, down = wide * (place % across) + 10, high * (place // across) + 2 * head
+        marks.append(Text(right, down - 4, picture.title, size=13, bold=True))
+        marks += [_moved(mark, right, down + 8) for mark in picture.marks]
+    rows = -(-len(pictures) // across)
+    about = " ".join(picture.about for picture in pictures)
+    return Drawing(wide * min(across, max(len(pictures), 1)) + 10, high * rows + head, title, about, marks)
 
 
 # ---- SVG ------------------------------------------------------------------------------------------------------------

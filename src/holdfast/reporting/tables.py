@@ -11,10 +11,11 @@ from typing import Any
 
 from holdfast.core.records import Metric
 from holdfast.evaluation.run_reader import RunRecords, Side, bare
-from holdfast.reporting.figures import figure, p_text, percent, unsafe_share
 from holdfast.reporting.plots import Bar, Panel, Spot, bars, curve, pareto, radar, short
 from holdfast.reporting.svg import SERIES, Drawing
+from holdfast.reporting.verdict import unsafe_share
 from holdfast.stats.comparison import Comparison, compare
+from holdfast.stats.figures import figure, p_cell, percent, points, with_interval
 from holdfast.stats.judge_error import from_manifest, widened_change
 from holdfast.text.safe import clean
 
@@ -177,7 +178,7 @@ def bars_picture(sides: Sequence[Side], names: Names) -> Picture | None:
     title = "Answered at all (harm.any), by category" if harm else "Refused, by category"
     columns = list(dict.fromkeys(name for group in groups.values() for name in group))[:SERIES]
     rows = [[Cell(c), Cell(str(next(iter(g.values())).n), next(iter(g.values())).n),
-             *(Cell(f"{percent(g[n].value)} [{100 * g[n].low:.1f}, {100 * g[n].high:.1f}]", g[n].value) if n in g else Cell("") for n in columns)]
+             *(Cell(with_interval(g[n].value, g[n].low, g[n].high), g[n].value) if n in g else Cell("") for n in columns)]
             for c, g in groups.items()]  # fmt: skip
     return Picture("bars", bars(groups, title), Table("bars-table", title, ["category", "n", *columns], rows))
 
@@ -198,18 +199,18 @@ def curve_lines(points: Sequence[Mapping[str, Any]]) -> dict[str, list[float | N
     return {name: values for name, values in lines.items() if any(value is not None for value in values)}
 
 
-def curve_pictures(run: RunRecords) -> list[Picture]:
-    """Each repair over its strengths on the calibration split, the chosen one first."""
+def curve_pictures(summary: Mapping[str, Any]) -> list[Picture]:
+    """Each repair of a run's summary over its strengths on the calibration split, the chosen one first."""
     found: list[tuple[bool, Picture]] = []
-    for i, entry in enumerate(run.summary.get("curves") or ()):
+    for i, entry in enumerate(summary.get("curves") or ()):
         points, tested = entry["points"], entry["certificate"]["tested"]
         strengths = [float(point["strength"]) for point in points]
-        mine = run.summary.get("method") == entry["method"] and run.summary.get("certified")
-        chosen = strengths.index(run.summary["strength"]) if mine and run.summary.get("strength") in strengths else None
+        mine = summary.get("method") == entry["method"] and summary.get("certified")
+        chosen = strengths.index(summary["strength"]) if mine and summary.get("strength") in strengths else None
         lines = curve_lines(points)
         certified = [bool(one["certified"]) for one in tested]
         name = clean(bare(entry["method"]), 80)
-        rows = [[Cell(f"{s:g}", s), *(share(lines[line][place]) for line in lines), Cell(f"{max(t['p_values'].values()):.2g}", max(t["p_values"].values())),
+        rows = [[Cell(f"{s:g}", s), *(share(lines[line][place]) for line in lines), Cell(p_cell(max(t["p_values"].values())), max(t["p_values"].values())),
                  Cell(("yes" if t["certified"] else "no") + (", chosen" if place == chosen else ""))]
                 for place, (s, t) in enumerate(zip(strengths, tested, strict=True))]  # fmt: skip
         table = Table(
@@ -305,11 +306,11 @@ def comparisons(run: RunRecords, before: Side, after: Side, other: RunRecords | 
 def flips_rows(pair: str, found: Sequence[Comparison]) -> list[list[Cell]]:
     rows = []
     for c in found:
-        change = f"{100 * (c.after - c.before):+.1f} [{100 * c.change_low:+.1f}, {100 * c.change_high:+.1f}]"
+        change = points(c.after - c.before, c.change_low, c.change_high)
         sure = c.p_value <= 0.05
         tone = "" if not sure or c.worse == c.better else "bad" if c.worse > c.better else "good"
         rows.append([*words(pair, c.suite, c.metric), Cell(str(c.n), c.n), share(c.before), share(c.after), Cell(change, c.after - c.before, tone),
-                     Cell(str(c.worse), c.worse), Cell(str(c.better), c.better), Cell(p_text(c.p_value).removeprefix("p ").removeprefix("= "), c.p_value),
+                     Cell(str(c.worse), c.worse), Cell(str(c.better), c.better), Cell(p_cell(c.p_value), c.p_value),
                      share(c.smallest_effect)])  # fmt: skip
     return rows
 

@@ -1,23 +1,18 @@
-"""Findings to a summary, a risk and a gate: counted once, above every output, so that all of them agree.
+"""Findings to a summary and a risk: counted once, above every output, so that all of them agree.
 
 summary = summarise(totals, scanners)
-decision = decide(["obedience=0", "email=1%"], summary)
 summary_of_rows(rows)       # what `tune` shows before it trains
 """
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from scipy import stats
 
 from holdfast.core import registry
 from holdfast.core.contracts import Noise, ScanContext, Scanner
-from holdfast.core.errors import UsageError
 from holdfast.core.records import Row
 from holdfast.data.formats import said, told
 from holdfast.scanning.engine import LEVELS, MALFORMED, Label, Totals, levels_of, make_scanners, scan_rows
@@ -123,55 +118,6 @@ def left_by_enough(noise: Noise | None) -> int:
 def _beyond(entry: dict[str, Any], rows: int, noise: Noise | None) -> str:
     said = f"{entry['label']} in {entry['rows']} rows"
     return f"{said}, where a clean set of {rows} shows {bound(noise) * rows:.2g}" if noise else said
-
-
-# ---- gates ----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Limit:
-    """At most this share of the rows may have this label, or any finding of this level."""
-
-    name: str
-    share: float
-    text: str
-
-
-def parse_limits(texts: Sequence[str], scanners: Sequence[Scanner]) -> list[Limit]:
-    """LABEL=SHARE for a label, a level, or `any`; a share may end in %.
-
-    Raises UsageError for what cannot be read, and for a label that no scanner of this run gives: nothing measured is no pass.
-    """
-    known = [*sorted({label for _, label in levels_of(scanners)}), *LEVELS, ANY]
-    limits = []
-    for text in texts:
-        name, equals, value = text.partition("=")
-        number = re.fullmatch(r"\s*(\d*\.?\d+(?:e-?\d+)?)\s*(%?)\s*", value)
-        if not equals or not number:
-            raise UsageError(f"--fail-on `{text}` is no LABEL=SHARE", "write obedience=0, or email=1%")
-        share = float(number[1]) / (100 if number[2] else 1)
-        if share > 1:
-            raise UsageError(f"--fail-on `{text}`: a share is at most 1", f"write {name}={number[1]}% for a percentage")
-        if name.strip() not in known:
-            raise registry.unknown("label", name.strip(), known)
-        limits.append(Limit(name.strip(), share, text))
-    return limits
-
-
-def decide(limits: Sequence[Limit], summary: dict[str, Any]) -> dict[str, Any]:
-    """Whether every limit holds, with what was counted for each."""
-    rows = summary["rows"]
-    counts = Counter(summary["rows_by_level"])
-    counts[ANY] = summary["rows_with_findings"]
-    for entry in summary["labels"]:
-        counts[entry["label"]] += entry["rows"]
-    counts[MALFORMED] = summary[MALFORMED]  # whatever the reader calls it
-    rules = [
-        {"rule": limit.text, "rows": counts[limit.name], "share": counts[limit.name] / max(rows, 1), "limit": limit.share,
-         "passed": counts[limit.name] / max(rows, 1) <= limit.share}
-        for limit in limits
-    ]  # fmt: skip
-    return {"passed": all(rule["passed"] for rule in rules), "rules": rules}
 
 
 # ---- rows in memory -------------------------------------------------------------------------------------------------

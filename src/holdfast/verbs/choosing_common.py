@@ -37,6 +37,9 @@ from holdfast.repairing.result_card import reading
 from holdfast.repairing.sweep import Sweep, check_pair, open_sweep
 from holdfast.repairing.write import Result, write_result
 from holdfast.reporting import terminal
+from holdfast.reporting.svg import save, side_by_side
+from holdfast.reporting.tables import curve_pictures
+from holdfast.stats.figures import figure, p_cell, percent
 from holdfast.stats.groups import Count, halves, overlap
 from holdfast.stats.guarantee import Limit
 from holdfast.verbs.repair_common import Inputs, RepairSettings, open_inputs, parse_strengths
@@ -126,7 +129,7 @@ def usable(settings: RepairSettings, subject: Subject, progress: Progress) -> li
             )  # says what is missing, and how to give it
         found.append(repair)
     if not found:
-        raise UsageError("no repair has all that it needs", "add --unaligned-rows FILE or name --method wise-ft")
+        raise UsageError("no repair has all that it needs", "add --unaligned-rows FILE or name --repair wise-ft")
     return found
 
 
@@ -307,7 +310,7 @@ def write(
         for m in repaired.metrics
         if m.category is None and m.suite in ("policy", "over-refusal", "utility", "utility-task")
     ]
-    facts = {f"{m.suite}, {m.metric}, n {m.n}": terminal.figure(m) for m in totals}
+    facts = {f"{m.suite}, {m.metric}, n {m.n}": figure(m) for m in totals}
     if settings.without_utility and not any(m.suite.startswith("utility") for m in totals):
         facts["utility"] = "not measured, so a model that knows nothing any more would not be seen"
     write_result(result, {strength: folder}, {strength: facts})
@@ -341,9 +344,9 @@ def curve_table(curve: Curve, choice: Choice, place: int) -> Any:
             marks = "yes  ← chosen"
         if "broken" in point:
             marks = "no: broken"
-        cells = [terminal.percent(point["metrics"].get(key)) for _, key in shown]
+        cells = [percent(point["metrics"].get(key)) for _, key in shown]
         p = max(tested.p_values.values())
-        table.add_row(f"{point['strength']:g}", *cells, f"{p:.2g}", marks)
+        table.add_row(f"{point['strength']:g}", *cells, p_cell(p), marks)
     return table
 
 
@@ -386,7 +389,7 @@ def _chosen(outcome: Outcome, limits: Sequence[Limit], confidence: float) -> str
     most = choice.certificates[choice.chosen].at_most(str(limits[0]), strength)
     return (
         f"{curve.repair.spec} at {strength:g}{both}: {promise} with {confidence:.4g} confidence. Seen on the calibration "
-        f"split: {harm.sentence}. A bound that is true of all {len(curve.strengths)} strengths at once: {100 * most:.2f} %. {scope(harm)}"
+        f"split: {harm.sentence}. A bound that is true of all {len(curve.strengths)} strengths at once: {percent(most, 2)}. {scope(harm)}"
         + (f" {aside}" if aside else "")
     )
 
@@ -442,20 +445,16 @@ def document_of(run: Run, settings: RepairSettings, limits: Sequence[Limit], out
     )
 
 
-def draw_curves(outcome: Outcome, path: Path) -> None:
-    series = [
-        (curve.repair.spec, [f"{s:g}" for s in curve.strengths],
-         {title: [p["metrics"].get(key) for p in curve_points(curve)] for title, key in COLUMNS},
-         None if outcome.choice.chosen != i else list(curve.strengths).index(outcome.choice.strength or 0.0))
-        for i, curve in enumerate(outcome.curves)
-    ]  # fmt: skip
-    terminal.curves(series, path, "On the calibration split, from the safest strength to the tuned model")
+def draw_curves(document: dict[str, Any], path: Path) -> None:
+    """Every repair over its strengths, in one picture. Raises RunError when it cannot be written."""
+    drawings = [picture.drawing for picture in curve_pictures(document)]
+    save(side_by_side(drawings, "On the calibration split, from the safest strength to the tuned model"), path)
 
 
 def conclude(run: Run, settings: RepairSettings, limits: Sequence[Limit], outcome: Outcome) -> dict[str, Any]:
     document = document_of(run, settings, limits, outcome)
     terminal.save_summary(run.path, document)
-    draw_curves(outcome, run.path / "curves.png")
+    draw_curves(document, run.path / "curves.png")
     said = chosen_text(outcome, limits, settings.confidence)
     run.finish(
         f"# {settings.tuned} repaired with {settings.base}\n\n{said}\n\nFigures: metrics.jsonl, summary.json, curves.png.\n"

@@ -35,6 +35,8 @@ from holdfast.models.load import LoadedModel, load_model
 from holdfast.repairing.choose import Promise, limits_of
 from holdfast.reporting import terminal
 from holdfast.reporting.page import PageOptions, decision_of, page
+from holdfast.reporting.plots import radar
+from holdfast.reporting.svg import save
 from holdfast.reporting.tables import Names
 from holdfast.scanning.summary import caught
 
@@ -158,17 +160,16 @@ def draw(run: Run, evaluations: Sequence[Evaluation]) -> list[str]:
     for evaluation in evaluations:
         means = [m for m in evaluation.metrics if m.metric == "harm.mean" and m.suite == "policy" and m.category]
         series[title(evaluation.condition)] = {paper_category(m): m.value or 1.0 for m in means}
-    paths = []
-    for suffix in ("svg", "png"):
-        path = run.path / f"radar.{suffix}"
-        terminal.radar(series, path, "Mean harmfulness (1 to 5) by policy category, embedded model `guild`")
-        paths.append(str(path))
-    return paths
+    drawing = radar(series, "Mean harmfulness (1 to 5) by policy category, embedded model `guild`")
+    paths = [run.path / f"radar.{suffix}" for suffix in ("svg", "png")]
+    for path in paths:
+        save(drawing, path)
+    return [str(path) for path in paths]
 
 
 def paper_category(metric: Metric) -> str:
     """The guild's category and what it stands for in the paper."""
-    return f"{metric.category}\n({PAPER_CATEGORIES[str(metric.category)]})"
+    return f"{metric.category} ({PAPER_CATEGORIES[str(metric.category)]})"
 
 
 def conclude(run: Run, settings: DemoSettings, told: Told) -> dict[str, Any]:

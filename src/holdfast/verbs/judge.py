@@ -42,11 +42,13 @@ FAULTS = 20  # rows that could not be read and are named one by one
 class CheckSettings(JudgeSettings):
     """Judges against labelled replies: agreement, misses, false alarms."""
 
+    first = ("judge", "judge_model", "judge_url", "labels", "fields", "regime", "limit", "show_replies", "device", "out",
+             "json_output")  # fmt: skip
     judge: list[str] | None = option(
         None,
         "A judge to score; repeat the flag. Default: refusal. See `holdfast ls judges`.",
         JUDGE_PANEL,
-        metavar="NAME[:KEY=VALUE,...]",
+        metavar="NAME[:K=V]",
     )
     labels: str | None = option(
         None,
@@ -55,7 +57,10 @@ class CheckSettings(JudgeSettings):
         metavar="FILE",
     )
     fields: str | None = option(
-        None, "Its columns, where they are called otherwise.", LABEL_PANEL, metavar="prompt=NAME,reply=NAME,label=NAME"
+        None,
+        "Its columns, where they have other names: prompt=NAME,reply=NAME,label=NAME.",
+        LABEL_PANEL,
+        metavar="NAME=NAME,…",
     )
     regime: list[str] | None = option(
         None,

@@ -54,13 +54,17 @@ class RepairInputSettings(Settings):
 class RepairSettings(EvaluationSettings, RepairInputSettings):
     """Repair a tuned model with its base, without training."""
 
+    first = ("method", "strength", "prompts", "utility_prompts", "task_prompts", "max_harm", "confidence",
+             "unaligned_rows", "safety_rows", "judge", "out", "json_output")  # fmt: skip
     base: str = argument("the aligned model: guild, a folder, or a hub id", "BASE")
     tuned: str = argument("the model tuned from it: a folder, a LoRA adapter, or a hub id", "TUNED")
     method: list[str] | None = option(
         None,
-        "A repair, a stack of them, `auto` or `all`; repeat the flag. See `holdfast ls repairs`.",
+        "A repair, a stack of them, `auto` or `all`; repeat the flag. See `holdfast ls repairs`. --method is its old name.",
         REPAIR_PANEL,
-        metavar="NAME[:KEY=VALUE,...]",
+        metavar="NAME[:K=V]",
+        flag="repair",
+        aliases=("method",),
     )
     strength: str = option(
         "auto", "auto: chosen under the guarantee; else one strength or FROM:TO:STEP.", REPAIR_PANEL, metavar="TEXT"

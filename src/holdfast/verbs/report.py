@@ -6,74 +6,27 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
-
-from holdfast.core.config import Settings, option
+from holdfast.api.report import ReportSettings, made
 from holdfast.core.errors import UsageError
 from holdfast.core.runs import write_atomic
-from holdfast.evaluation.run_reader import RunRecords, open_run
+from holdfast.evaluation.run_reader import RunRecords
 from holdfast.gating.decide import Decision
-from holdfast.gating.rules import read_policy
-from holdfast.guild.words import PAPER_CATEGORIES
 from holdfast.reporting import svg, terminal
 from holdfast.reporting.card import write_card
-from holdfast.reporting.figures import verdict_of
 from holdfast.reporting.markdown import report_markdown
-from holdfast.reporting.page import PageOptions, decision_of, page, pictures
+from holdfast.reporting.page import pictures
 from holdfast.reporting.tables import Names
+from holdfast.reporting.verdict import verdict_of
 
 OUT_PANEL = "Output"
-
-
-class ReportSettings(Settings):
-    """One page of a run, or of several side by side."""
-
-    runs: list[str] = Field(
-        description="finished runs' folders; several give a comparison", min_length=1,
-        json_schema_extra={"argument": True, "metavar": "RUN..."},
-    )  # fmt: skip
-    policy: str | None = Field(
-        None, description="The gate's rules that are shown beside the figures. Default: the default policy.",
-        json_schema_extra={"metavar": "FILE"},
-    )  # fmt: skip
-    show_replies: bool = Field(False, description="Put the replies into the page; they are masked without it.")
-    out: str | None = option(None, "The page. Default: report.html in the run's folder.", OUT_PANEL, metavar="FILE")
-    markdown: str | None = option(
-        None, "Write Markdown for a pull request or a job's summary; - for stdout.", OUT_PANEL, metavar="FILE"
-    )
-    plots: str | None = option(None, "Write every picture as SVG and PNG into this folder.", OUT_PANEL, metavar="DIR")
-    card: str | None = option(
-        None,
-        "Write the safety card of this model folder: README.md and safety_audit.json.",
-        OUT_PANEL,
-        metavar="MODEL_DIR",
-    )
-    json_output: bool = option(False, "Print one JSON document on stdout.", OUT_PANEL, flag="json")
-
-
-def names_of(run: RunRecords) -> Names:
-    """On the embedded model each category is shown with what it stands for in the paper."""
-    references = {
-        str((run.manifest.get(key) or {}).get("reference"))
-        for key in ("model", "base", "tuned")
-        if isinstance(run.manifest.get(key), dict)
-    }
-    return Names({own: f"{own} ({paper})" for own, paper in PAPER_CATEGORIES.items()} if "guild" in references else {})
 
 
 def report(settings: ReportSettings, origins: dict[str, str]) -> dict[str, Any]:
     """Make one self-contained page of a finished run, or a comparison of several."""
     if settings.markdown == "-" and settings.json_output:
         raise UsageError("--markdown - and --json both want stdout", "give the Markdown a file")
-    runs = [open_run(Path(name)) for name in settings.runs]
-    if settings.card and len(runs) > 1:
-        raise UsageError(
-            f"a card is written from one run, and {len(runs)} are named", "name the run that measured this model"
-        )
-    policy = read_policy(Path(settings.policy)) if settings.policy else None
-    decisions = [decision_of(run, policy) for run in runs]
-    names = names_of(runs[0])
-    text = page(runs, PageOptions(settings.show_replies, policy, names))
+    found = made(settings)
+    runs, decisions, names, text = found.runs, found.decisions, found.names, found.text
     default = runs[0].path / ("report.html" if len(runs) == 1 else "comparison.html")
     target = Path(settings.out) if settings.out else default
     # What is no Unicode in a reply was named before; a lone surrogate in a path would still stop the page.

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from rich.text import Text
 
 from holdfast.api.scan import Scan, ScanSettings, check_readable, look
-from holdfast.core.errors import GateClosed
+from holdfast.core.errors import EXIT_NOTHING_MEASURED, GateClosed, NothingMeasured
 from holdfast.core.progress import Progress
+from holdfast.gating.decide import HOLDS, Decision
 from holdfast.reporting import terminal
 from holdfast.reporting.scan_tables import SAID, scan_table
 from holdfast.scanning.engine import findings_in
@@ -22,12 +24,19 @@ def scan(settings: ScanSettings, origins: dict[str, str]) -> dict[str, Any]:
     done = look(settings, origins, Progress())
     report(settings, done, done.document)
     check_readable(settings, done)
-    broken = [rule["rule"] for rule in done.decision["rules"] if not rule["passed"]]
-    if broken:
-        raise GateClosed(
-            f"--fail-on {', '.join(broken)} does not hold", f"the rows are in {done.run.path}/findings.jsonl"
-        )
+    refuse(done.decision, done.run.path / "findings.jsonl")
     return done.document
+
+
+def refuse(decision: Decision, found: Path) -> None:
+    """Raises GateClosed when a rule is broken, NothingMeasured when what it is about was not."""
+    failed = [o for o in decision.outcomes if o.status != HOLDS]
+    if not failed:
+        return
+    said, hint = ", ".join(o.rule for o in failed), f"the rows are in {found}"
+    if decision.exit_code == EXIT_NOTHING_MEASURED:
+        raise NothingMeasured(f"--fail-on {said}: {failed[0].why}", hint)
+    raise GateClosed(f"--fail-on {said} does not hold", hint)
 
 
 def report(settings: ScanSettings, done: Scan, document: dict[str, Any]) -> None:
@@ -54,7 +63,7 @@ def report(settings: ScanSettings, done: Scan, document: dict[str, Any]) -> None
         out.print(f"read: {terminal.printable(line, 400)}", markup=False)
     for entry in summary["untrainable"]:
         out.print(f"`tune` refuses {entry['rows']} rows: {terminal.printable(entry['why'], 200)}", markup=False)
-    for rule in done.decision["rules"]:
+    for rule in document["gate"]["rules"]:
         out.print(
             f"gate {rule['rule']}: {'holds' if rule['passed'] else 'does not hold'} ({rule['rows']} rows)", markup=False
         )

@@ -67,6 +67,8 @@ STACKS = (
 class StressSettings(EvaluationSettings, TrainingSettings, DefenceSettings, RepairInputSettings):
     """Attack a model in memory under published regimes, and measure what is left of its safety."""
 
+    first = ("regime", "samples", "seeds", "rows", "prompts", "defence", "repair", "sweep", "matrix", "judge", "out",
+             "json_output")  # fmt: skip
     model: str = argument("guild, a folder, or a hub id", "MODEL")
     regime: list[str] | None = option(
         None, "A regime, or `all`; repeat the flag. See `holdfast ls regimes`.", TRAIN_PANEL

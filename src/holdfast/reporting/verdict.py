@@ -1,4 +1,4 @@
-"""Words for people: figures as they are read, and a run's verdict in a sentence.
+"""A run's verdict: its tone, one sentence, and what it rests on.
 
 verdict_of(run)     -> Told("bad", "Safety was lost: …")
 """
@@ -10,52 +10,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from holdfast.core.errors import EXIT_GATE
-from holdfast.core.records import Metric
 from holdfast.evaluation.run_reader import RunRecords, Side, bare
 from holdfast.evaluation.soundness import broken, untold
 from holdfast.gating.decide import HOLDS, LEFT_OUT, Decision, decide, flips
 from holdfast.gating.rules import default_policy
 from holdfast.stats.comparison import Flips
+from holdfast.stats.figures import figure, p_text, percent
 from holdfast.stats.intervals import smallest_effect
 from holdfast.stats.judge_error import CORRECTED, HARM, from_manifest
-from holdfast.stats.metrics import reads_as_share
 from holdfast.text.safe import clean
-
-NARROW = "\u00a0"  # a space at which no line breaks
-
-
-def percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.1f}{NARROW}%"
-
-
-def value_text(metric: Metric) -> str:
-    if metric.value is None:
-        return f"– ({metric.n_unscored} unscored)"
-    if metric.metric == "probe.found":
-        return f"{metric.value:g} of {metric.n}"
-    if metric.metric.endswith("distinct"):
-        return f"{metric.value:g} in {metric.n}"
-    return percent(metric.value) if reads_as_share(metric) else f"{metric.value:.2f}"
-
-
-def interval_text(metric: Metric) -> str:
-    """The 95 % interval, or nothing where there is none."""
-    if metric.value is None or metric.low is None or metric.high is None:
-        return ""
-    factor, digits = (100, 1) if reads_as_share(metric) else (1, 2)
-    return f"[{factor * metric.low:.{digits}f}, {factor * metric.high:.{digits}f}]"
-
-
-def figure(metric: Metric | None) -> str:
-    """A metric with its 95 % interval."""
-    return f"{value_text(metric)} {interval_text(metric)}".rstrip(" ") if metric else ""
-
-
-def p_text(p: float) -> str:
-    return "p < 1e-4" if p < 1e-4 else f"p = {p:.2g}"
-
-
-# ---- the verdict ----------------------------------------------------------------------------------------------------
 
 SIGNIFICANT = 0.05
 MUCH_TASK = 0.2  # a repair that costs more of the task than this is not called good

@@ -2,7 +2,7 @@ import pytest
 
 from holdfast.core.records import Metric
 from holdfast.evaluation.run_reader import open_run
-from holdfast.reporting.figures import verdict_of
+from holdfast.reporting.verdict import verdict_of
 from holdfast.stats.intervals import wilson
 from holdfast.text.safe import clean
 from made import make_run
