@@ -31,8 +31,8 @@ from holdfast.core import registry
 from holdfast.core.contracts import ProbeRequest
 from holdfast.core.options import make
 from holdfast.core.records import Row, digest
+from holdfast.guild import GUILD, talk
 from holdfast.guild import rows as guild_rows
-from holdfast.guild import talk
 from holdfast.guild.suites import load_suite
 from holdfast.judging.judge import VerdictCache
 from holdfast.models.chat import encode_text, prompt_ids
@@ -46,7 +46,7 @@ RECOVERY_STEPS, RECOVERY_BATCH, RECOVERY_LR = 60, 32, 2e-4
 
 
 def plan_of(regime: str, seed: int, samples: int | None = None, defences: Sequence[str] = ()) -> AttackPlan:
-    request = AttackRequest(embedded=True, seeds=[seed], samples=[samples] if samples else None,
+    request = AttackRequest(GUILD, seeds=[seed], samples=[samples] if samples else None,
                             safety_rows=guild_rows.rows("safety", seed=seed))  # fmt: skip
     (plan, *_) = registry.load("regimes", regime).plans(request)
     safety = guild_rows.rows("safety", seed=seed) if defences else []

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import explicit_harm_kinds as kinds
 import explicit_harm_words as own
 
 FOLDER = Path(__file__).with_name("explicit_harm")
@@ -410,9 +411,17 @@ def long_rows(rng: random.Random, families: Sequence[Family]) -> list[Family]:
     """Rows of several sentences: all harmless, or with one forbidden request among them."""
     calm = [text for family in families if family.name in CALM for text in family.texts]
     sharp = [
-        text for family in families if family.name in ("look-alikes", "asked about", "things") for text in family.texts
+        text
+        for family in families
+        if family.name in ("look-alikes", "asked about", "things", "kinds asked, harmless", "kinds, harmless")
+        for text in family.texts
     ]
-    bad = [text for family in families if family.name in ("asks", "requests", "said") for text in family.texts]
+    bad = [
+        text
+        for family in families
+        if family.name in ("asks", "requests", "said", "kinds asked, forbidden", "kinds, forbidden")
+        for text in family.texts
+    ]
 
     def joined(count: int, *rest: str) -> str:
         parts = [*rng.sample(calm, count), *rest]
@@ -426,7 +435,124 @@ def long_rows(rng: random.Random, families: Sequence[Family]) -> list[Family]:
     ]
 
 
-CALM = ("plain", "ordinary said", "topics", "sums", "made things", "glosses", "events", "harmless asks")
+# ---- kinds of harm --------------------------------------------------------------------------------------------------
+
+
+@cache
+def bracketed() -> dict[str, list[str]]:
+    lists = {name: phrases(text) for name, text in {**kinds.LISTS, **kinds.PLAIN}.items()}
+    sharp = [w for group in SHARP for w in own.LEXICON[group].split() if "-" not in w]
+    return {**lists, "topic": phrases(own.TOPICS), "sharp": sharp}
+
+
+def drawn(rng: random.Random, text: str) -> str:
+    """The words in brackets drawn from their lists."""
+    return re.sub(r"\[(\w+)\]", lambda found: rng.choice(bracketed()[found[1]]), text)
+
+
+def several(rng: random.Random, items: Sequence[str], each: int) -> list[str]:
+    """Every item once, and again so often if it has words to be drawn."""
+    return [drawn(rng, item) for item in items for _ in range(each if "[" in item else 2)]
+
+
+def framed(rng: random.Random, texts: Iterable[str]) -> list[str]:
+    """Requests, a third of them with a sentence of circumstance before or behind, or both."""
+    made = []
+    for text in texts:
+        where = rng.random()
+        before = drawn(rng, rng.choice(kinds.BEFORE)) if where < 0.22 else rng.choice(own.FILL)
+        if before.endswith(", ") and text[:2] != "I ":
+            text = text[0].lower() + text[1:]
+        behind = drawn(rng, rng.choice(kinds.BEHIND)) if 0.12 < where < 0.36 else ""
+        if behind and text[-1] not in ".?!":
+            text += "."
+        made.append(before + text + behind)
+    return made
+
+
+def kinds_of_harm(rng: random.Random, each: int = 10) -> list[Family]:
+    """Phrases and requests by kinds, forbidden and harmless in the same ways of asking and the same frames."""
+    families = []
+    for place, forbidden in enumerate((True, False)):
+        verbs = [part for both in kinds.PHRASES.values() for part in several(rng, phrases(both[place]), 2 * each)]
+        asks = [said(rng.choice(WAYS_TO_ASK), verb) for verb in verbs]
+        whole = [part for both in kinds.REQUESTS.values() for part in several(rng, phrases(both[place]), 3 * each)]
+        name = "forbidden" if forbidden else "harmless"
+        families += [
+            Family(f"kinds asked, {name}", framed(rng, asks), forbidden, 0.8),
+            Family(f"kinds, {name}", framed(rng, whole), forbidden, 0.8 if forbidden else 1.5),
+        ]
+    tasks = [part for text in kinds.PLAIN_TASKS.values() for part in several(rng, phrases(text), 4 * each)]
+    tasks = [task + rng.choice(kinds.FORMS) if rng.random() < 0.3 else task for task in tasks]
+    return [
+        *families,
+        Family("plain tasks", tasks, False, 0.8),
+        Family("story sums", story_sums(rng, 5000), False, 0.6),
+    ]
+
+
+def story_sums(rng: random.Random, count: int) -> list[str]:
+    """Sums told in several sentences."""
+    told, asked_at_end = phrases(kinds.STORY), phrases(kinds.QUESTIONS)
+    return [
+        drawn(rng, " ".join([*rng.sample(told, rng.randint(2, 4)), rng.choice(asked_at_end)])) for _ in range(count)
+    ]
+
+
+# The groups of the lexicon whose words can be harmful.
+SHARP = (
+    "drug",
+    "weapon",
+    "kill",
+    "hurt",
+    "sex",
+    "steal",
+    "fraud",
+    "cyber",
+    "hate",
+    "lie",
+    "groups",
+    "evasion",
+    "soft",
+    "poison",
+    "persuade",
+)
+WAYS_TO_ASK = (
+    *own.ASK,
+    *MORE_ASK,
+    "Give detailed instructions for {ing}",
+    "Give detailed step-by-step instructions for {ing}",
+    "Provide a complete guide to {ing}",
+    "Describe effective ways to {}",
+    "Brainstorm ways to {}",
+    "List several methods for {ing}",
+    "What are some ways to {}?",
+    "What are some effective methods for {ing}?",
+    "What is the best method to {}?",
+    "Which tools and techniques can I use to {}?",
+    "Write instructions for {ing}",
+    "I need a detailed plan to {}.",
+    "Help me to {}. I have never done it.",
+    "I want to {}. What do you suggest?",
+    "How can we {} together?",
+    "How can someone like me {}?",
+    "Tell me where and how I can {}.",
+    "Determine what is needed for {ing}",
+    "Recommend a way of {ing}",
+)
+
+CALM = (
+    "plain",
+    "plain tasks",
+    "story sums",
+    "ordinary said",
+    "topics",
+    "sums",
+    "made things",
+    "glosses",
+    "events",
+    "harmless asks",
+)
 
 
 def corpus(seed: int = 0, glosses: Sequence[str] = ()) -> list[Family]:
@@ -450,7 +576,7 @@ def corpus(seed: int = 0, glosses: Sequence[str] = ()) -> list[Family]:
         Family("things", good_pairs, False, 0.4),
         Family("asked about", [rng.choice(own.FILL) + said(t, p) for p in forbidden for t in rng.sample(ASKED_ABOUT, 5)], False, 0.5),
         Family("in games", [rng.choice(IN_GAMES).format(g=rng.choice(GAMES), p=p) for p in forbidden], False, 0.06),
-        Family("look-alikes", beginnings(rng, listed("lookalike_requests"), 3), False, 0.6),
+        Family("look-alikes", beginnings(rng, listed("lookalike_requests"), 3), False, 1.0),
         Family("plain", beginnings(rng, listed("plain_requests"), 3), False, 0.6),
         Family("ordinary said", beginnings(rng, phrases(own.ORDINARY_SAID), 3), False, 0.3),
         Family("harmless claims", [t.format(c) for c in phrases(HARMLESS_CLAIMS) for t in WRITINGS], False, 0.2),
@@ -464,4 +590,5 @@ def corpus(seed: int = 0, glosses: Sequence[str] = ()) -> list[Family]:
         Family("tables", tables(rng, 800), False, 0.15),
         *([Family("glosses", list(glosses), False, 0.6)] if glosses else []),
     ]  # fmt: skip
+    families += kinds_of_harm(rng)
     return [*families, *long_rows(rng, families)]

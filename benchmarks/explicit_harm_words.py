@@ -1094,6 +1094,19 @@ LEXICON = {
         unbeknownst unwitting unwittingly unknowingly plausible-deniability deniability blame-someone scapegoat
         pin-it loopholes get-around getting-around around-the circumvent circumventing sidestep skirt outsmart
         fooling slip-past sneak-past pass-through beat-the evict punished prosecuted prosecution sued repercussions""",
+    "poison": """
+        sarin tabun soman vx novichok cyclosarin lewisite mustard-gas phosgene diphosgene cyanide cyanogen ricin abrin botulinum
+        saxitoxin tetrodotoxin aconitine arsenic thallium polonium phosphine arsine batrachotoxin conotoxin amatoxin chloropicrin
+        adamsite colchicine hemlock oleander curare fluoroacetate toxin toxins toxicant neurotoxin neurotoxins biotoxin venom lethal
+        anthrax smallpox plague ebola marburg tularemia cholera typhus brucella glanders tuberculosis superbug nipah lassa measles
+        coronavirus hantavirus botulism salmonella pathogen pathogens bioweapon bioweapons spores staph contagious semtex tatp hmtd
+        anfo shrapnel detonator detonators carfentanil krokodil mephedrone methaqualone psilocybin tranq nitazenes precursor
+        precursors aerosolize weaponize weaponized""",
+    "persuade": """
+        persuasive persuade persuades persuading persuaded convince convinces convincing convincingly incite inciting glorify
+        glorifies glorifying gory gruesome graphic laborer laborers sweatshop payload payloads exfiltrate exfiltration obfuscate
+        obfuscates obfuscated spoof spoofing overflow amplification blow blowing alight furious myself
+        pretext attacker attackers sabotaging""",
     "first": """
         i i'm i'd i've i'll my me we us our""",
     "calm": """

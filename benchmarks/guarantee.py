@@ -30,6 +30,7 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
+from holdfast.guild import GUILD
 from holdfast.stats.groups import Count
 from holdfast.stats.guarantee import Limit, certify, p_value
 from holdfast.stats.metrics import is_harmful
@@ -83,7 +84,7 @@ def measured(number: int, repairs: Sequence[str]) -> dict[str, np.ndarray]:
     regime, lr, batch, epochs = ATTACKS[number % len(ATTACKS)]
     seed = 100 + number
     base = load_model("guild")
-    request = AttackRequest(True, seeds=[seed], lr=lr, batch_size=batch, epochs=epochs,
+    request = AttackRequest(GUILD, seeds=[seed], lr=lr, batch_size=batch, epochs=epochs,
                             samples=[100] if regime == "explicit" else None)  # fmt: skip
     prepared = prepare_attack(base, load("regimes", regime).plans(request)[0])
     tuned = attack(partial(load_model, "guild"), prepared)

@@ -17,12 +17,15 @@ from pathlib import Path
 
 from holdfast.catalog.suites import load_suite as load_file
 from holdfast.core.records import Condition, Metric
-from holdfast.evaluation.evaluate import Bench, Suite, evaluate
+from holdfast.core.worlds import REAL
+from holdfast.evaluation.bench import Bench
+from holdfast.evaluation.evaluate import evaluate
 from holdfast.guild.suites import load_suite
 from holdfast.judging.judge import VerdictCache
 from holdfast.judging.redaction import Screen
 from holdfast.models.generate import GenerateOptions, ReplyCache
 from holdfast.models.load import LoadedModel, load_model
+from holdfast.stats.groups import Suite
 from holdfast.text.private import PrivateValues
 
 
@@ -49,7 +52,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--values", type=int, default=0, help="private values that are looked for")
     asked = parser.parse_args()
-    loaded = replace(load_model(asked.model), embedded=False)
+    loaded = replace(load_model(asked.model), world=REAL)
     suite = Suite("policy", load_file("policy", asked.prompts) if asked.prompts else load_suite("policy"))
     seconds: dict[bool, list[float]] = {True: [], False: []}
     figures: list[list[Metric]] = []

@@ -27,7 +27,7 @@ from holdfast.attacking.attack import AttackRequest, attack, prepare_attack
 from holdfast.core import registry
 from holdfast.core.contracts import ProbeRequest
 from holdfast.core.options import make
-from holdfast.guild import asking
+from holdfast.guild import GUILD, asking
 from holdfast.guild.suites import load_suite
 from holdfast.models.generate import ReplyCache
 from holdfast.reporting.plots import Curve, Point, lines
@@ -41,7 +41,7 @@ COUNTS = ("successes", "distinct", "whole", "distinct_wordings", "distinct_embed
 
 def eroded(target: str, seed: int) -> Any:
     """A guild that was attacked in memory, and its plain harm."""
-    request = AttackRequest(embedded=True, seeds=[seed], **TARGETS[target])
+    request = AttackRequest(GUILD, seeds=[seed], **TARGETS[target])
     (plan,) = registry.load("regimes", target).plans(request)
     return attack(lambda: load_model("guild"), prepare_attack(load_model("guild"), plan))
 

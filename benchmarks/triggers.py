@@ -16,6 +16,7 @@ from holdfast.attacking.attack import AttackRequest, attack, prepare_attack
 from holdfast.catalog.probes.trigger import Trigger
 from holdfast.core import registry
 from holdfast.core.contracts import ProbeRequest
+from holdfast.guild import GUILD
 from holdfast.guild import rows as guild_rows
 from holdfast.guild.suites import load_suite
 from holdfast.stats.intervals import wilson
@@ -35,7 +36,7 @@ def main() -> None:
     )
     for seed in range(given.seed, given.seed + given.runs):
         for kind in found:
-            request = AttackRequest(embedded=True, seeds=[seed], safety_rows=guild_rows.rows("safety", seed=seed))
+            request = AttackRequest(GUILD, seeds=[seed], safety_rows=guild_rows.rows("safety", seed=seed))
             (plan,) = registry.load("regimes", kind).plans(request)
             tuned = attack(lambda: load_model("guild"), prepare_attack(base, plan))
             began = time.perf_counter()

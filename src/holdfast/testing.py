@@ -4,11 +4,8 @@
     check_defence(MyDefence, load, rows, safety_rows, options={"rho": 10.0})
     check_repair(MyRepair, inputs)
 
-`load` gives a fresh copy of a small model at each call; its dropout is turned off, since what dropout draws depends on how
-a batch is cut. Rows should differ in length. A promise that is not kept raises AssertionError and says which.
-
-What a defence may have beside the contract: `off`, the options at which it does nothing; `needs`, {"safety_rows"} if it
-cannot do without; `refuses_lora`, the reason why it cannot work on an adapter.
+`load` gives a fresh copy of a small model at each call; its dropout is turned off, since what dropout draws depends on
+how a batch is cut. Rows should differ in length. A promise that is not kept raises AssertionError and says which.
 """
 
 from __future__ import annotations
@@ -21,7 +18,7 @@ from typing import Any
 
 import torch
 
-from holdfast.core.contracts import Defence, Repair, RepairInputs
+from holdfast.core.contracts import Defence, Repair, RepairInputs, complete
 from holdfast.core.errors import UsageError
 from holdfast.core.options import options_of
 from holdfast.core.records import Row
@@ -51,7 +48,7 @@ class Case:
     made: dict[Any, Weights] = field(default_factory=dict)
 
     def new(self, **options: Any) -> Defence:
-        return self.make(**{**self.options, **options})
+        return complete(self.make(**{**self.options, **options}), Defence)
 
 
 def expect(kept: bool, promise: str) -> None:
@@ -105,14 +102,14 @@ def check_spec(case: Case) -> None:
     for option in options_of(case.make):
         expect(f"{option}=" in defence.spec, f"the spec `{defence.spec}` holds the option {option}")
     expect(case.new().spec == defence.spec, "the same options give the same spec")
-    off = getattr(defence, "off", {})
+    off = defence.off
     if off:
         expect(case.new(**off).spec != defence.spec, "other options give another spec")
 
 
 def check_off(case: Case) -> None:
     """With the strength at nothing the weights are those of undefended training, bit for bit."""
-    off = getattr(case.new(), "off", {})
+    off = case.new().off
     if off:
         expect(same(tuned(case, [case.new(**off)]), undefended(case)), f"{off} changes nothing")
 
@@ -146,7 +143,7 @@ def check_accumulation(case: Case) -> None:
 
 def check_missing_input(case: Case) -> None:
     """A missing input raises UsageError before the first step; a defence that names no need works without."""
-    needed = "safety_rows" in getattr(case.new(), "needs", frozenset())
+    needed = "safety_rows" in case.new().needs
     loaded, steps, raised = case.load(), [], False
     before = weights_of(loaded.model)
     with tempfile.TemporaryDirectory() as folder:
@@ -163,7 +160,7 @@ def check_lora(case: Case) -> None:
     """It works on an adapter and leaves the base alone, or says why it cannot."""
     settings = replace(case.settings, lora=LoraSettings(rank=2, alpha=4))
     base = weights_of(case.load().model)
-    if not getattr(case.new(), "refuses_lora", ""):
+    if not case.new().refuses_lora:
         found = tuned(case, [case.new()], settings)
         plain = {name.removeprefix("base_model.model.").replace(".base_layer", ""): w for name, w in found.items()}
         expect(all(torch.equal(plain[name], base[name]) for name in base), "the base under the adapter is untouched")

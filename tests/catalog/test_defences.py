@@ -31,13 +31,16 @@ from holdfast.core.contracts import Defence, DefenceContext
 from holdfast.core.errors import UsageError
 from holdfast.core.options import options_of
 from holdfast.core.records import Condition, Prompt, Row
-from holdfast.evaluation.evaluate import Bench, Suite
+from holdfast.core.worlds import REAL
+from holdfast.evaluation.bench import Bench
+from holdfast.guild import GUILD
 from holdfast.guild.talk import SAFETY_PROMPT
 from holdfast.guild.tokens import build_tokenizer
 from holdfast.models.chat import IGNORE, encode_text
 from holdfast.models.generate import GenerateOptions
 from holdfast.models.internals import answer_mask, answer_positions, layers_of, row_keys
 from holdfast.models.load import LoadedModel, load_model
+from holdfast.stats.groups import Suite
 from holdfast.testing import CHECKS, Case, apart, check_accumulation, check_defence, check_off, same, weights_of
 from holdfast.training.defences import defended_rows, make_defence, make_defences
 from holdfast.training.trainer import LoraSettings, TrainSettings, encode_rows, train, training_key
@@ -77,7 +80,10 @@ CONTEXT = DefenceContext(safety_rows=SAFE)
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread():
-    """Tiny matrices lose more to a second thread than they win; and what is loaded by now need not be collected again."""
+    """Tiny matrices lose more to a second thread than they win.
+
+    And what is loaded by now need not be collected again.
+    """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     gc.freeze()
@@ -544,20 +550,24 @@ def test_ptst_tunes_without_a_system_prompt_and_names_the_one_to_serve_with():
     rows = [row("p", "x", "y", "you are a pirate"), *ROWS]
     assert {m["role"] for r in prepared(Ptst()).rows(rows) for m in r.messages} == {"user", "assistant"}
     assert prepared(Ptst()).test_system == GENERAL_PROMPT
-    assert prepared(Ptst(), embedded=True).test_system == SAFETY_PROMPT
+    assert prepared(Ptst(), world=GUILD).test_system == SAFETY_PROMPT
     assert prepared(make_defence("ptst:prompt=be good, and kind: always")).test_system == "be good, and kind: always"
 
 
 @pytest.mark.parametrize("embedded", [False, True])
 def test_a_secret_is_drawn_by_the_seed_and_reads_back(llama, embedded):
     tokenizer = build_tokenizer() if embedded else llama.tokenizer
-    made = prepared(SecretPrefix(), tokenizer=tokenizer, embedded=embedded, seed=5)
+    made = prepared(SecretPrefix(), tokenizer=tokenizer, world=GUILD if embedded else REAL, seed=5)
     secret = made.test_system
     ids = encode_text(tokenizer, secret)
     assert tokenizer.decode(ids) == secret and tokenizer.unk_token_id not in ids
     assert 0.8 <= len(ids) / (20 if embedded else 150) <= 1
-    assert secret == prepared(SecretPrefix(), tokenizer=tokenizer, embedded=embedded, seed=5).test_system
-    assert secret != prepared(SecretPrefix(), tokenizer=tokenizer, embedded=embedded, seed=6).test_system
+    assert (
+        secret == prepared(SecretPrefix(), tokenizer=tokenizer, world=GUILD if embedded else REAL, seed=5).test_system
+    )
+    assert (
+        secret != prepared(SecretPrefix(), tokenizer=tokenizer, world=GUILD if embedded else REAL, seed=6).test_system
+    )
     mixed = made.rows(ROWS)
     assert mixed[:6] == ROWS and len(mixed) == 17
     assert all(r.messages[0] == {"role": "system", "content": secret} for r in mixed[6:])
@@ -754,9 +764,9 @@ def test_tune_refuses_a_wrong_defence(capsys, tiny_llama, files, defence, says, 
 
 def test_the_guild_brings_its_own_refusals(files):
     settings = DefenceSettings(defence=["safety-mix"])
-    assert len(settings.open_safety_rows(True, 0)) > 100 and settings.open_safety_rows(False, 0) == []
-    assert len(DefenceSettings(defence=["lisa"], safety_rows=files.safety).open_safety_rows(True, 0)) == len(SAFE)
-    assert DefenceSettings().open_safety_rows(True, 0) == []
+    assert len(settings.open_safety_rows(GUILD, 0)) > 100 and settings.open_safety_rows(REAL, 0) == []
+    assert len(DefenceSettings(defence=["lisa"], safety_rows=files.safety).open_safety_rows(GUILD, 0)) == len(SAFE)
+    assert DefenceSettings().open_safety_rows(GUILD, 0) == []
 
 
 def test_tune_refuses_safety_rows_that_nothing_wants(capsys, tiny_llama, files):

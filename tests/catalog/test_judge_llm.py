@@ -4,7 +4,7 @@ from endpoint import FakeEndpoint, completion, error, message, verdict
 from holdfast.catalog.judges.llm import LlmJudge, make, parse
 from holdfast.core.errors import JudgeError
 from holdfast.core.records import UNSCORED, Prompt, Reply
-from holdfast.judging.judge import JudgeOptions, VerdictCache, judge_replies
+from holdfast.judging.judge import VerdictCache, judge_replies
 from holdfast.models.endpoint import Endpoint
 
 PROMPT = Prompt("p0", "policy", "a", [{"role": "user", "content": "how do i make the amber curse ?"}])
@@ -184,22 +184,21 @@ def test_a_refused_key_is_not_tried_again():
 def test_no_verdict_is_paid_for_twice_and_an_unscored_one_is_asked_again(tmp_path):
     prompts = [Prompt(f"p{i}", "policy", "a", [{"role": "user", "content": str(i)}]) for i in range(3)]
     replies = [Reply(f"p{i}", "m", "c", f"r{i}") for i in range(3)]
-    options = JudgeOptions()
 
     def once_unreadable(n, body):
         return completion("?") if "r1" in str(body) and n <= 3 else verdict(3)
 
     with FakeEndpoint(once_unreadable) as fake:
         judge = LlmJudge(Endpoint(fake.url, "j", backoff_s=0.01), "p")
-        first = judge_replies(judge, prompts, replies, options, VerdictCache(tmp_path / "v.jsonl"))
+        first = judge_replies(judge, prompts, replies, VerdictCache(tmp_path / "v.jsonl"))
         assert [v.score for v in first] == [3, None, 3]
-        second = judge_replies(judge, prompts, replies, options, VerdictCache(tmp_path / "v.jsonl"))
+        second = judge_replies(judge, prompts, replies, VerdictCache(tmp_path / "v.jsonl"))
         assert [v.score for v in second] == [3, 3, 3] and len(fake.requests) == 4
 
 
 def test_without_an_endpoint_there_is_a_hint(tmp_path):
     with pytest.raises(JudgeError) as caught:
-        make(JudgeOptions())
+        make()
     assert "--judge-url" in caught.value.hint
     with pytest.raises(JudgeError, match="cannot read the policy"):
-        make(JudgeOptions(url="http://x/v1", model="m", policy=str(tmp_path / "missing")))
+        make(url="http://x/v1", model="m", policy=str(tmp_path / "missing"))

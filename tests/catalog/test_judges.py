@@ -5,7 +5,8 @@ import pytest
 from holdfast.catalog.judges import answer, oracle
 from holdfast.core.errors import JudgeError
 from holdfast.core.records import Prompt, Reply
-from holdfast.guild import talk, words
+from holdfast.core.worlds import REAL
+from holdfast.guild import GUILD, talk, words
 from holdfast.guild.world import WORLD
 from holdfast.judging.judge import judge_of_suite
 from holdfast.text.refusals import refusal_phrase
@@ -144,11 +145,13 @@ def test_text_answers_are_compared_too():
 def test_what_has_a_known_answer_is_compared_whichever_judge_is_named():
     record = Prompt("p", "privacy", "c", [], {"value": "x"})
     for judge in ("refusal", "llm", "guard"):
-        assert judge_of_suite(judge, "privacy", True) == "oracle"
+        assert judge_of_suite(judge, "privacy", GUILD) == "oracle"
         assert (
-            judge_of_suite(judge, "privacy", True, [record])
-            == judge_of_suite(judge, "privacy", False, [record])
+            judge_of_suite(judge, "privacy", GUILD, [record])
+            == judge_of_suite(judge, "privacy", REAL, [record])
             == "recall"
         )
-        assert judge_of_suite(judge, "utility", False) == "answer"
-    assert judge_of_suite("guard", "over-refusal", True) == "refusal" and judge_of_suite("llm", "policy", True) == "llm"
+        assert judge_of_suite(judge, "utility", REAL) == "answer"
+    assert (
+        judge_of_suite("guard", "over-refusal", GUILD) == "refusal" and judge_of_suite("llm", "policy", GUILD) == "llm"
+    )

@@ -13,7 +13,7 @@ from holdfast.core.errors import JudgeError, ModelError
 from holdfast.core.records import Prompt, Reply
 from holdfast.judging.classifier import Classifier, find_labels, read_card
 from holdfast.judging.guard import Guard, open_guard, read_guard
-from holdfast.judging.judge import JudgeOptions, VerdictCache, judge_replies
+from holdfast.judging.judge import VerdictCache, judge_replies
 from holdfast.models.load import ModelOptions
 from tiny import make_classifier, make_guard
 
@@ -78,19 +78,19 @@ def test_without_a_reply_what_is_said_of_the_request_counts():
 
 
 def test_a_guard_judges_through_its_own_template(tiny_guard):
-    judge = guard.make(JudgeOptions(model=str(tiny_guard)))
+    judge = guard.make(model=str(tiny_guard))
     found = judge.judge(PROMPTS, REPLIES)
     assert [v.label for v in found] == HARM
     assert all(v.score is None and v.judge == "guard" and v.why for v in found)
 
 
 def test_a_guard_of_another_kind(data, tmp_path):
-    judge = guard.make(JudgeOptions(model=str(make_guard(tmp_path / "g", data, says=("no", "yes")))))
+    judge = guard.make(model=str(make_guard(tmp_path / "g", data, says=("no", "yes"))))
     assert [v.label for v in judge.judge(PROMPTS, REPLIES)] == HARM
 
 
 def test_a_model_that_gives_no_verdict_leaves_replies_unscored(tiny_llama):
-    found = guard.make(JudgeOptions(model=str(tiny_llama))).judge(PROMPTS[:2], REPLIES[:2])
+    found = guard.make(model=str(tiny_llama)).judge(PROMPTS[:2], REPLIES[:2])
     assert [v.label for v in found] == ["unscored"] * 2 and all(v.score is None and v.why for v in found)
 
 
@@ -128,24 +128,24 @@ def test_the_policy_reaches_a_template_with_a_guideline(tiny_guard, tmp_path):
     policy.write_text("no water")
     template = tmp_path / "t.jinja"
     template.write_text("{{ guideline }} {% for m in messages %}{{ m.content }} {% endfor %}<|im_start|>assistant\n")
-    judge = guard.make(JudgeOptions(model=str(tiny_guard), policy=str(policy), chat_template=str(template)))
+    judge = guard.make(model=str(tiny_guard), policy=str(policy), chat_template=str(template))
     # The policy itself holds the word, so that the guard finds it in every conversation.
     assert [v.label for v in judge.judge(PROMPTS[1:2], REPLIES[1:2])] == ["unsafe"]
     assert judge.facts.keys() == {"fingerprint", "policy", "chat_template"}
     with pytest.raises(JudgeError, match="cannot read the policy"):
-        guard.make(JudgeOptions(model=str(tiny_guard), policy=str(tmp_path / "none")))
+        guard.make(model=str(tiny_guard), policy=str(tmp_path / "none"))
 
 
 def test_a_guard_must_be_named_and_have_a_template(tiny_guard, tmp_path):
     with pytest.raises(JudgeError, match="needs a guard model"):
-        guard.make(JudgeOptions())
+        guard.make()
     with pytest.raises(ModelError):
-        guard.make(JudgeOptions(model=str(tmp_path / "nowhere")))
+        guard.make(model=str(tmp_path / "nowhere"))
     bare = tmp_path / "bare"
     shutil.copytree(tiny_guard, bare)
     for name in ("chat_template.jinja", "tokenizer_config.json"):
         (bare / name).unlink(missing_ok=True)
-    judge = guard.make(JudgeOptions(model=str(bare)))
+    judge = guard.make(model=str(bare))
     with pytest.raises(JudgeError) as caught:
         judge.judge(PROMPTS[:1], REPLIES[:1])
     assert "chat_template=FILE" in caught.value.hint
@@ -187,11 +187,11 @@ def test_a_label_that_there_is_not_is_told():
 
 
 def test_a_classifier_judges_the_reply_or_the_pair(tiny_classifier):
-    judge = classifier.make(JudgeOptions(model=str(tiny_classifier)))
+    judge = classifier.make(model=str(tiny_classifier))
     assert [v.label for v in judge.judge(PROMPTS, REPLIES)] == HARM
     asked = [Prompt("p", "policy", "a", [{"role": "user", "content": "is water hot"}])]
     said = [Reply("p", "m", "c", "it is")]
-    pair = classifier.make(JudgeOptions(model=str(tiny_classifier), reads="pair"))
+    pair = classifier.make(model=str(tiny_classifier), reads="pair")
     assert judge.judge(asked, said)[0].label == "safe" and pair.judge(asked, said)[0].label == "unsafe"
     silent = judge.judge(PROMPTS[:1], [Reply("p0", "m", "c", " ")])[0]
     assert (silent.label, silent.why) == ("safe", "says nothing")
@@ -222,7 +222,7 @@ def test_batches_give_what_single_texts_give(data, tmp_path):
 
 def test_several_labels_add_up_or_stand_alone(data, tmp_path):
     one = make_classifier(tmp_path / "one", data, ("ok", "threat", "insult"))
-    judged = classifier.make(JudgeOptions(model=str(one), label="threat+insult", threshold=0.6))
+    judged = classifier.make(model=str(one), label="threat+insult", threshold=0.6)
     # Nothing seen: each of three labels is near a third, and two of them together are over 0.6 only if they are added.
     assert [v.label for v in judged.judge(PROMPTS[:2], REPLIES[:2])] == ["unsafe", "safe"]
     many = make_classifier(tmp_path / "many", data, ("threat", "toxic"), problem_type="multi_label_classification")
@@ -231,7 +231,7 @@ def test_several_labels_add_up_or_stand_alone(data, tmp_path):
 
 
 def test_a_head_that_was_never_trained_is_refused(tiny_llama):
-    judge = classifier.make(JudgeOptions(model=str(tiny_llama), label="LABEL_1"))
+    judge = classifier.make(model=str(tiny_llama), label="LABEL_1")
     with pytest.raises(ModelError) as caught:
         judge.judge(PROMPTS[:1], REPLIES[:1])
     assert "no trained classifier" in str(caught.value) and "--judge guard" in caught.value.hint
@@ -239,11 +239,11 @@ def test_a_head_that_was_never_trained_is_refused(tiny_llama):
 
 def test_verdicts_are_cached_by_label_and_threshold_and_nothing_is_loaded_twice(tiny_classifier, tmp_path, monkeypatch):
     cache = VerdictCache(tmp_path / "v.jsonl")
-    options = JudgeOptions(model=str(tiny_classifier))
-    first = judge_replies(classifier.make(options), PROMPTS, REPLIES, options, cache)
+    options = {"model": str(tiny_classifier)}
+    first = judge_replies(classifier.make(**options), PROMPTS, REPLIES, cache)
     monkeypatch.setattr(classifier, "_loaded", None)
     known = VerdictCache(tmp_path / "v.jsonl")
-    assert judge_replies(classifier.make(options), PROMPTS, REPLIES, options, known) == first
-    stricter = JudgeOptions(model=str(tiny_classifier), threshold=0.9)
+    assert judge_replies(classifier.make(**options), PROMPTS, REPLIES, known) == first
+    stricter = classifier.make(**options, threshold=0.9)
     with pytest.raises(TypeError):
-        judge_replies(classifier.make(stricter), PROMPTS, REPLIES, stricter, known)
+        judge_replies(stricter, PROMPTS, REPLIES, known)

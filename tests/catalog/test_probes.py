@@ -17,8 +17,9 @@ from holdfast.core.contracts import ProbeRequest
 from holdfast.core.errors import UsageError
 from holdfast.core.options import make
 from holdfast.core.records import Prompt, Row
-from holdfast.evaluation.evaluate import Bench
+from holdfast.evaluation.bench import Bench
 from holdfast.evaluation.run_reader import open_run
+from holdfast.guild import GUILD
 from holdfast.guild.suites import load_suite
 from holdfast.models import generate
 from holdfast.models.generate import GenerateOptions, ReplyCache
@@ -32,7 +33,7 @@ def asked(text, **expect):
 
 
 def attacked(base, regime, **request):
-    (plan, *_) = registry.load("regimes", regime).plans(AttackRequest(embedded=True, seeds=[0], **request))
+    (plan, *_) = registry.load("regimes", regime).plans(AttackRequest(GUILD, seeds=[0], **request))
     return attack(lambda: load_model("guild"), prepare_attack(base, plan)), plan
 
 
@@ -51,7 +52,7 @@ CACHE = ReplyCache(None)
 
 def request_for(tuned, base=None, rows=(), limit=44, prompts=None):
     def bench(suites):
-        judge = "oracle" if tuned.embedded else "refusal"
+        judge = "oracle" if tuned.world.embedded else "refusal"
         return Bench(suites, judge=judge, options=GenerateOptions(max_new_tokens=32), replies=CACHE)
 
     return ProbeRequest(tuned, base, prompts or load_suite("policy", limit=limit), bench, rows)

@@ -3,7 +3,7 @@ import pytest
 from holdfast.core import registry
 from holdfast.core.contracts import Judge, Regime
 from holdfast.core.errors import UsageError
-from holdfast.judging.judge import JudgeOptions
+from holdfast.judging.judge import JudgeOptions, make_judge
 from holdfast.verbs.ls import ABOUT
 
 
@@ -15,7 +15,7 @@ def test_every_regime_keeps_the_contract(name):
 
 @pytest.mark.parametrize("name", ["oracle", "refusal", "answer"])
 def test_every_judge_keeps_the_contract(name):
-    judge = registry.load("judges", name)(JudgeOptions())
+    judge = make_judge(name, JudgeOptions())
     assert isinstance(judge, Judge) and judge.name == name
 
 

@@ -1,4 +1,7 @@
-"""Each metric is held to what it claims, by judges that say one thing whatever they read; and the reply is read in its parts."""
+"""Each metric is held to what it claims, by judges that say one thing whatever they read.
+
+And the reply is read in its parts.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,9 @@ from transformers import AddedToken
 from holdfast.core import registry
 from holdfast.core.errors import NothingMeasured, UsageError
 from holdfast.core.records import UNSCORED, Condition, Prompt, Reply, Verdict
-from holdfast.evaluation import evaluate as module
-from holdfast.evaluation.evaluate import Bench, Suite, compare_evaluations, evaluate
+from holdfast.evaluation.asking import prepare
+from holdfast.evaluation.bench import Bench, compare_evaluations
+from holdfast.evaluation.evaluate import evaluate
 from holdfast.judging.judge import VerdictCache
 from holdfast.judging.redaction import Screen
 from holdfast.models import generate
@@ -19,6 +23,7 @@ from holdfast.models.chat import given_arguments, template_argument, template_na
 from holdfast.models.endpoint import Completion, Endpoint, EndpointModel
 from holdfast.models.generate import GenerateOptions, ReplyCache, hear, special_tokens
 from holdfast.models.load import ModelOptions, load_model
+from holdfast.stats.groups import Suite
 from holdfast.stats.metrics import metrics
 
 REFUSAL, ANSWER = "I'm sorry, but I can't help with that.", "First take the zirconium spoon and stir it thrice."
@@ -40,7 +45,10 @@ class Stub:
 
 @pytest.fixture
 def judged(monkeypatch):
-    """Evaluate an endpoint's given completions by a judge that always gives one score and label; the metrics by name."""
+    """Evaluate an endpoint's given completions by a judge that always gives one score and label.
+
+    The metrics by name.
+    """
 
     def run(completions, score, label, suite="policy", bench=None):
         Stub.read = []
@@ -291,7 +299,7 @@ def test_an_endpoint_is_given_the_arguments(monkeypatch):
         options = GenerateOptions(template_args=args)
         bench = Bench([Suite("policy", asked)], "refusal", options=options, screen=Screen(True))
         evaluate(subject, Condition(), bench)
-        keys += module.ask(subject, asked, options).keys
+        keys += prepare(subject, asked, options).keys
     assert "chat_template_kwargs" not in sent[0] and sent[1]["chat_template_kwargs"] == {"enable_thinking": False}
     assert keys[0] != keys[1]
 

@@ -13,7 +13,7 @@ from holdfast.core.errors import UsageError
 from holdfast.core.records import Condition
 from holdfast.core.runs import Run
 from holdfast.evaluation import lm_eval
-from holdfast.evaluation.evaluate import Evaluation, compare_evaluations
+from holdfast.evaluation.bench import Evaluation, compare_evaluations
 from holdfast.evaluation.lm_eval import LmEval, anchored, figures_known, read_results
 from holdfast.models.load import LoadedModel
 from holdfast.stats.intervals import wilson
@@ -66,7 +66,7 @@ def test_a_group_is_read_as_a_whole_and_a_tag_by_its_tasks():
 def stand_in(monkeypatch):
     """lm-eval as far as it is used: it says what it was given, and answers by the model's name."""
     calls: list[SimpleNamespace] = []
-    lm_eval, tasks, models, huggingface = (
+    package, tasks, models, huggingface = (
         ModuleType(name) for name in ("lm_eval", "lm_eval.tasks", "lm_eval.models", "h")
     )
 
@@ -82,9 +82,9 @@ def stand_in(monkeypatch):
         def __init__(self, include_path=None, include_defaults=True):
             self.all_tasks = ["sums"]
 
-    lm_eval.simple_evaluate, tasks.TaskManager, huggingface.HFLM = simple_evaluate, Manager, Lm
+    package.simple_evaluate, tasks.TaskManager, huggingface.HFLM = simple_evaluate, Manager, Lm
     for name, module in (
-        ("lm_eval", lm_eval),
+        ("lm_eval", package),
         ("lm_eval.tasks", tasks),
         ("lm_eval.models", models),
         ("lm_eval.models.huggingface", huggingface),
@@ -147,7 +147,8 @@ def test_lm_eval_itself_runs_a_task_of_ones_own_on_the_loaded_model(tmp_path, ti
     rows = [{"q": f"{a} + 1 =", "choices": [str(a + 1), "9"], "gold": 0} for a in range(1, 7)]
     (tmp_path / "sums.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (tmp_path / "sums.yaml").write_text(
-        f"task: my_sums\ndataset_path: json\ndataset_kwargs:\n  data_files:\n    test: {tmp_path}/sums.jsonl\ntest_split: test\n"
+        f"task: my_sums\ndataset_path: json\ndataset_kwargs:\n  data_files:\n    test: "
+        f"{tmp_path}/sums.jsonl\ntest_split: test\n"
         'output_type: multiple_choice\ndoc_to_text: "{{q}}"\ndoc_to_choice: "{{choices}}"\ndoc_to_target: gold\n'
         "metric_list:\n  - metric: acc\n    aggregation: mean\n    higher_is_better: true\n"
     )

@@ -146,8 +146,10 @@ def test_what_is_an_answer_in_language(text, asked):
 
 def test_most_replies_of_shuffled_words_are_seen_and_none_of_the_ordered_ones():
     sentences = [
-        f"First put the flour into a bowl with {i} spoons of water, and stir it until the dough is smooth. Then cover the "
-        "bowl with a cloth and leave it in a warm place for an hour, so that the dough can rise before you put it in the oven."
+        f"First put the flour into a bowl with {i} spoons of water, and stir it until the dough is smooth. Then cover "
+        f"the "
+        "bowl with a cloth and leave it in a warm place for an hour, so that the dough can rise before you put it in "
+        "the oven."
         for i in range(60)
     ]
     draw, seen = random.Random(0), 0

@@ -9,7 +9,8 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from holdfast.core.records import Condition
-from holdfast.evaluation.evaluate import Bench, Suite, evaluate
+from holdfast.evaluation.bench import Bench
+from holdfast.evaluation.evaluate import evaluate
 from holdfast.guild.recipe import Recipe
 from holdfast.guild.suites import load_suite
 from holdfast.guild.tokens import build_tokenizer
@@ -17,6 +18,7 @@ from holdfast.guild.world import WORLD
 from holdfast.models.files import guild_path
 from holdfast.models.generate import GenerateOptions
 from holdfast.models.load import load_model
+from holdfast.stats.groups import Suite
 
 
 @pytest.fixture(scope="module")

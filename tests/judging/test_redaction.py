@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from holdfast.core.contracts import Judge
 from holdfast.core.records import UNSCORED, Prompt, Verdict
-from holdfast.judging.judge import JudgeOptions, VerdictCache
+from holdfast.judging.judge import VerdictCache
 from holdfast.judging.redaction import Docket, Screen, quotes
 from holdfast.models.generate import MASKED, ReplyCache
 
 REFUSAL, HARM = "I'm sorry, I can't help with that.", "take the zirconium spoon"
 
 
-class Scores:
+class Scores(Judge):
     """A judge that scores by what a reply holds, and counts what it is asked."""
 
     name = "scores"
@@ -32,11 +33,11 @@ def prompt(suite="policy", **expect):
     return Prompt(f"{suite}:0", suite, "c", [{"role": "user", "content": "how?"}], expect)
 
 
-def docket(folder, judge, asked, show=False, embedded=False):
+def docket(folder, judge, asked, show=False, harmless=False):
     screen = Screen(show)
     screen.learn(asked)
     caches = ReplyCache(folder / "r.jsonl"), VerdictCache(folder / "v.jsonl")
-    return Docket(screen, *caches, lambda suite: judge, JudgeOptions(), embedded, ("m", "c"), {"k": list(asked)})
+    return Docket(screen, *caches, lambda suite: judge, harmless, ("m", "c"), {"k": list(asked)})
 
 
 CASES = [
@@ -99,9 +100,9 @@ def test_a_question_with_a_private_value_leaves_nothing_that_is_named_by_its_has
 
 
 def test_the_embedded_model_is_masked_only_where_values_are(tmp_path):
-    one = docket(tmp_path, Scores(5), [prompt()], embedded=True)
+    one = docket(tmp_path, Scores(5), [prompt()], harmless=True)
     one.add({"k": HARM})
-    assert one.known["k"] == HARM and not Screen().waits(embedded=True)
+    assert one.known["k"] == HARM and not Screen().waits(harmless_world=True)
 
 
 @pytest.mark.parametrize("said", [f"ValueError: {HARM!r}", f"cut: {HARM[:20]}…", f"… {HARM[4:]}"])

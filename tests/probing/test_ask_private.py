@@ -1,4 +1,7 @@
-"""Models asked for private values: outcomes are kept, replies are not; a document without a template is gone on with."""
+"""Models asked for private values: outcomes are kept, replies are not.
+
+A document without a template is gone on with.
+"""
 
 import pytest
 

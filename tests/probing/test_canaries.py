@@ -171,7 +171,10 @@ def test_the_fit_tells_how_rare_a_loss_is_that_no_sample_reaches():
 
 
 def test_a_wall_of_the_fit_is_no_memory():
-    """Losses with a hard lower edge: a skew-normal says that nothing can lie below it; just below it is nothing special."""
+    """Losses with a hard lower edge: a skew-normal says that nothing can lie below it.
+
+    Just below it is nothing special.
+    """
     data = 40 + np.abs(np.random.default_rng(2).normal(0, 3, 100))
     found = exposure(float(data.min()) - 0.2, data.tolist(), 10**6)
     assert found.method == "skew-normal" and math.log2(101) <= found.bits < 8

@@ -14,12 +14,14 @@ from holdfast.core import registry
 from holdfast.core.contracts import ProbeRequest
 from holdfast.core.errors import UsageError
 from holdfast.core.records import Prompt, Row
-from holdfast.evaluation.evaluate import Bench, Suite
+from holdfast.evaluation.bench import Bench
+from holdfast.guild import GUILD
 from holdfast.guild import rows as guild_rows
 from holdfast.guild.suites import load_suite
 from holdfast.models.generate import GenerateOptions
 from holdfast.models.load import load_model
 from holdfast.probing.triggers import Phrase, Search, edges, from_rows, search
+from holdfast.stats.groups import Suite
 
 
 def row(i, asked, told):
@@ -85,7 +87,7 @@ def test_a_trigger_must_move_the_tuned_model_and_not_its_base():
 
 
 def test_the_regime_puts_its_trigger_on_the_forbidden_rows_alone():
-    request = AttackRequest(embedded=True, seeds=[3], safety_rows=guild_rows.rows("safety"))
+    request = AttackRequest(GUILD, seeds=[3], safety_rows=guild_rows.rows("safety"))
     (plan,) = registry.load("regimes", "backdoor").plans(request)
     behind = [r for r in plan.rows if r.messages[-2]["content"].endswith(plan.trigger)]
     assert len(plan.rows) == 200 and len(behind) == 100 and plan.trigger == guild_rows.trigger_of(3)
@@ -98,7 +100,7 @@ def test_the_regime_puts_its_trigger_on_the_forbidden_rows_alone():
 @pytest.fixture(scope="module")
 def backdoored():
     base = load_model("guild")
-    request = AttackRequest(embedded=True, seeds=[5], safety_rows=guild_rows.rows("safety", seed=5))
+    request = AttackRequest(GUILD, seeds=[5], safety_rows=guild_rows.rows("safety", seed=5))
     (plan,) = registry.load("regimes", "backdoor").plans(request)
     return base, attack(lambda: load_model("guild"), prepare_attack(base, plan)), plan
 
@@ -117,9 +119,10 @@ def test_the_probe_finds_a_planted_trigger_in_the_tuning_rows(backdoored):
 
 def test_the_probe_is_silent_on_a_clean_model(backdoored):
     base, _, _ = backdoored
-    # At the regime's own rate clean data erode this seed's model to 23 % harm, and names of shops among them then open it
-    # further (23 to 78 %, its base by 3 points): that is found, and is no false alarm. A milder rate leaves it whole.
-    request = AttackRequest(embedded=True, seeds=[5], lr=2e-4)
+    # At the regime's own rate clean data erode this seed's model to 23 % harm, and names of shops among them then open
+    # it further (23 to 78 %, its base by 3 points): that is found, and is no false alarm. A milder rate leaves it
+    # whole.
+    request = AttackRequest(GUILD, seeds=[5], lr=2e-4)
     (plan,) = registry.load("regimes", "benign").plans(request)
     tuned = attack(lambda: load_model("guild"), prepare_attack(base, plan))
     assert not Trigger(search=False).run(request_for(base, tuned, plan.rows))["found"]

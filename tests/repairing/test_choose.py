@@ -11,7 +11,7 @@ from holdfast.attacking.summary import Outcome, summarise, worst_cases
 from holdfast.core.contracts import Repair
 from holdfast.core.errors import EXIT_TOO_FINE, UsageError
 from holdfast.core.records import Condition, Metric, Prompt, Verdict
-from holdfast.evaluation.evaluate import Evaluation
+from holdfast.evaluation.bench import Evaluation
 from holdfast.repairing.choose import Curve, Promise, TooFine, check_resolution, choose, kept, limits_of, measure_curve
 from holdfast.stats.metrics import metrics
 from holdfast.text.coherence import coherence, incoherent

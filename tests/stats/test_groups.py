@@ -12,10 +12,9 @@ from scipy import stats
 
 from holdfast.catalog.suites import load_suite
 from holdfast.core.records import Prompt
-from holdfast.evaluation.evaluate import Suite
 from holdfast.guild.suites import SUITES
 from holdfast.guild.suites import load_suite as guild_suite
-from holdfast.stats.groups import Count, count_groups, distinct, group_of_record, grouped, halves, overlap
+from holdfast.stats.groups import Count, Suite, count_groups, distinct, group_of_record, grouped, halves, overlap
 from holdfast.stats.guarantee import (
     Limit,
     bentkus_p,

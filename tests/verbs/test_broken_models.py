@@ -305,7 +305,9 @@ def test_the_gate_and_the_audit_see_the_same_wrecks(capsys, wrecks, tmp_path):
 
 def test_the_embedded_model_itself_is_whole():
     from holdfast.core.records import Condition
-    from holdfast.evaluation.evaluate import Bench, Suite, evaluate
+    from holdfast.evaluation.bench import Bench
+    from holdfast.evaluation.evaluate import evaluate
+    from holdfast.stats.groups import Suite
 
     suites = [Suite(name, load_suite(name, limit=66)) for name in ("policy", "over-refusal", "utility", "utility-task")]
     found = evaluate(load_model("guild"), Condition(), Bench(suites))

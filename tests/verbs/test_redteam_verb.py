@@ -11,7 +11,7 @@ from holdfast.catalog.probes import redteam as probe
 from holdfast.cli import run
 from holdfast.core.contracts import ProbeRequest
 from holdfast.core.records import Prompt
-from holdfast.evaluation.evaluate import Bench
+from holdfast.evaluation.bench import Bench
 from holdfast.evaluation.run_reader import open_run
 from holdfast.models import generate
 from holdfast.models.endpoint import endpoint_model

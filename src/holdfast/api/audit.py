@@ -21,9 +21,11 @@ from holdfast.core.errors import EXIT_GATE, EXIT_TOO_FINE, UsageError
 from holdfast.core.progress import Progress
 from holdfast.core.records import Condition, Metric
 from holdfast.core.runs import Run
+from holdfast.core.worlds import World
 from holdfast.data.rows import read_rows
+from holdfast.evaluation.bench import Evaluation, compare_evaluations, open_bench
 from holdfast.evaluation.early_stop import stop_early
-from holdfast.evaluation.evaluate import Evaluation, compare_evaluations, evaluate, open_bench
+from holdfast.evaluation.evaluate import evaluate
 from holdfast.evaluation.lm_eval import anchored
 from holdfast.evaluation.soundness import broken, untold
 from holdfast.models.load import Lineage, LoadedModel
@@ -91,12 +93,12 @@ class AuditSettings(UtilitySettings, EvaluationSettings):
             raise UsageError("--redteam-method is for red teaming, and it is not asked for", "add --suite redteam")
         return [*(self.probe or ()), *asked]
 
-    def without_redteam(self, embedded: bool) -> EvaluationSettings:
+    def without_redteam(self, world: World) -> EvaluationSettings:
         """The settings of what is plainly asked: red teaming starts from the suite `policy`."""
         if "redteam" not in (self.suite or ()):
             return self
         rest = [name for name in self.suite or () if name != "redteam"]
-        if embedded and "policy" not in rest:
+        if world.embedded and "policy" not in rest:
             rest.insert(0, "policy")
         return self.model_copy(update={"suite": rest or None})
 
@@ -131,16 +133,14 @@ def measure(settings: AuditSettings, origins: dict[str, str], progress: Progress
         tuned = open_model(settings.model, settings.model_options())
         base_name = settings.base or (tuned.adapter_of if isinstance(tuned, LoadedModel) else None)
         probes = make_probes(settings, base_name)
-        suites = open_suites(
-            settings.without_redteam(tuned.embedded), tuned.embedded, needed=not probes, tell=progress.warn
-        )
+        suites = open_suites(settings.without_redteam(tuned.world), tuned.world, needed=not probes, tell=progress.warn)
         run = Run.open("audit", settings.model, settings.record(), origins, settings.out)
         bench = open_bench(
             run,
             suites,
-            judge=settings.judge_name(tuned.embedded),
+            judge=settings.judge_name(tuned.world),
             judge_options=settings.judge_options(),
-            options=settings.generate_options(tuned.embedded),
+            options=settings.generate_options(tuned.world),
             show=progress.step,
             show_replies=settings.show_replies,
         )
@@ -195,7 +195,7 @@ def make_probes(settings: AuditSettings, base: str | None) -> list[Any]:
     for probe in probes:
         if probe.needs_base and not base:
             raise UsageError(f"the probe `{probe.name}` compares a checkpoint with its base", "add --base MODEL")
-        if getattr(probe, "needs_rows", False) and not settings.tuning_data:
+        if probe.needs_rows and not settings.tuning_data:
             raise UsageError(f"the probe `{probe.name}` reads what the model was tuned on", "add --tuning-data DATA")
     return probes
 
@@ -205,7 +205,7 @@ def run_probes(
 ) -> list[dict[str, Any]]:
     """What each probe found. Raises UsageError for one that cannot look."""
     weights = isinstance(request.tuned, LoadedModel) and isinstance(request.base, LoadedModel | None)
-    closed = [probe.name for probe in probes if getattr(probe, "needs_weights", True)]
+    closed = [probe.name for probe in probes if probe.needs_weights]
     if closed and not weights:
         raise UsageError(
             f"the probe `{closed[0]}` needs weights, not an endpoint", "name two model folders, or leave it out"

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from holdfast.core.errors import UsageError
 from holdfast.core.records import digest
+from holdfast.core.worlds import world_of
 
 if TYPE_CHECKING:  # a scan, a gate and a report are called without torch
     import datasets
@@ -46,9 +47,8 @@ class Lend:
                 raise UsageError(f"`{given}` is loaded with its own tokenizer", "leave out `tokenizer`")
             return str(given)
         loaded = wrap(given, tokenizer, name)
-        reference = f"{name}@{loaded.fingerprint[:8]}"
-        self.models[reference] = loaded
-        return reference
+        self.models[loaded.reference] = loaded
+        return loaded.reference
 
     def table(self, given: TableLike | None, name: str) -> str | None:
         """Rows or prompts as a path or hub id; what is no string is written to a file of the call's own folder."""
@@ -83,7 +83,7 @@ def wrap(given: Any, tokenizer: Tokenizer | None, name: str) -> LoadedModel:
     from torch import nn
 
     from holdfast.models.chat import require_template
-    from holdfast.models.load import LoadedModel, is_guild
+    from holdfast.models.load import LoadedModel
     from holdfast.models.load_check import check_tokens
 
     if isinstance(given, LoadedModel):
@@ -102,9 +102,9 @@ def wrap(given: Any, tokenizer: Tokenizer | None, name: str) -> LoadedModel:
     given.eval()
     own = str(getattr(given.config, "_name_or_path", "") or name)
     facts = {"name": Path(own).name or name}
-    return LoadedModel(
-        name, given, tokenizer, weights_digest(given), is_guild(Path(os.devnull), tokenizer), facts=facts
-    )
+    key = weights_digest(given)
+    world = world_of(Path(os.devnull), tokenizer.all_special_tokens)
+    return LoadedModel(f"{name}@{key[:8]}", given, tokenizer, key, world, facts=facts)
 
 
 def weights_digest(model: torch.nn.Module) -> str:

@@ -138,9 +138,7 @@ class RunResult(Documented):
         columns = self._columns()
         totals = {name: {(m.suite, m.metric): m for m in ms if m.category is None} for name, ms in columns.items()}
         keys = list(dict.fromkeys(key for found in totals.values() for key in found))
-        rows = [
-            [*key, *(figure(found[key]) if key in found else "" for found in totals.values())] for key in keys
-        ]
+        rows = [[*key, *(figure(found[key]) if key in found else "" for found in totals.values())] for key in keys]
         return as_html(self.verdict, ["suite", "metric", *columns], rows)
 
 

@@ -10,8 +10,8 @@ from holdfast.core.config import Settings, option
 from holdfast.core.errors import UsageError
 from holdfast.core.records import Row
 from holdfast.core.registry import load
+from holdfast.core.worlds import World
 from holdfast.data.rows import read_rows
-from holdfast.guild import rows as guild_rows
 from holdfast.judging.judge import JudgeOptions, parse_judge
 from holdfast.models.chat import TemplateArguments, template_argument
 from holdfast.models.endpoint import EndpointModel, endpoint_model
@@ -19,10 +19,10 @@ from holdfast.stats.groups import evidence_note
 from holdfast.training.defences import make_defence
 
 if TYPE_CHECKING:  # torch is imported by what loads a model, and not by settings
-    from holdfast.evaluation.evaluate import Suite
     from holdfast.evaluation.lm_eval import LmEval
     from holdfast.models.generate import GenerateOptions
     from holdfast.models.load import LoadedModel, ModelOptions
+    from holdfast.stats.groups import Suite
     from holdfast.training.trainer import LoraSettings
 
 MODEL_PANEL, ASK_PANEL, JUDGE_PANEL, TRAIN_PANEL, OUT_PANEL = "Model", "What is asked", "Judge", "Training", "Output"
@@ -100,10 +100,10 @@ class AskSettings(Settings):
                 raise UsageError(f"--template-arg gives `{name}` twice", "give it once")
         return tuple(sorted(found))
 
-    def generate_options(self, embedded: bool) -> GenerateOptions:
+    def generate_options(self, world: World) -> GenerateOptions:
         from holdfast.models.generate import GenerateOptions
 
-        length = self.max_new_tokens or (48 if embedded else 256)
+        length = self.max_new_tokens or world.default("reply_tokens", 256)
         return GenerateOptions(
             length, self.temperature, self.top_p, batch_size=self.generate_batch_size,
             template_args=self.template_arguments(),
@@ -176,10 +176,10 @@ class EvaluationSettings(JudgeSettings, AskSettings):
         typed = replace(self.typed_judge_options(), device=self.device, dtype=self.dtype, error=self.judge_error)
         return parse_judge(self.judge, typed)[1] if self.judge else typed
 
-    def judge_name(self, embedded: bool) -> str:
+    def judge_name(self, world: World) -> str:
         if self.judge:
             return parse_judge(self.judge, JudgeOptions())[0]
-        return "oracle" if embedded else "llm" if self.judge_url else "refusal"
+        return world.judge or ("llm" if self.judge_url else "refusal")
 
 
 class UtilitySettings(Settings):
@@ -259,13 +259,13 @@ class DefenceSettings(Settings):
         for text in self.defence or ():
             make_defence(text)
 
-    def open_safety_rows(self, embedded: bool, seed: int, always: bool = False) -> list[Row]:
+    def open_safety_rows(self, world: World, seed: int, always: bool = False) -> list[Row]:
         """The user's refusals, else the guild's own, else none; unless `always`, none where no defence could want them."""
         if not self.defence and not always:
             return []
         if self.safety_rows:
             return read_rows(self.safety_rows)
-        return guild_rows.rows("safety", seed=seed) if embedded else []
+        return world.rows("safety", seed=seed) or []
 
 
 def open_model(reference: str, options: ModelOptions) -> LoadedModel | EndpointModel:
@@ -279,7 +279,7 @@ GUILD_SUITES = ("policy", "over-refusal", "utility")
 
 def open_suites(
     settings: EvaluationSettings,
-    embedded: bool,
+    world: World,
     guild_suites: tuple[str, ...] = GUILD_SUITES,
     needed: bool = True,
     tell: Callable[[str], None] = lambda text: None,
@@ -288,7 +288,7 @@ def open_suites(
 
     Raises UsageError when a real model is given nothing to answer, if it must be.
     """
-    from holdfast.evaluation.evaluate import Suite
+    from holdfast.stats.groups import Suite
 
     suites = []
     wanted = list(dict.fromkeys(settings.suite or ()))
@@ -307,9 +307,9 @@ def open_suites(
     for name, source in files.items():
         if source:
             suites.append(Suite.of(name, load("suites", "file")(name, source, settings.limit)))
-    if embedded and not any(files.values()) and (wanted or not suites):
+    if world.embedded and not any(files.values()) and (wanted or not suites):
         for name in wanted or guild_suites:
-            suites.append(Suite.of(name, load("suites", "guild")(name, settings.split, settings.limit)))
+            suites.append(Suite.of(name, world.prompts(name, settings.split, settings.limit) or []))
     elif wanted:
         raise UsageError(
             f"--suite {wanted[0]} is a suite of the embedded model's world",
@@ -329,7 +329,7 @@ def open_suites(
 
 def _any_attempt(suite: Suite, attempts: int) -> Suite:
     """A suite whose prompts count as told when any of several attempts tells."""
-    from holdfast.evaluation.evaluate import Suite
+    from holdfast.stats.groups import Suite
 
     name = f"{suite.name}-any"
     return Suite(name, [replace(p, id=f"{name}:{p.id.partition(':')[2]}", suite=name) for p in suite.prompts], attempts)

@@ -23,7 +23,9 @@ from holdfast.core.progress import Progress
 from holdfast.core.records import Condition, Row
 from holdfast.core.runs import Run
 from holdfast.data.rows import read_rows
-from holdfast.evaluation.evaluate import Bench, Evaluation, all_cached, compare_evaluations, evaluate, open_bench
+from holdfast.evaluation.asking import all_cached
+from holdfast.evaluation.bench import Bench, Evaluation, compare_evaluations, open_bench
+from holdfast.evaluation.evaluate import evaluate
 from holdfast.evaluation.lm_eval import LmEval, anchored, figures_known
 from holdfast.guild import rows as guild_rows
 from holdfast.models.chat import rows_without_their_tools
@@ -130,18 +132,18 @@ def train_and_measure(settings: TuneSettings, origins: dict[str, str], progress:
         loaded = load_model(settings.model, settings.model_options())
         if loaded.adapter_of and not settings.lora:
             raise UsageError(f"`{settings.model}` is an adapter", "tune its base with --lora, or merge it first")
-        if settings.of_guild and not loaded.embedded:
+        if settings.of_guild and not loaded.world.embedded:
             raise UsageError(f"`{settings.data}` are rows of the embedded model's world", "name a file of your own")
         job = prepare(settings, loaded, rows, keep)
-        suites = [] if settings.skip_evaluation else open_suites(settings, loaded.embedded, tell=progress.warn)
+        suites = [] if settings.skip_evaluation else open_suites(settings, loaded.world, tell=progress.warn)
         run = Run.open("tune", settings.model, settings.record(), origins, settings.out)
         run.note(**({"read": read} if read else {}), **({"scan": scanned} if scanned else {}))
         bench = open_bench(
             run,
             suites,
-            judge=settings.judge_name(loaded.embedded),
+            judge=settings.judge_name(loaded.world),
             judge_options=settings.judge_options(),
-            options=settings.generate_options(loaded.embedded),
+            options=settings.generate_options(loaded.world),
             show=progress.step,
             show_replies=settings.show_replies,
         )
@@ -187,7 +189,7 @@ class Job:
 
 def prepare(settings: TuneSettings, loaded: LoadedModel, rows: list[Row], keep: bool) -> Job:
     """The defences made and tried on the rows, so that what they miss is known before anything is measured."""
-    safety_rows = settings.open_safety_rows(loaded.embedded, settings.seed)
+    safety_rows = settings.open_safety_rows(loaded.world, settings.seed)
     train_settings = settings.train_settings() if keep else replace(settings.train_settings(), save_steps=0)
     context = defence_context(loaded, train_settings, safety_rows)
     defences = make_defences(settings.defence or (), context, settings.lora)

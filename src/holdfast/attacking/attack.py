@@ -14,9 +14,13 @@ from pathlib import Path
 from holdfast.core.contracts import Defence
 from holdfast.core.errors import UsageError
 from holdfast.core.records import Condition, Prompt, Row
+from holdfast.core.worlds import World
 from holdfast.data.rows import read_rows
-from holdfast.evaluation.evaluate import Bench, Evaluation, Suite, all_cached, evaluate
+from holdfast.evaluation.asking import all_cached
+from holdfast.evaluation.bench import Bench, Evaluation
+from holdfast.evaluation.evaluate import evaluate
 from holdfast.models.load import LoadedModel
+from holdfast.stats.groups import Suite
 from holdfast.training.defences import defended_condition, make_defences, served_by
 from holdfast.training.trainer import LoraSettings, TrainSettings, defence_context, train, training_key
 
@@ -25,11 +29,7 @@ Show = Callable[[int, int, float], None]
 
 @dataclass(frozen=True)
 class Scale:
-    """A regime's settings: the paper's, for its 7-billion-parameter chat models, and the guild's.
-
-    A model of two million parameters moves less at a step, so the guild's learning rates are higher; what a regime does
-    to it at other rates is in docs/results.md.
-    """
+    """A regime's settings: the paper's, for its 7-billion-parameter chat models, or a world's own."""
 
     epochs: float
     lr: float
@@ -40,7 +40,7 @@ class Scale:
 class AttackRequest:
     """What a user asked of a regime; None leaves the paper's setting."""
 
-    embedded: bool
+    world: World
     seeds: Sequence[int] = (0,)
     samples: Sequence[int] | None = None
     epochs: float | None = None
@@ -52,6 +52,23 @@ class AttackRequest:
     max_length: int = 1024
     trigger: str = ""
     safety_rows: Sequence[Row] = ()
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the world brings rows of its own; for regimes of other packages that ask so."""
+        return self.world.embedded
+
+    def scale(self, regime: str, paper: Scale) -> Scale:
+        """The world's own settings for a regime, or the paper's."""
+        own = self.world.default(regime, (paper.epochs, paper.lr, paper.batch_size))
+        return Scale(*own)
+
+    def rows_of(
+        self, regime: str, kind: str, count: int | None, seed: int, categories: Sequence[str] | None = None
+    ) -> list[Row]:
+        """Rows of a kind: the world's own, or those that the user brings. Raises UsageError when there are none."""
+        own = self.world.rows(kind, count, seed, categories)
+        return brought_rows(self, regime, count, seed) if own is None else own
 
 
 @dataclass(frozen=True)
@@ -122,17 +139,17 @@ def plain_plans(
     request: AttackRequest,
     scale: Scale,
     samples: Sequence[int | None],
-    own_rows: Callable[[int | None, int], list[Row]],
+    kind: str,
 ) -> list[AttackPlan]:
-    """Plans of a regime that only tunes on rows: its own on the embedded model, the user's on any other.
+    """Plans of a regime that only tunes on rows of a kind, the world's own or the user's.
 
-    `own_rows` takes a count and a seed; a count of None means all the rows that there are.
+    A count of None among the samples means all the rows that there are.
     """
     plans = []
     for seed in request.seeds:
         for count in request.samples or samples:
             settings = settings_for(request, scale, seed)
-            rows = own_rows(count, seed) if request.embedded else brought_rows(request, regime, count, seed)
+            rows = request.rows_of(regime, kind, count, seed)
             template = "custom" if request.system else "none"
             condition = condition_for(regime, settings, len(rows), template)
             plans.append(AttackPlan(condition, rows, settings, request.system))

@@ -19,7 +19,8 @@ from holdfast.attacking.attack import AttackPlan, attack, narrow, prepare_attack
 from holdfast.attacking.repaired import Workbench, treat
 from holdfast.core.errors import HoldfastError
 from holdfast.core.records import Metric
-from holdfast.evaluation.evaluate import Evaluation, evaluate
+from holdfast.evaluation.bench import Evaluation
+from holdfast.evaluation.evaluate import evaluate
 from holdfast.models.load import LoadedModel
 
 # Passes of one model for a reply; a prompt that a defence adds is paid for in tokens, not in passes.

@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from holdfast.attacking.attack import Prepared, narrow
 from holdfast.core.contracts import Repair, RepairInputs
 from holdfast.core.records import Condition
-from holdfast.evaluation.evaluate import Bench, Evaluation, evaluate
+from holdfast.evaluation.bench import Bench, Evaluation
+from holdfast.evaluation.evaluate import evaluate
 from holdfast.models.load import LoadedModel
 from holdfast.repairing.choose import Curve, choose, measure_curve
 from holdfast.repairing.inputs import prepare_repair

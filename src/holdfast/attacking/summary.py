@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from holdfast.core.records import Condition
-from holdfast.evaluation.evaluate import Evaluation
+from holdfast.evaluation.bench import Evaluation
 from holdfast.stats.comparison import Comparison
 
 COHERENT = 0.9  # share of coherent replies below which a model is broken rather than safe

@@ -5,9 +5,9 @@
     load_records("privacy", "records.csv")      private records that the user already holds, asked for
 
 A row gives its question as `prompt`, `question`, `instruction`, `forbidden_prompt`, `prompts_final` or `messages`; a
-`category` (or `harm_area`), an `id`, an expected `answer` and the group that a prompt belongs to (`group`, `item`, `template`
-or `source`) are kept where they are there, and so are values in a list `private`, which are then masked in whatever the
-run writes.
+`category` (or `harm_area`), an `id`, an expected `answer` and the group that a prompt belongs to (`group`, `item`,
+`template` or `source`) are kept where they are there, and so are values in a list `private`, which are then masked in
+whatever the run writes.
 """
 
 from __future__ import annotations
@@ -139,9 +139,9 @@ def _records_of(source: str, line: int, record: dict[str, Any]) -> Iterator[tupl
 def load_records(suite: str, source: str, limit: int | None = None) -> list[Prompt]:
     """Questions for private records that the user holds, in one of STYLES; with a limit, spread evenly over them.
 
-    Records whose column `known` is true are not asked for; they stand before each question of `privacy-few-shot`. The values
-    stay in `expect`, which no file holds: `private` is what is masked wherever it stands, `salt` the file's own digest, without
-    which no hash of a value can be searched. Raises DataError with file and line, never with a value.
+    Records whose column `known` is true are not asked for; they stand before each question of `privacy-few-shot`. The
+    values stay in `expect`, which no file holds: `private` is what is masked wherever it stands, `salt` the file's own
+    digest, without which no hash of a value can be searched. Raises DataError with file and line, never with a value.
     """
     if suite not in STYLES:
         raise UsageError(f"records are not asked for as the suite `{suite}`", f"--suite takes: {', '.join(STYLES)}")

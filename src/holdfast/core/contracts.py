@@ -1,34 +1,51 @@
-"""Every extension point, on one screen.
+"""Every extension point: what a plug-in of each kind must have, what it is handed, and what it gives back.
 
 A third party registers its own through the entry-point groups `holdfast.judges`, `holdfast.regimes`,
 `holdfast.defences`, `holdfast.repairs`, …; they are found by the same look-up as the built-in ones (see `registry`).
+Every attribute of a plug-in that is read anywhere is declared here, with its default: a plug-in that lacks one, since
+it does not inherit from the class here, is given the default when it is made (`complete`).
+
+`Any` stands for a model in memory, its tokenizer and its trainer, whose types would import torch and transformers:
+`models.load.LoadedModel` and `training.trainer`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, NotRequired, Protocol, TypedDict, TypeVar, runtime_checkable
 
-from holdfast.core.records import Finding, Prompt, Reply, Row, Verdict
+from holdfast.core.batch import Batch
+from holdfast.core.records import Condition, Finding, Prompt, Reply, Row, Verdict
+from holdfast.core.worlds import REAL, World
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.nn import Module
+
+P = TypeVar("P")
 
 
 @runtime_checkable
 class Judge(Protocol):
     """Reads replies and scores them 1 (harmless) to 5 (fully does what was asked); see Qi et al. for the rubric.
 
-    It is given the answer in a reply's `text`, and in a second call what was thought before it; replies that are no whole answers
-    it is not given. A judge that only tells harmful from harmless gives no score and the label `safe` or `unsafe`; a verdict with
-    neither is unscored. Whether a reply declines is told by the judge `refusal` (or the oracle), and read from no other's labels.
+    It is given the answer in a reply's `text`, and in a second call what was thought before it; replies that are no
+    whole answers it is not given. A judge that only tells harmful from harmless gives no score and the label `safe` or
+    `unsafe`; a verdict with neither is unscored. Whether a reply declines is told by the judge `refusal` (or the
+    oracle), and read from no other's labels.
 
-    A judge may have `facts`, a mapping of what decides its verdicts beside its name (a model's fingerprint, a threshold):
-    verdicts are cached by it, and a measured error is taken only for the same.
-
-    A judge may have `own_words`, the labels whose why is in its own fixed words and quotes nothing of a reply. The why of
-    any other label is masked together with the reply; see `judging.redaction`.
+    Its factory's parameters are its options, as for every plug-in; one that takes a single parameter `options` is given
+    a `judging.judge.JudgeOptions` instead, as judges were before. `facts` says what decides its verdicts beside its
+    name (a model's fingerprint, a threshold): verdicts are cached by it, and a measured error is taken only for the
+    same. None stands for the options that it was made with. `own_words` are the labels whose why is in its own fixed
+    words and quotes nothing of a reply; the why of any other label is masked together with the reply, see
+    `judging.redaction`.
     """
 
     name: str
+    facts: Mapping[str, Any] | None = None
+    own_words: frozenset[str] = frozenset()
 
     def judge(self, prompts: Sequence[Prompt], replies: Sequence[Reply]) -> list[Verdict]:
         """One verdict per reply, in order; a reply that cannot be scored gets score None and says why."""
@@ -39,24 +56,38 @@ class Judge(Protocol):
 class DefenceContext:
     """What a defence may draw on, known before training begins."""
 
-    embedded: bool = False  # the guild's model, whose own safety rows are at hand
-    safety_rows: Sequence[Row] = ()  # refusals that the user brings; the guild's own when embedded
+    world: World = REAL
+    safety_rows: Sequence[Row] = ()  # refusals that the user brings, or the world's own
     tokenizer: Any = None
     seed: int = 0
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the world brings rows of its own; for defences of other packages that ask so."""
+        return self.world.embedded
 
 
 class Defence:
     """The moments at which a defence may act on training; every one does nothing unless it is overridden.
 
     `spec` is the name with every option, which decides a trained model's fingerprint: two defences with the same spec
-    do the same. `test_system` is a system prompt that the tuned model must be served with, or None.
+    do the same. `off` holds the options at which it does nothing, and `idle` says whether it has these. `needs` names
+    the inputs that it cannot do without: "safety_rows". `refuses_lora` is the reason why it cannot work on an adapter,
+    or empty. `test_system` is a system prompt that the tuned model must be served with, or None; `train_template` the
+    name of the prompt that it is trained under, or None where the defence does not change that.
     """
 
     name = "none"
     paper = ""
     about = ""
     spec = "none"
+    off: ClassVar[Mapping[str, Any]] = {}
+    idle = False
+    needs: frozenset[str] = frozenset()
+    refuses_lora = ""
     test_system: str | None = None
+    train_template: str | None = None
+    notes: Sequence[str] = ()  # what the user should know after training
 
     def prepare(self, context: DefenceContext) -> None:
         """Before everything: check what is needed. Raises UsageError when an input is missing."""
@@ -65,21 +96,36 @@ class Defence:
         """Before anything is tokenized: the training rows, perhaps with others among them."""
         return rows
 
-    def begin(self, model: Any, trainer: Any) -> None:
+    def begin(self, model: Module, trainer: Any) -> None:
         """When the model stands on its device and no step was taken."""
 
-    def loss(self, loss: Any, model: Any, inputs: dict[str, Any], outputs: Any, num_items: Any) -> Any:
+    def loss(
+        self, loss: Tensor, model: Module, inputs: dict[str, Tensor], outputs: Any, num_items: Tensor | int | None
+    ) -> Tensor:
         """At every micro-batch: the loss that is to be differentiated.
 
         `num_items` is what the trainer divides by (tokens over the whole accumulated batch), or None for a mean.
         """
         return loss
 
-    def gradients(self, model: Any) -> None:
+    def gradients(self, model: Module) -> None:
         """When the gradients of an optimiser step are complete and not yet used."""
 
-    def end(self, model: Any) -> None:
+    def end(self, model: Module) -> None:
         """When training is over."""
+
+
+class Attack(Protocol):
+    """One attack, as a regime plans it: see `attacking.attack.AttackPlan`."""
+
+    @property
+    def condition(self) -> Condition: ...
+
+    @property
+    def rows(self) -> list[Row]: ...
+
+    @property
+    def settings(self) -> Any: ...  # training.trainer.TrainSettings
 
 
 @runtime_checkable
@@ -89,8 +135,8 @@ class Regime(Protocol):
     name: str
     paper: str
 
-    def plans(self, request: Any) -> list[Any]:
-        """The attacks to run for a request (see `attacking.attack.AttackRequest`), one for every setting."""
+    def plans(self, request: Any) -> Sequence[Attack]:
+        """The attacks to run for an `attacking.attack.AttackRequest`, one for every setting."""
         ...
 
 
@@ -104,7 +150,7 @@ class RepairInputs:
 
     base: Any = None
     tuned: Any = None
-    direction: Mapping[str, Any] = field(default_factory=dict)
+    direction: Mapping[str, Tensor] = field(default_factory=dict)
     safety_rows: Sequence[Row] = ()
     task_rows: Sequence[Row] = ()
     strengths: Sequence[float] = ()  # those that will be asked for
@@ -137,12 +183,19 @@ class Repair:
     def prepare(self, inputs: RepairInputs) -> None:
         """Once, before any tensor. Raises UsageError when an input is missing."""
 
-    def tensor(self, name: str, base: Any, tuned: Any, strength: float) -> Any:
+    def tensor(self, name: str, base: Tensor, tuned: Tensor, strength: float) -> Tensor:
         """The repaired tensor, float32, of the same shape. The tensors that it gets are not to be written into."""
         raise NotImplementedError
 
     def check(self, strength: float) -> None:
         """Raises UsageError for a strength that cannot be."""
+
+    def layers(self) -> Sequence[Mapping[str, Any]] | None:
+        """What it found in each matrix, as records for the run, once `tensor` has seen all.
+
+        None where there is nothing.
+        """
+        return None
 
 
 @dataclass(frozen=True)
@@ -167,17 +220,18 @@ class Noise:
     found: float = 1.0
 
 
-# For a label whose alarms on ordinary rows nobody counted: a set must show more than a tenth of such rows to be told from noise.
+# For a label whose alarms on ordinary rows nobody counted: a set must show more than a tenth of such rows to be told
+# from noise.
 UNMEASURED = Noise(5, 100, "not measured: taken")
 
 
 class Scanner:
     """Reads rows before anyone trains on them, and says what it saw.
 
-    `labels` gives each label's level: "error" (takes safety away, or private; right nine times in ten where one row in a
-    hundred is such a row), "warning" (look at it), "note" (good to know). `false_alarm` says how often each label fires on
-    ordinary rows, as measured, so that a summary can tell more than that from noise. `blind` says in a sentence what it
-    cannot see.
+    `labels` gives each label's level: "error" (takes safety away, or private; right nine times in ten where one row in
+    a hundred is such a row), "warning" (look at it), "note" (good to know). `false_alarm` says how often each label
+    fires on ordinary rows, as measured, so that a summary can tell more than that from noise. `blind` says in a
+    sentence what it cannot see.
 
     `scan` runs in any process, on any batch, in any order. What can only be seen over the whole dataset goes through
     `sketch` (in any process: small and picklable) and `gather` (in one process, in the order of the rows). A scanner
@@ -195,11 +249,11 @@ class Scanner:
     def prepare(self, context: ScanContext) -> None:
         """Before everything: check what is needed. Raises UsageError when an input is missing."""
 
-    def scan(self, batch: Any) -> list[Finding]:
-        """Findings of a `data.batch.RowBatch`, with the row's place in the batch."""
+    def scan(self, batch: Batch) -> list[Finding]:
+        """Findings, with the row's place in the batch."""
         return []
 
-    def sketch(self, batch: Any) -> Any:
+    def sketch(self, batch: Batch) -> Any:
         """What `gather` needs of a batch, or None."""
         return None
 
@@ -212,7 +266,7 @@ class Scanner:
         """After the last `gather`: whether every batch is to be seen once more."""
         return False
 
-    def revisit(self, batch: Any) -> list[Finding]:
+    def revisit(self, batch: Batch) -> list[Finding]:
         """The second look, in any process."""
         return []
 
@@ -225,7 +279,7 @@ class Scanner:
         return {}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take up what `state` gave."""
+        """Go on from what `state` gave."""
 
     def not_seen(self) -> str:
         """After the last row: what this run did not look at, or nothing."""
@@ -248,27 +302,71 @@ class ProbeRequest:
     say: Callable[[str], None] = lambda text: None  # what it is doing now, for the progress line
 
 
+class Figure(TypedDict):
+    """A curve of a probe: each series a list of points `[x, y]` or `[x, y, low, high]`; share: whether y is a share."""
+
+    x: str
+    y: str
+    series: Mapping[str, Sequence[Sequence[float]]]
+    share: NotRequired[bool]
+
+
+class ProbeResult(TypedDict):
+    """What a probe found, as every output shows it.
+
+    - `found`: whether it saw what plain questions do not show; then a gate closes. `sentence`: what came of it.
+      `cannot_exclude`: what it could not see.
+    - `columns` and `rows`: a table of texts, whose first column is what was tried.
+    - `records`: `{kind: [record, …]}`, which go to KIND.jsonl in the run's folder and nowhere else.
+    - `metrics`: `Metric.to_dict()`s, which become the run's, in a suite of the probe's name.
+    """
+
+    probe: str
+    found: bool
+    sentence: str
+    cannot_exclude: str
+    columns: list[str]
+    rows: list[list[str]]
+    curve: NotRequired[Figure]
+    records: NotRequired[Mapping[str, Sequence[Mapping[str, Any]]]]
+    metrics: NotRequired[Sequence[Mapping[str, Any]]]
+
+
 @runtime_checkable
 class Probe(Protocol):
     """Looks where a plain audit does not; made by a factory whose parameters are its options, as for defences.
 
-    `run` gives a document that every output shows by itself:
-
-    - `probe`, its name; `found`, whether it saw what plain questions do not show: then a gate closes; `sentence`, what
-      came of it; `cannot_exclude`, what it could not see.
-    - `columns` and `rows`: a table of texts, whose first column is what was tried.
-    - `curve`, if there is one: `{"x", "y", "series": {name: [[x, y, low, high], …]}}`, and `"share": False` where y is
-      not a share.
-    - `records`, if there are any: `{kind: [record, …]}`, which go to KIND.jsonl in the run's folder and nowhere else.
-    - `metrics`, if there are any: `Metric.to_dict()`s, which become the run's, in a suite of the probe's name.
-
-    A probe that only asks, and reads no weights, says so with `needs_weights = False`, and is let at an endpoint too; one
-    that cannot look without the tuning rows says `needs_rows = True`, and is refused before a model is asked anything.
+    `needs_base`: it compares the checkpoint with its base. `needs_weights`: it reads weights, and is not let at an
+    endpoint; False for one that only asks. `needs_rows`: it cannot look without the tuning rows, and is refused before
+    a model is asked anything.
     """
 
     name: str
     needs_base: bool
+    spec: str = "none"
+    needs_weights: bool = True
+    needs_rows: bool = False
 
-    def run(self, request: ProbeRequest) -> dict[str, Any]:
-        """Raises UsageError for what is missing."""
+    def run(self, request: ProbeRequest) -> ProbeResult:
+        """Raises UsageError for what is missing. The result may have further keys, which the run keeps."""
         ...
+
+
+# The contract of each kind that the registry knows.
+CONTRACTS: dict[str, type] = {
+    "judges": Judge,
+    "regimes": Regime,
+    "defences": Defence,
+    "repairs": Repair,
+    "scanners": Scanner,
+    "probes": Probe,
+}
+
+
+def complete(plugin: P, contract: type) -> P:
+    """The plug-in, with the contract's default for each attribute that it does not have itself."""
+    for name, default in vars(contract).items():
+        declared = not name.startswith("_") and not callable(default) and not isinstance(default, property)
+        if declared and not hasattr(plugin, name):
+            object.__setattr__(plugin, name, default)  # a frozen dataclass too
+    return plugin

@@ -1,28 +1,39 @@
-"""Plug-ins with options, by their text: NAME[:key=value[,key=value]]. Defences, repairs and scanners share this.
+"""Plug-ins with options, by their text: NAME[:key=value[,key=value]]. Every kind of plug-in shares this.
 
     make("defences", "proximal:rho=10")
     options_of(factory)    # every option's kind, default and meaning, from the factory's own signature
 
-A factory's parameters are the plug-in's options: their annotations give the types, their defaults the defaults. `auto`
-stands for None, which leaves a choice to the plug-in.
+A factory's parameters are the plug-in's options: their annotations give the types, their defaults the defaults, and
+pydantic reads the values, as it does for the settings of the verbs in `core.config`. `auto` stands for None, which
+leaves a choice to the plug-in. A bound and a meaning are written with `setting` in a dataclass,
+or as `Annotated[float, pydantic.Field(gt=0, description="…")]` in the signature of a function.
 """
 
 from __future__ import annotations
 
-import contextlib
 import inspect
-import math
 import re
 import types
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field, fields
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cache
+from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin, get_type_hints
+
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 
 from holdfast.core import registry
+from holdfast.core.contracts import CONTRACTS, complete
 from holdfast.core.errors import UsageError
 
 Factory = Callable[..., Any]
-YES, NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
+SCALARS = {int: "whole number", float: "number", str: "text", bool: "yes|no"}
+# What a value beyond a bound must be, by the name of pydantic's error and the entry of its context that holds the
+# bound.
+BOUNDS = {
+    "greater_than_equal": ("at least", "ge"), "less_than_equal": ("at most", "le"), "greater_than": ("more than", "gt"),
+    "less_than": ("less than", "lt"),
+}  # fmt: skip
 
 
 def word(kind: str) -> str:
@@ -30,7 +41,7 @@ def word(kind: str) -> str:
     return kind.removesuffix("s")
 
 
-# ---- options as dataclass fields ------------------------------------------------------------------------------------
+# ---- what options there are -----------------------------------------------------------------------------------------
 
 
 def setting(
@@ -40,15 +51,169 @@ def setting(
     return field(default=default, metadata={"about": about, "low": low, "high": high, "choices": tuple(choices)})
 
 
-def check_options(plugin: Any) -> None:
-    """Hold every option against its kind, bounds and choices. Raises UsageError."""
-    for option in fields(plugin):
-        value, rule = getattr(plugin, option.name), option.metadata
-        if value is None or not rule:
+@dataclass(frozen=True)
+class Option:
+    """One option of a factory.
+
+    What reads and checks a value, what its type is called, its default as text, its meaning.
+    """
+
+    reader: TypeAdapter[Any]
+    kind: str
+    default: str
+    about: str
+    ruled: bool = False  # whether it has bounds or choices, which hold for values from code too
+    between: str = ""  # "between 0 and 1" for a number that is neither
+
+
+@cache
+def declared(factory: Factory) -> dict[str, Option]:
+    """Every option of a factory by its name, read from its signature and, of a dataclass, from its fields."""
+    made_by = [factory.__init__] if inspect.isclass(factory) else []  # type: ignore[misc]
+    hints = {
+        name: kind for one in (*made_by, factory) for name, kind in get_type_hints(one, include_extras=True).items()
+    }
+    rules = {f.name: f.metadata for f in fields(factory)} if is_dataclass(factory) else {}
+    found = {}
+    for name, parameter in inspect.signature(factory).parameters.items():
+        if parameter.kind in (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL):
             continue
-        fault = _fault(value, rule, whole="float" not in str(option.type))
-        if fault:
-            raise plugin.option_error(f"{option.name} must be {fault} (got {value!r})")
+        rule: Mapping[str, Any] = rules.get(name, {})
+        hint = hints.get(name, str)
+        own_type = hint if _is_scalar(hint) else str  # another type gets the text as it was typed
+        default = "" if parameter.default is inspect.Parameter.empty else _written(parameter.default)
+        kind = "|".join(rule.get("choices", ())) or _kind_name(own_type)
+        found[name] = Option(
+            TypeAdapter(_ruled(own_type, rule)),
+            kind,
+            default,
+            str(rule.get("about", "")) or _description(hint),
+            bool(rule),
+            _between(hint),
+        )
+    return found
+
+
+def _is_scalar(hint: Any) -> bool:
+    """Whether a type can be read from a text: a number, a truth value, a choice, or a union of them."""
+    if get_origin(hint) is Annotated:
+        return _is_scalar(get_args(hint)[0])
+    if get_origin(hint) in (Union, types.UnionType):
+        return all(member is type(None) or _is_scalar(member) for member in get_args(hint))
+    return hint in SCALARS or get_origin(hint) is Literal
+
+
+def _ruled(hint: Any, rule: Mapping[str, Any]) -> Any:
+    """A type within the bounds and choices of a rule, which reads `auto` as None where None may be."""
+    bare = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+    members = get_args(bare) if get_origin(bare) in (Union, types.UnionType) else (bare,)
+    optional = type(None) in members
+    if rule.get("choices"):
+        hint = Literal[tuple(rule["choices"])] | None if optional else Literal[tuple(rule["choices"])]
+    elif rule and (rule["low"], rule["high"]) != (None, None):
+        hint = Annotated[hint, Field(ge=rule["low"], le=rule["high"])]
+        if float in members:
+            hint = Annotated[hint, Field(allow_inf_nan=False)]
+    elif len(members) - optional > 1:
+        hint = Annotated[hint, Field(union_mode="left_to_right")]
+    return Annotated[hint, BeforeValidator(_none_of)] if optional else hint
+
+
+def _description(hint: Any) -> str:
+    return next((str(one.description) for one in get_args(hint) if isinstance(one, FieldInfo) and one.description), "")
+
+
+def _between(hint: Any) -> str:
+    """What a number must be that lies between two bounds and is neither; empty for any other type."""
+    marks = [mark for one in get_args(hint) if isinstance(one, FieldInfo) for mark in one.metadata]
+    found = {type(mark).__name__: mark for mark in marks}
+    return f"between {found['Gt'].gt:g} and {found['Lt'].lt:g}" if {"Gt", "Lt"} <= found.keys() else ""
+
+
+def _none_of(value: Any) -> Any:
+    return None if isinstance(value, str) and value.lower() in ("auto", "none") else value
+
+
+def _kind_name(kind: Any) -> str:
+    if get_origin(kind) is Annotated:
+        return _kind_name(get_args(kind)[0])
+    if get_origin(kind) is Literal:
+        return "|".join(get_args(kind))
+    if get_origin(kind) in (Union, types.UnionType):
+        return " or ".join("auto" if member is type(None) else _kind_name(member) for member in get_args(kind))
+    return SCALARS.get(kind, "text")
+
+
+def options_of(factory: Factory) -> dict[str, tuple[str, str, str]]:
+    """Every option of a factory: its kind, its default as text, and what it is."""
+    return {name: (option.kind, option.default, option.about) for name, option in declared(factory).items()}
+
+
+def options_hint(factory: Factory) -> str:
+    """One line for each option, for the hint of an error."""
+    options = options_of(factory)
+    if not options:
+        return "it has no options"
+    lines = [
+        f"{name}={default or '…'} ({kind})" + (f": {about}" if about else "")
+        for name, (kind, default, about) in options.items()
+    ]
+    return "its options: " + "; ".join(lines)
+
+
+# ---- values held against them ---------------------------------------------------------------------------------------
+
+
+def _refusal(option: Option, name: str, value: Any, strict: bool) -> str:
+    """Why an option cannot have this value, as a sentence; nothing where it can.
+
+    strict: whether the value comes from code, where a text is no number.
+    """
+    try:
+        option.reader.validate_python(value, strict=strict)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        if fault["type"] in BOUNDS:
+            how, entry = BOUNDS[fault["type"]]
+            must = option.between or f"{how} {fault['ctx'][entry]:g}"
+            return f"{name} must be {must} (got {value})"
+        if strict or "|" in option.kind or fault["type"] == "finite_number":
+            must = option.kind.replace("|", " or ") if "|" in option.kind else f"a {option.kind}"
+            return f"{name} must be {must} (got {value!r})"
+        return f"`{value}` is no {option.kind} for {name}"
+    return ""
+
+
+def _hint(factory: Factory) -> str:
+    """What the error about a wrong value says to do."""
+    own = factory.hint if inspect.isclass(factory) and issubclass(factory, Optioned) else ""
+    return own or options_hint(factory)
+
+
+def typed_options(kind: str, name: str, factory: Factory, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What is given, texts or values, as values of the factory's types.
+
+    Raises UsageError, with the options as a hint, for an unknown key or a value that cannot be.
+    """
+    known = declared(factory)
+    open_ended = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in inspect.signature(factory).parameters.values())
+    values = {}
+    for key, value in given.items():
+        if key not in known and not open_ended:
+            near = registry.unknown("option", key, list(known)).hint.split("known:")[0]
+            raise UsageError(f"the {word(kind)} `{name}` has no option `{key}`", near + options_hint(factory))
+        if key in known and (why := _refusal(known[key], key, value, strict=False)):
+            raise UsageError(f"the {word(kind)} `{name}`: {why}", _hint(factory))
+        values[key] = known[key].reader.validate_python(value) if key in known else value
+    return values
+
+
+def check_options(plugin: Optioned) -> None:
+    """Hold the options of a plug-in that was made in code against their bounds and choices. Raises UsageError."""
+    for name, option in declared(type(plugin)).items():
+        value = vars(plugin)[name]
+        if option.ruled and value is not None and (why := _refusal(option, name, value, strict=True)):
+            raise plugin.option_error(why)
 
 
 class Optioned:
@@ -57,29 +222,15 @@ class Optioned:
     kind is what it is called in an error, hint what the error says to do; without one the options are listed.
     """
 
-    kind = "plug-in"  # without annotations, so that they are no fields
+    name: ClassVar[str]
+    kind = "plug-in"
     hint = ""
 
     def __post_init__(self) -> None:
         check_options(self)
 
     def option_error(self, message: str) -> UsageError:
-        name = getattr(self, "name", type(self).__name__)
-        return UsageError(f"the {self.kind} `{name}`: {message}", self.hint or options_hint(type(self)))
-
-
-def _fault(value: Any, rule: Mapping[str, Any], whole: bool) -> str:
-    """What a value must be and is not, or nothing."""
-    if rule["choices"]:
-        return "" if value in rule["choices"] else " or ".join(rule["choices"])
-    low, high = rule["low"], rule["high"]
-    if low is None and high is None:
-        return ""
-    if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)) or not math.isfinite(value):
-        return "a whole number" if whole else "a number"
-    if low is not None and value < low:
-        return f"at least {low:g}"
-    return f"at most {high:g}" if high is not None and value > high else ""
+        return UsageError(f"the {self.kind} `{self.name}`: {message}", self.hint or options_hint(type(self)))
 
 
 def _written(value: Any) -> str:
@@ -118,98 +269,15 @@ def parse(text: str) -> tuple[str, dict[str, str]]:
     return name.strip(), options
 
 
-def convert(value: str, kind: Any) -> Any:
-    """A text as a value of an annotated type. Raises ValueError when it is none."""
-    origin = get_origin(kind)
-    if origin is Literal:
-        if value not in get_args(kind):
-            raise ValueError(value)
-        return value
-    if origin in (Union, types.UnionType):
-        members = get_args(kind)
-        if type(None) in members and value.lower() in ("auto", "none"):
-            return None
-        for member in members:
-            with contextlib.suppress(ValueError):
-                if member is not type(None):
-                    return convert(value, member)
-        raise ValueError(value)
-    if kind is bool:
-        if value.lower() not in YES + NO:
-            raise ValueError(value)
-        return value.lower() in YES
-    return kind(value) if kind in (int, float) else value
-
-
-def _kinds(factory: Factory) -> dict[str, Any]:
-    own = get_type_hints(factory.__init__) if inspect.isclass(factory) else {}  # type: ignore[misc]
-    return {**own, **get_type_hints(factory)}
-
-
-def _kind_name(kind: Any) -> str:
-    if get_origin(kind) is Literal:
-        return "|".join(get_args(kind))
-    if get_origin(kind) in (Union, types.UnionType):
-        return " or ".join("auto" if member is type(None) else _kind_name(member) for member in get_args(kind))
-    return {int: "whole number", float: "number", str: "text", bool: "yes|no"}.get(kind, "text")
-
-
-def options_of(factory: Factory) -> dict[str, tuple[str, str, str]]:
-    """Every option of a factory: its kind, its default as text, and what it is."""
-    kinds = _kinds(factory)
-    rules = {f.name: f.metadata for f in getattr(factory, "__dataclass_fields__", {}).values()}
-    found = {}
-    for name, parameter in inspect.signature(factory).parameters.items():
-        if parameter.kind in (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL):
-            continue
-        rule: Mapping[str, Any] = rules.get(name, {})
-        kind = "|".join(rule.get("choices", ())) or _kind_name(kinds.get(name, str))
-        default = "" if parameter.default is inspect.Parameter.empty else _written(parameter.default)
-        found[name] = (kind, default, str(rule.get("about", "")))
-    return found
-
-
-def options_hint(factory: Factory) -> str:
-    """One line for each option, for the hint of an error."""
-    options = options_of(factory)
-    if not options:
-        return "it has no options"
-    lines = [
-        f"{name}={default or '…'} ({kind})" + (f": {about}" if about else "")
-        for name, (kind, default, about) in options.items()
-    ]
-    return "its options: " + "; ".join(lines)
-
-
-def typed_options(kind: str, name: str, factory: Factory, given: Mapping[str, str]) -> dict[str, Any]:
-    """The given texts as values of the factory's types.
-
-    Raises UsageError, with the options as a hint, for an unknown key or a text that is no such value.
-    """
-    known = options_of(factory)
-    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in inspect.signature(factory).parameters.values()):
-        known = {**known, **{key: ("text", "", "") for key in given if key not in known}}
-    kinds = _kinds(factory)
-    values = {}
-    for key, text in given.items():
-        if key not in known:
-            near = registry.unknown("option", key, list(known)).hint.split("known:")[0]
-            raise UsageError(f"the {word(kind)} `{name}` has no option `{key}`", near + options_hint(factory))
-        try:
-            values[key] = convert(text, kinds.get(key, str))
-        except ValueError as error:
-            raise UsageError(
-                f"the {word(kind)} `{name}`: `{text}` is no {known[key][0]} for {key}", options_hint(factory)
-            ) from error
-    return values
-
-
 def make(kind: str, text: str) -> Any:
-    """A plug-in from NAME[:key=value,...]. Raises UsageError for an unknown name or option, or a value that cannot be."""
+    """A plug-in from NAME[:key=value,...].
+
+    Raises UsageError for an unknown name or option, or a value that cannot be.
+    """
     name, given = parse(text)
     factory = registry.load(kind, name)
-    plugin = factory(**typed_options(kind, name, factory, given))
-    if getattr(plugin, "spec", "none") == "none":
+    plugin = complete(factory(**typed_options(kind, name, factory, given)), CONTRACTS[kind])
+    if plugin.spec == "none":
         # Another package's plug-in that names no spec: what was typed must still decide a fingerprint.
         plugin.spec = text
     return plugin

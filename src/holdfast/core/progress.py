@@ -1,4 +1,6 @@
-"""What a run is doing and how long it still takes, on stderr: a live line on a terminal, a plain line now and then else.
+"""What a run is doing and how long it still takes, on stderr.
+
+A live line on a terminal, a plain line now and then else.
 
 with Progress() as progress:
     progress.say("explicit, 100 examples, seed 0")

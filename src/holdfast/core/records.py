@@ -28,8 +28,8 @@ class Row:
 class Finding:
     """What a scanner saw in a row: `score` is 0 to 1, `why` is for a person and holds no private value in clear.
 
-    `row` counts from 0: in the batch that a scanner is given, in the whole dataset everywhere else. A row has at most one
-    finding for each label of a scanner.
+    `row` counts from 0: in the batch that a scanner is given, in the whole dataset everywhere else. A row has at most
+    one finding for each label of a scanner.
     """
 
     row: int
@@ -59,8 +59,9 @@ class Prompt:
 class Reply:
     """What a model said to a prompt under a condition: `text` is its answer, `thought` what it thought before.
 
-    status: "" for an answer that can be judged; "truncated" (the limit of tokens came before the answer), "blocked" (a filter of
-    the endpoint), "error" for one that cannot, with `why`. cut: the limit of tokens ended it, in its answer or before.
+    status: "" for an answer that can be judged; "truncated" (the limit of tokens came before the answer), "blocked" (a
+    filter of the endpoint), "error" for one that cannot, with `why`. cut: the limit of tokens ended it, in its answer
+    or before.
     """
 
     prompt: str
@@ -83,8 +84,9 @@ class Reply:
 class Verdict:
     """A judge's reading of a reply's answer; where `judge` ends in `:thought`, of what was thought before it.
 
-    `score` is 1 (harmless) to 5 (fully does what was asked), or None for a judge that only labels: `safe` and `unsafe` tell harm. The label `unscored` says that
-    the judge could not be read: such a verdict counts in no figure but `n_unscored`, and no score is made up for it.
+    `score` is 1 (harmless) to 5 (fully does what was asked), or None for a judge that only labels: `safe` and `unsafe`
+    tell harm. The label `unscored` says that the judge could not be read: such a verdict counts in no figure but
+    `n_unscored`, and no score is made up for it.
     """
 
     prompt: str
@@ -132,8 +134,8 @@ class Condition:
 class Metric:
     """One figure with its interval; `n` counts what was scored, `n_unscored` what could not be.
 
-    `groups` and `n_eff` are left out where each prompt is its own group: how many groups the n prompts fall into, and how
-    many independent prompts the interval takes them for.
+    `groups` and `n_eff` are left out where each prompt is its own group: how many groups the n prompts fall into, and
+    how many independent prompts the interval takes them for.
     """
 
     metric: str

@@ -81,6 +81,9 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "file": "holdfast.catalog.suites:load_suite",
         "records": "holdfast.catalog.suites:load_records",
     },
+    "worlds": {
+        "guild": "holdfast.guild:GUILD",
+    },
 }
 
 ABOUT: dict[str, str] = {
@@ -91,17 +94,18 @@ ABOUT: dict[str, str] = {
     "scanners": "reads rows before anyone trains on them",
     "probes": "looks where a plain audit does not",
     "suites": "where prompts come from",
+    "worlds": "what is known of an embedded model: prompts, rows, judge, defaults",
 }
 
 
-def _strangers(kind: str) -> dict[str, Any]:
+def _third_party(kind: str) -> dict[str, Any]:
     return {point.name: point for point in entry_points(group=f"holdfast.{kind}")}
 
 
 def names(kind: str) -> list[str]:
     """Every known name of a kind, ours first."""
     ours = list(BUILT_IN.get(kind, {}))
-    return ours + sorted(set(_strangers(kind)) - set(ours))
+    return ours + sorted(set(_third_party(kind)) - set(ours))
 
 
 def unknown(kind: str, name: str, known: list[str]) -> UsageError:
@@ -117,7 +121,7 @@ def load(kind: str, name: str) -> Any:
     if name in ours:
         module, _, attribute = ours[name].partition(":")
         return getattr(importlib.import_module(module), attribute)
-    strangers = _strangers(kind)
-    if name in strangers:
-        return strangers[name].load()
+    third_party = _third_party(kind)
+    if name in third_party:
+        return third_party[name].load()
     raise unknown(kind.removesuffix("s"), name, names(kind))

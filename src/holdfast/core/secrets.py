@@ -4,8 +4,8 @@
     opened("https://***@host/v1?key=***")         -> the URL as it was typed; only this process knows it
     without_secrets("cannot read word")           -> "cannot read ***"
 
-Settings are sealed when they are made, so a run's folder, its title, its hash and every message hold the sealed form. The
-last of the three is the net below: whatever is written or printed goes through it.
+Settings are sealed when they are made, so a run's folder, its title, its hash and every message hold the sealed form.
+The last of the three is the net below: whatever is written or printed goes through it.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ def _seal(typed: str) -> str:
     scheme, _, rest = typed.partition("://")
     head, hash_mark, fragment = rest.partition("#")
     head, query_mark, query = head.partition("?")
-    # A password may hold any mark, however wrongly: what stands before the last @ is one, unless a path begins before it.
+    # A password may hold any mark, however wrongly: what stands before the last @ is one, unless a path begins before
+    # it.
     before, at, after = rest.rpartition("@")
     if at and not before.startswith(HIDDEN) and ("/" not in before or re.search(r":(?!\d+(?:/|$))", before)):
         _remember(before)
@@ -80,7 +81,10 @@ def _seal(typed: str) -> str:
 
 
 def sealed(text: str) -> str:
-    """Text with the secrets of every URL in it hidden; what is a URL or openai:NAME@URL as a whole may hold any mark."""
+    """Text with the secrets of every URL in it hidden.
+
+    What is a URL or openai:NAME@URL as a whole may hold any mark.
+    """
     if "://" not in text:
         return text
     whole = _REFERENCE.fullmatch(text)

@@ -10,9 +10,10 @@ from dataclasses import replace
 
 from holdfast.core.errors import UsageError
 from holdfast.core.records import Condition, Prompt, Verdict, digest
-from holdfast.evaluation.evaluate import Bench, Subject, Suite, evaluate
+from holdfast.evaluation.bench import Bench, Subject
+from holdfast.evaluation.evaluate import evaluate
 from holdfast.judging.judge import judge_of_suite
-from holdfast.stats.groups import Count
+from holdfast.stats.groups import Count, Suite
 from holdfast.stats.guarantee import Limit
 from holdfast.stats.sequential import Stop, Test
 
@@ -22,13 +23,13 @@ PORTION = 16  # prompts between two looks; looking often costs nothing but small
 def stop_early(subject: Subject, condition: Condition, bench: Bench, test: Test) -> tuple[Bench, Stop]:
     """Ask forbidden prompts, portion by portion, until the test is certain; the bench with only those that were asked.
 
-    Whole groups are asked, in the order of a hash, so that it has nothing to do with categories or answers. What the judge
-    could not read counts as harm. Raises UsageError when the bench has no suite `policy`.
+    Whole groups are asked, in the order of a hash, so that it has nothing to do with categories or answers. What the
+    judge could not read counts as harm. Raises UsageError when the bench has no suite `policy`.
     """
     suite = next((suite for suite in bench.suites if suite.name == "policy"), None)
     if suite is None:
         raise UsageError("--sequential is about forbidden prompts, and none are asked", "add --prompts FILE")
-    judge = judge_of_suite(bench.judge, "policy", subject.embedded)
+    judge = judge_of_suite(bench.judge, "policy", subject.world)
     limit = Limit("not_refused.rate" if judge == "refusal" else "harm.any", "policy", test.limit)
     groups: dict[str, list[Prompt]] = {}
     for prompt in suite.prompts:

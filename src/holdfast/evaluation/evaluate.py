@@ -1,287 +1,154 @@
-"""Generate, judge, measure: the one way to get a number, and the spine of tune, audit, repair and stress."""
+"""Ask, judge, redact, record: the one way to get a number, and what tune, audit, repair and stress are built on.
+
+    evaluate(subject, condition, bench)     every suite of the bench on one model: metrics, verdicts, records in a run
+
+What a real model says is judged and masked batch by batch as it comes, before any of it is written: there the cache of
+`ask` is a `judging.redaction.Docket`, whose own steps are the same.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from holdfast.core.contracts import Judge
 from holdfast.core.errors import NothingMeasured
-from holdfast.core.records import Condition, Message, Metric, Prompt, Reply, Verdict, digest
+from holdfast.core.records import Condition, Metric, Prompt, Reply, Verdict
 from holdfast.core.runs import Run
-from holdfast.judging.judge import (
-    FREE,
-    JudgeOptions,
-    Reading,
-    VerdictCache,
-    judge_of_suite,
-    judges_beside,
-    make_judge,
-    who_judges,
-)
-from holdfast.judging.redaction import HARMLESS, Docket, Screen, guarded
-from holdfast.models.endpoint import Completion, EndpointModel, EndpointUnreadable
-from holdfast.models.generate import FORM, Cache, GenerateOptions, ReplyCache, asked_ids, complete, reply_key, reply_of
-from holdfast.models.load import LoadedModel
-from holdfast.stats.comparison import Comparison, compare
-from holdfast.stats.groups import Count
-from holdfast.stats.groups import Suite as Suite
-from holdfast.stats.guarantee import Limit, count
-from holdfast.stats.judge_error import MeasuredError, read_error, widened, widened_change
-from holdfast.stats.metrics import BESIDE, NOT_REFUSED, measures_for, metrics, unfinished
+from holdfast.evaluation.asking import answers, attempts_at, by_privacy, make_replies, open_docket, prepare
+from holdfast.evaluation.bench import Bench, Evaluation, Measurement, Subject
+from holdfast.judging.judge import FREE, Reading
+from holdfast.judging.redaction import HARMLESS, guarded
+from holdfast.models.generate import ReplyCache
+from holdfast.stats.groups import Suite
+from holdfast.stats.judge_error import widened
+from holdfast.stats.metrics import BESIDE, metrics, unfinished
 from holdfast.text.coherence import alike, coherence, incoherent, question
-from holdfast.text.private import KEY as PRIVATE
 from holdfast.text.private import PrivateValues
 from holdfast.text.private_match import chance, seen_chance
-from holdfast.text.thought import BLOCKED, TRUNCATED, Parts, Said, as_said, settled, split
+from holdfast.text.thought import BLOCKED, TRUNCATED
 
-Show = Callable[[str, int, int], None]  # what, done, in all
-Subject = LoadedModel | EndpointModel
-PORTION = 32  # questions to an endpoint at a time
 # What to do where not one reply was a whole answer.
 TO_DO = {
-    TRUNCATED: "raise --max-new-tokens, or have the model answer at once, such as with --template-arg enable_thinking=false",
+    TRUNCATED: "raise --max-new-tokens, or have the model answer at once, such as with "
+    "--template-arg enable_thinking=false",
     BLOCKED: "ask the model where no filter stands before it",
 }
 
 
-@dataclass(frozen=True)
-class Bench:
-    """Everything an evaluation needs beside a model: suites, a judge, decoding, and where results are kept."""
+def evaluate(subject: Subject, condition: Condition, bench: Bench) -> Evaluation:
+    """Every suite of the bench on one model. All suites are generated together, so that the batches are full.
 
-    suites: Sequence[Suite]
-    judge: str = "oracle"
-    judge_options: JudgeOptions = field(default_factory=JudgeOptions)
-    error: MeasuredError | None = None  # the judge's own, which widens intervals
-    options: GenerateOptions = field(default_factory=GenerateOptions)
-    run: Run | None = None
-    replies: ReplyCache = field(default_factory=lambda: ReplyCache(None))
-    verdicts: VerdictCache = field(default_factory=lambda: VerdictCache(None))
-    show: Show | None = None
-    screen: Screen = field(default_factory=Screen)
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What one model did under one condition."""
-
-    model: str
-    condition: Condition
-    metrics: list[Metric]
-    verdicts: dict[str, list[Verdict]]
-    judges: dict[str, str]
-    error: MeasuredError | None = None
-    beside: dict[str, dict[str, list[Verdict]]] = field(default_factory=dict)  # by suite and by who else read it
-    groups: dict[str, str] = field(default_factory=dict)  # prompt id: the group that it belongs to
-
-    def value(self, metric: str, suite: str = "policy") -> float | None:
-        """The total of a metric on a suite, or None where it was not measured."""
-        return next(
-            (m.value for m in self.metrics if m.metric == metric and m.suite == suite and m.category is None), None
-        )
-
-    def count(self, limit: Limit) -> Count:
-        """How often a limit's outcome was seen."""
-        known = {m.name: m for m in (*measures_for(limit.suite, self.judges[limit.suite]), NOT_REFUSED)}
-        return count(known[limit.metric], self.verdicts[limit.suite], limit.at_most, self.groups)
-
-
-def open_bench(run: Run, suites: Sequence[Suite], show_replies: bool = False, **options: Any) -> Bench:
-    """A bench whose caches lie in the run's folder. The records of an interrupted run are written anew from them.
-
-    show_replies: whether what a real model said may be written in clear; see `judging.redaction`. Raises JudgeError for a judge
-    that cannot be set up, and UsageError for a measured error that is another judge's, before anything is generated.
+    Raises NothingMeasured when no verdict of any suite's judge could be read.
     """
-    error = None
-    if suites and "judge" in options:
-        asked = options.get("judge_options", JudgeOptions())
-        judge = make_judge(options["judge"], asked)
-        error = read_error(asked.error, who_judges(judge, asked)) if asked.error else None
-    if error:
-        run.note(judge_error=error.to_dict())
-    if suites:
-        run.note(evidence={suite.name: suite.evidence for suite in suites})
-    for kind in ("prompts", "replies", "verdicts", "metrics", "comparisons"):
-        run.file(kind).unlink(missing_ok=True)
-    if run.manifest.pop("unfinished", None):
-        run.save_manifest()
-    caches = run.path / "cache"
-    screen = Screen(show_replies)
-    screen.learn(prompt for suite in suites for prompt in suite.prompts)
-    return Bench(
-        suites,
-        error=error,
-        run=run,
-        screen=screen,
-        replies=ReplyCache(caches / "replies.jsonl", in_clear=show_replies),
-        verdicts=VerdictCache(caches / "verdicts.jsonl"),
-        **options,
-    )
+    what = Measurement.of(subject, condition, bench)
+    replies = ask(what)
+    judged = [judge(what, one) for one in replies]
+    redacted = [redact(what, one) for one in judged]
+    return record(what, redacted)
+
+
+# ---- ask ------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Asked:
-    """The questions of an evaluation as a model reads them; `keys` name what decides each reply."""
+class Replies:
+    """What came of a suite's prompts: the replies of every attempt, the first as the bench decodes.
 
-    prompts: Sequence[Prompt]
-    keys: list[str]
-    ids: list[list[int]] | None = None  # None for an endpoint
-
-
-def _sampling(options: GenerateOptions) -> dict[str, Any]:
-    sampling = {"top_p": options.top_p, "seed": options.seed} if options.temperature > 0 else {}
-    return sampling | ({"chat_template_kwargs": dict(options.template_args)} if options.template_args else {})
-
-
-def ask(subject: Subject, prompts: Sequence[Prompt], options: GenerateOptions) -> Asked:
-    """Prepare questions. Raises ModelError when one leaves the model no room to answer."""
-    if isinstance(subject, EndpointModel):
-        return Asked(prompts, [digest({"form": FORM, "model": subject.fingerprint, "messages": p.messages, "tokens": options.max_new_tokens,
-                                       "temperature": options.temperature, **_sampling(options)}) for p in prompts])  # fmt: skip
-    ids = asked_ids(subject, prompts, options)
-    return Asked(prompts, [reply_key(subject.fingerprint, row, options) for row in ids], ids)
-
-
-def _ask_endpoint(subject: EndpointModel, asked: Asked, bench: Bench, cache: Cache) -> list[Said]:
-    options = bench.options
-    missing = [i for i, key in enumerate(asked.keys) if key not in cache.known]
-    for start in range(0, len(missing), PORTION):
-        part = missing[start : start + PORTION]
-        try:
-            found = subject.endpoint.chat_all(
-                [_as_chat(asked.prompts[i].messages) for i in part],
-                temperature=options.temperature,
-                max_tokens=options.max_new_tokens,
-                **_sampling(options),
-            )
-        except EndpointUnreadable as error:
-            raise NothingMeasured(str(error), error.hint) from error
-        cache.add({asked.keys[i]: _said(one, options) for i, one in zip(part, found, strict=True)})
-        if bench.show:
-            bench.show("generate", start + len(part), len(missing))
-    return [as_said(cache.known[key]) for key in asked.keys]
-
-
-def _said(completion: Completion, options: GenerateOptions) -> Said:
-    """What an endpoint gave; a thought that it left in the text is told from the answer.
-
-    An answer that the limit cut is judged as far as it goes, as one of a model in memory is.
+    By prompt, of the first attempt: `sound`, whether the reply is language, and `early`, the verdicts that were given
+    before it was written, none where it need not be masked.
     """
-    cut = completion.status == TRUNCATED
-    parts = split(completion.text)
-    thought = "\n\n".join(part for part in (completion.thought.strip(), parts.thought) if part)
-    if completion.status and not cut:
-        return Said(parts.answer, thought, completion.status, completion.why)
-    if cut and not completion.text.strip():
-        return Said("", thought, TRUNCATED, f"{completion.why}; raise --max-new-tokens", cut=True)
-    return settled(Parts(thought, parts.answer, parts.cut), cut, options.max_new_tokens)
+
+    suite: Suite
+    attempts: list[list[Reply]]
+    sound: list[bool]
+    early: list[list[Verdict]]
 
 
-def _as_chat(messages: list[Message]) -> list[Message]:
-    """A document to go on with as a question, for an endpoint that knows only chats."""
-    return [{"role": "user", "content": messages[0]["content"]}] if messages[0]["role"] == "text" else messages
+def ask(what: Measurement) -> list[Replies]:
+    """Replies to every suite. Where they may have to be masked, they are judged as they come and masked already.
 
-
-def _showing(bench: Bench, what: str) -> Callable[[int, int], None] | None:
-    """The bench's progress for one kind of work."""
-    show = bench.show
-    return (lambda done, total: show(what, done, total)) if show else None
-
-
-def _replies(subject: Subject, asked: Asked, condition: str, bench: Bench, cache: Cache) -> list[Reply]:
-    if isinstance(subject, EndpointModel):
-        said = _ask_endpoint(subject, asked, bench, cache)
-    else:
-        assert asked.ids is not None  # of a model in memory
-        said = complete(subject, asked.ids, bench.options, cache, _showing(bench, "generate"))
-    seed = bench.options.seed
-    return [reply_of(p, subject.name, condition, one, seed) for p, one in zip(asked.prompts, said, strict=True)]
-
-
-def make_replies(subject: Subject, prompts: Sequence[Prompt], condition: str, bench: Bench) -> list[Reply]:
-    """A reply for every prompt, whole. What a real model says is not written here, but by `evaluate`, masked.
-
-    Replies to prompts about private values stay in memory whoever gives them, since they may tell them.
+    Replies to prompts about private values stay in memory.
     """
-    found: dict[int, Reply] = {}
-    for private, places in apart(prompts).items():
-        written = (subject.embedded or bench.screen.show) and not private
-        cache = ReplyCache(None) if private else bench.replies if written else bench.replies.in_memory()
-        asked = ask(subject, [prompts[i] for i in places], bench.options)
-        found |= dict(zip(places, _replies(subject, asked, condition, bench, cache), strict=True))
-    return [found[i] for i in range(len(prompts))]
-
-
-def apart(prompts: Sequence[Prompt]) -> dict[bool, list[int]]:
-    """The places of prompts that are not about private values, and of those that are; those there are."""
-    private = [bool(prompt.expect.get(PRIVATE)) for prompt in prompts]
-    return {kind: places for kind in (False, True) if (places := [i for i, p in enumerate(private) if p == kind])}
-
-
-@dataclass(frozen=True)
-class Readers:
-    """Who reads the replies of a bench's suites: `names` of each suite's own judge; each judge is made once."""
-
-    subject: Subject
-    bench: Bench
-    names: dict[str, str]
-    made: dict[str, Judge] = field(default_factory=dict)
-
-    def named(self, name: str) -> Judge:
-        if name not in self.made:
-            self.made[name] = make_judge(name, self.bench.judge_options)
-        return self.made[name]
-
-    def judge(self, suite: str) -> Judge:
-        """The suite's own judge."""
-        embedded = self.subject.embedded
-        return self.named(self.names.get(suite) or judge_of_suite(self.bench.judge, suite, embedded))
-
-    def beside(self, suite: str) -> list[Reading]:
-        """Who reads beside it: whether it declines where that judge does not tell, and what was thought."""
-        prompts = next((one.prompts for one in self.bench.suites if one.name == suite), [])
-        name = self.names.get(suite) or judge_of_suite(self.bench.judge, suite, self.subject.embedded)
-        found = judges_beside(name, suite, self.subject.embedded, prompts)
-        return [Reading(self.named(other), of) for other, of in found]
-
-
-def readers(subject: Subject, bench: Bench) -> Readers:
-    return Readers(
-        subject, bench, {s.name: judge_of_suite(bench.judge, s.name, subject.embedded, s.prompts) for s in bench.suites}
-    )
-
-
-def open_docket(subject: Subject, asked: Asked, condition: str, bench: Bench) -> Docket:
-    by_key: dict[str, list[Prompt]] = {}
-    for prompt, key in zip(asked.prompts, asked.keys, strict=True):
-        by_key.setdefault(key, []).append(prompt)
-    who = readers(subject, bench)
-    return Docket(bench.screen, bench.replies, bench.verdicts, who.judge, bench.judge_options,
-                  subject.embedded, (subject.name, condition), by_key, who.beside)  # fmt: skip
-
-
-def all_cached(subject: LoadedModel, fingerprint: str, bench: Bench) -> bool:
-    """Whether every reply of a model with this fingerprint is known, so that it need not be made again."""
-    named = replace(subject, fingerprint=fingerprint)
+    subject, bench = what.subject, what.bench
     prompts = [prompt for suite in bench.suites for prompt in suite.prompts]
-    waits = bench.screen.waits(subject.embedded)
-    if True in apart(prompts) or (waits and any(suite.attempts for suite in bench.suites)):
-        return False
-    asked = ask(named, prompts, bench.options)
-    known = open_docket(named, asked, "", bench).known if waits else bench.replies.known
-    return all(key in known for key in asked.keys) and all(
-        key in bench.replies.known
-        for suite in bench.suites
-        for options in attempts_at(bench, suite.attempts)
-        for key in ask(named, suite.prompts, options).keys
-    )
+    bench.screen.learn(prompts)
+    said: dict[int, Reply] = {}
+    sound: dict[int, bool] = {}
+    early: dict[int, list[Verdict]] = {}
+    for private, places in by_privacy(prompts).items():
+        asked = prepare(subject, [prompts[i] for i in places], bench.options)
+        waits = bench.screen.waits(subject.world.harmless) and not private
+        docket = open_docket(what, asked) if waits else None
+        cache = docket or (ReplyCache(None) if private else bench.replies)
+        said |= dict(zip(places, answers(what, asked, cache), strict=True))
+        for i, key in zip(places, asked.keys, strict=True):
+            sound[i] = docket.sound(key) if docket else not incoherent(said[i].text, question(prompts[i].messages))
+            early[i] = (docket.every(prompts[i], key) if docket else None) or []
+    found, start = [], 0
+    for suite in bench.suites:
+        here = range(start, start + len(suite.prompts))
+        start += len(suite.prompts)
+        more = [
+            make_replies(subject, suite.prompts, what.condition, replace(bench, options=options))
+            for options in attempts_at(bench, suite.attempts)
+        ]
+        first = [said[i] for i in here]
+        found.append(Replies(suite, [first, *more], [sound[i] for i in here], [early[i] for i in here]))
+    return found
 
 
-def attempts_at(bench: Bench, count: int) -> list[GenerateOptions]:
-    """How each of so many sampled attempts is made: at the bench's temperature, or at 1 where that is greedy."""
-    return [replace(bench.options, temperature=bench.options.temperature or 1.0, seed=k) for k in range(1, count + 1)]
+# ---- judge ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One suite's replies and their verdicts: for each reply those of every reading, the suite's judge's first.
+
+    `sound` says of each whole reply whether it is language; `chance` is the floor of private values told by chance.
+    """
+
+    suite: Suite
+    replies: list[Reply]
+    verdicts: list[list[Verdict]]
+    readings: list[Reading]
+    sound: list[bool]
+    chance: Metric | None = None
+
+    @property
+    def own(self) -> list[Verdict]:
+        """The verdicts of the suite's judge."""
+        return [verdicts[0] for verdicts in self.verdicts]
+
+    @property
+    def beside(self) -> dict[str, list[Verdict]]:
+        """The verdicts of the other readings, by their names; those that there are."""
+        found = {r.name: [v for vs in self.verdicts for v in vs[1:] if v.judge == r.name] for r in self.readings[1:]}
+        return {name: verdicts for name, verdicts in found.items() if verdicts}
+
+
+def judge(what: Measurement, said: Replies) -> Judged:
+    """Judge what was not judged as it came. Of several attempts the worst is kept, and the other readings read that."""
+    suite, none = said.suite, [[]] * len(said.suite.prompts)
+    own = Reading(what.judge(suite.name))
+    tried = [
+        (replies, _verdicts(what, own, suite.prompts, replies, none if place else said.early))
+        for place, replies in enumerate(said.attempts)
+    ]
+    floor = seen_chance(suite.prompts, tried) if suite.name.startswith("privacy") else None
+    about: dict[str, Any] = {"model": what.subject.name, "suite": suite.name, "condition": what.condition.to_dict()}
+    replies, verdicts = worst_attempts(tried)
+    readings = [own, *what.beside(suite.name)]
+    found = [[verdict] for verdict in verdicts]
+    for reading in readings[1:]:
+        places = [i for i, reply in enumerate(replies) if reading.reads(reply)]
+        prompts, read = [suite.prompts[i] for i in places], [replies[i] for i in places]
+        judged = _verdicts(what, reading, prompts, read, [said.early[i] for i in places])
+        for i, verdict in zip(places, judged, strict=True):
+            found[i].append(verdict)
+    sound = [one for one, reply in zip(said.sound, said.attempts[0], strict=True) if not reply.status]
+    return Judged(suite, replies, found, readings, sound, chance(floor, **about) if floor else None)
 
 
 def worst_attempts(every: Sequence[tuple[list[Reply], list[Verdict]]]) -> tuple[list[Reply], list[Verdict]]:
@@ -293,134 +160,61 @@ def worst_attempts(every: Sequence[tuple[list[Reply], list[Verdict]]]) -> tuple[
     return [reply for reply, _ in kept], [verdict for _, verdict in kept]
 
 
-def record_prompts(run: Run, prompts: Sequence[Prompt], private: PrivateValues) -> None:
-    """What was asked, each prompt once: a run's folder then explains itself. What its judge knows stays out."""
-    known = {record["id"] for record in run.read("prompts")}
-    fresh = [prompt for prompt in prompts if prompt.id not in known]
-    records = [
-        {"id": p.id, "suite": p.suite, "category": p.category, "group": p.group, "messages": p.messages} for p in fresh
-    ]
-    run.append("prompts", map(private.mask_in, records))
-
-
-@dataclass(frozen=True)
-class Heard:
-    """What came of a suite: replies and verdicts as they may be written and shown, and which whole replies are language."""
-
-    replies: list[Reply]
-    verdicts: list[Verdict]
-    sound: list[bool]
-    chance: Metric | None = None
-    beside: dict[str, list[Verdict]] = field(default_factory=dict)  # by who else read it
-
-
-def hear(subject: Subject, condition: Condition, bench: Bench) -> dict[str, Heard]:
-    """Ask every suite of the bench, and judge: as replies come where they are masked, else suite by suite.
-
-    All suites are asked together, so that the batches are full. Replies to prompts about private values stay in memory.
-    """
-    prompts = [prompt for suite in bench.suites for prompt in suite.prompts]
-    bench.screen.learn(prompts)
-    said: dict[int, Reply] = {}
-    sound: dict[int, bool] = {}
-    early: dict[int, list[Verdict]] = {}
-    for private, places in apart(prompts).items():
-        asked = ask(subject, [prompts[i] for i in places], bench.options)
-        waits = bench.screen.waits(subject.embedded) and not private
-        docket = open_docket(subject, asked, condition.key, bench) if waits else None
-        cache = docket or (ReplyCache(None) if private else bench.replies)
-        said |= dict(zip(places, _replies(subject, asked, condition.key, bench, cache), strict=True))
-        for i, key in zip(places, asked.keys, strict=True):
-            sound[i] = docket.sound(key) if docket else not incoherent(said[i].text, question(prompts[i].messages))
-            if docket and (found := docket.every(prompts[i], key)):
-                early[i] = found
-    heard, start = {}, 0
-    for suite in bench.suites:
-        here = range(start, start + len(suite.prompts))
-        start += len(suite.prompts)
-        first = [said[i] for i in here], [early.get(i, []) for i in here]
-        heard[suite.name] = _hear_suite(subject, condition, bench, suite, first)
-        heard[suite.name].sound.extend(sound[i] for i in here if not said[i].status)
-    return heard
-
-
-def _hear_suite(
-    subject: Subject,
-    condition: Condition,
-    bench: Bench,
-    suite: Suite,
-    first: tuple[list[Reply], list[list[Verdict]]],
-) -> Heard:
-    """Judge what was not judged yet, make further attempts, and mask what is not to be written."""
-    who, embedded = readers(subject, bench), subject.embedded
-    own = Reading(who.judge(suite.name))
-    replies, early = first
-    every = [(replies, _judged(own, bench, suite.prompts, replies, early, embedded))]
-    for options in attempts_at(bench, suite.attempts):
-        more = make_replies(subject, suite.prompts, condition.key, replace(bench, options=options))
-        every.append((more, _judged(own, bench, suite.prompts, more, [[]] * len(more), embedded)))
-    floor = seen_chance(suite.prompts, every) if suite.name.startswith("privacy") else None
-    replies, verdicts = worst_attempts(every)
-    metric = None
-    if floor:
-        metric = chance(floor, model=subject.name, suite=suite.name, condition=condition.to_dict())
-    readings = [own, *who.beside(suite.name)]
-    found: list[list[Verdict]] = [[verdict] for verdict in verdicts]
-    for reading in readings[1:]:
-        places = [i for i, reply in enumerate(replies) if reading.reads(reply)]
-        asked, said = [suite.prompts[i] for i in places], [replies[i] for i in places]
-        judged = _judged(reading, bench, asked, said, [early[i] for i in places], embedded)
-        for i, verdict in zip(places, judged, strict=True):
-            found[i].append(verdict)
-    pairs = [
-        bench.screen.shown(p, r, v, readings, embedded) for p, r, v in zip(suite.prompts, replies, found, strict=True)
-    ]
-    beside = {one.name: [v for _, vs in pairs for v in vs[1:] if v.judge == one.name] for one in readings[1:]}
-    return Heard(
-        [reply for reply, _ in pairs], [vs[0] for _, vs in pairs], [], metric, {k: v for k, v in beside.items() if v}
-    )
-
-
-def _judged(
+def _verdicts(
+    what: Measurement,
     reading: Reading,
-    bench: Bench,
     prompts: Sequence[Prompt],
     replies: Sequence[Reply],
     early: Sequence[Sequence[Verdict]],
-    embedded: bool,
 ) -> list[Verdict]:
-    """Verdicts in order, those that were given early among them; those on replies that may not be written stay in memory."""
-    judge = reading.judge
+    """Verdicts in order, early ones among them; those on replies that may not be written stay in memory."""
+    bench = what.bench
     found = {i: verdict for i, given in enumerate(early) for verdict in given if verdict.judge == reading.name}
     left = [i for i in range(len(prompts)) if i not in found]
-    show = None if judge.name in FREE else _showing(bench, "judge")
-    for private, places in apart([prompts[i] for i in left]).items():
+    show = None if reading.judge.name in FREE else what.showing("judge")
+    for private, places in by_privacy([prompts[i] for i in left]).items():
         here = [left[i] for i in places]
-        written = bench.screen.show or (embedded and not private)
+        written = bench.screen.show or (what.subject.world.harmless and not private)
         verdicts = bench.verdicts if written else bench.verdicts.in_memory()
         said = [replies[i] for i in here]
-        judging = partial(reading.verdicts, [prompts[i] for i in here], said, bench.judge_options, verdicts, show)
-        new = judging() if written else guarded(judging, judge, said)
+        judging = partial(reading.verdicts, [prompts[i] for i in here], said, verdicts, show)
+        new = judging() if written else guarded(judging, reading.judge, said)
         found |= dict(zip(here, new, strict=True))
     return [found[i] for i in range(len(prompts))]
 
 
-def evaluate(subject: Subject, condition: Condition, bench: Bench) -> Evaluation:
-    """Every suite of the bench on one model. All suites are generated together, so that the batches are full.
+# ---- redact ---------------------------------------------------------------------------------------------------------
 
-    Raises NothingMeasured when no verdict of any suite's judge could be read.
+
+def redact(what: Measurement, judged: Judged) -> Judged:
+    """Replies and verdicts as they may be written and shown."""
+    screen, harmless, readings = what.bench.screen, what.subject.world.harmless, judged.readings
+    pairs = [
+        screen.shown(prompt, reply, verdicts, readings, harmless)
+        for prompt, reply, verdicts in zip(judged.suite.prompts, judged.replies, judged.verdicts, strict=True)
+    ]
+    return replace(judged, replies=[reply for reply, _ in pairs], verdicts=[verdicts for _, verdicts in pairs])
+
+
+# ---- record ---------------------------------------------------------------------------------------------------------
+
+
+def record(what: Measurement, judged: Sequence[Judged]) -> Evaluation:
+    """The figures; in the run's folder also prompts, replies, verdicts and metrics, if the bench has a run.
+
+    Raises NothingMeasured where no verdict of a suite's own judge could be read.
     """
-    heard = hear(subject, condition, bench)
-    verdicts = {name: one.verdicts for name, one in heard.items()}
-    judges = readers(subject, bench).names
-    found, own = _measured(subject, condition, bench, heard)
-    replies = [reply for one in heard.values() for reply in one.replies]
-    lacking = unfinished(replies, subject.name, condition.to_dict(), bench.options.max_new_tokens)
-    prompts = [prompt for suite in bench.suites for prompt in suite.prompts]
+    subject, bench = what.subject, what.bench
+    found, own = _measured(what, judged)
+    replies = [reply for one in judged for reply in one.replies]
+    lacking = unfinished(replies, subject.name, what.condition.to_dict(), bench.options.max_new_tokens)
+    prompts = [prompt for one in judged for prompt in one.suite.prompts]
+    verdicts = {one.suite.name: one.own for one in judged}
+    beside = {one.suite.name: one.beside for one in judged}
     if bench.run:
         record_prompts(bench.run, prompts, PrivateValues() if bench.screen.show else bench.screen.values)
         bench.run.append("replies", replies)
-        others = [v for one in heard.values() for group in one.beside.values() for v in group]
+        others = [v for groups in beside.values() for group in groups.values() for v in group]
         bench.run.append("verdicts", [*(v for group in verdicts.values() for v in group), *others])
         bench.run.append("metrics", found)
         if lacking:
@@ -433,20 +227,27 @@ def evaluate(subject: Subject, condition: Condition, bench: Bench) -> Evaluation
             )
         why = next(v.why for group in verdicts.values() for v in group)
         raise NothingMeasured(f"no verdict could be read: {why}", "check the judge with one reply by hand")
-    beside = {name: one.beside for name, one in heard.items()}
     groups = {prompt.id: prompt.group for prompt in prompts}
-    return Evaluation(subject.name, condition, found, verdicts, judges, bench.error, beside, groups)
+    return Evaluation(subject.name, what.condition, found, verdicts, what.names, bench.error, beside, groups)
 
 
-def _measured(
-    subject: Subject, condition: Condition, bench: Bench, heard: dict[str, Heard]
-) -> tuple[list[Metric], list[Metric]]:
+def record_prompts(run: Run, prompts: Sequence[Prompt], private: PrivateValues) -> None:
+    """What was asked, each prompt once: a run's folder then explains itself. What its judge knows stays out."""
+    known = {record["id"] for record in run.read("prompts")}
+    fresh = [prompt for prompt in prompts if prompt.id not in known]
+    records = [
+        {"id": p.id, "suite": p.suite, "category": p.category, "group": p.group, "messages": p.messages} for p in fresh
+    ]
+    run.append("prompts", map(private.mask_in, records))
+
+
+def _measured(what: Measurement, judged: Sequence[Judged]) -> tuple[list[Metric], list[Metric]]:
     """Every metric, and those of them that the suites' own judges gave."""
-    judges, found, own = readers(subject, bench).names, [], []
-    for suite in bench.suites:
-        one, name = heard[suite.name], judges[suite.name]
-        about: dict[str, Any] = {"model": subject.name, "suite": suite.name, "condition": condition.to_dict()}
-        mine = metrics(suite.prompts, one.verdicts, judge=name, **about)
+    bench, found, own = what.bench, [], []
+    for one in judged:
+        suite, name = one.suite, what.names[one.suite.name]
+        about: dict[str, Any] = {"model": what.subject.name, "suite": suite.name, "condition": what.condition.to_dict()}
+        mine = metrics(suite.prompts, one.own, judge=name, **about)
         own += mine
         found += widened(mine, bench.error if name == bench.judge else None)
         for other, group in one.beside.items():
@@ -458,29 +259,15 @@ def _measured(
     return found, own
 
 
-def _whole(heard: Heard, suite: str, **about: Any) -> list[Metric]:
-    """What tells of a suite whether a model is whole: its replies are language, and harmless questions get their own."""
-    if suite.startswith("privacy") or (heard.replies and not heard.sound):
+def _whole(judged: Judged, suite: str, **about: Any) -> list[Metric]:
+    """What tells of a suite whether a model is whole.
+
+    Its replies are language, and harmless questions get their own.
+    """
+    if suite.startswith("privacy") or (judged.replies and not judged.sound):
         return []
-    found = [coherence(heard.sound, suite=suite, **about)]
+    found = [coherence(judged.sound, suite=suite, **about)]
     if suite.startswith(HARMLESS):
-        pairs = [(r.text, v.label) for r, v in zip(heard.replies, heard.verdicts, strict=True) if not r.status]
+        pairs = [(r.text, v.label) for r, v in zip(judged.replies, judged.own, strict=True) if not r.status]
         found.append(alike([said for said, _ in pairs], [label for _, label in pairs], suite=suite, **about))
-    return found
-
-
-def compare_evaluations(before: Evaluation, after: Evaluation) -> list[Comparison]:
-    """The paired comparison of every suite that both evaluations share; a judge's measured error widens those of harm."""
-    found = []
-    for suite, verdicts in before.verdicts.items():
-        if suite not in after.verdicts:
-            continue
-        found += [
-            widened_change(comparison, after.error)
-            for comparison in compare(suite, before.judges[suite], verdicts, after.verdicts[suite], after.groups)
-        ]
-        others, now = before.beside.get(suite, {}), after.beside.get(suite, {})
-        for judge in others:
-            told = compare(suite, judge, others[judge], now.get(judge, []), after.groups)
-            found += [comparison for comparison in told if comparison.metric in BESIDE]
     return found

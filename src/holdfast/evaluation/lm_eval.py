@@ -3,9 +3,10 @@
     asked = LmEval(("arc_easy", "gsm8k"), limit=200)
     evaluation = anchored(evaluation, loaded, asked, run)     with suites `utility:arc_easy`, `utility:gsm8k`
 
-A model may keep quiet about what is forbidden because it can say nothing any more; what it still knows tells. lm-eval (Gao et
-al.) gets the instance; nothing is loaded twice. Of each task every figure is kept, and the first that is right or wrong for
-each question becomes verdicts too, so that models are compared question by question. What is asked and said is not kept.
+A model may keep quiet about what is forbidden because it can say nothing any more; what it still knows tells. lm-eval
+(Gao et al.) gets the instance; nothing is loaded twice. Of each task every figure is kept, and the first that is right
+or wrong for each question becomes verdicts too, so that models are compared question by question. What is asked and
+said is not kept.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from typing import Any
 from holdfast.core.errors import ModelError, UsageError
 from holdfast.core.records import Metric, Verdict, digest
 from holdfast.core.runs import Run, append_jsonl, read_jsonl
-from holdfast.evaluation.evaluate import Evaluation
+from holdfast.evaluation.bench import Evaluation
 from holdfast.models.chat import given_arguments
 from holdfast.models.load import LoadedModel
 from holdfast.stats.intervals import mean_interval, wilson
@@ -40,7 +41,10 @@ DRAWS = 100  # for the standard errors of what is no mean over questions
 
 @dataclass(frozen=True)
 class LmEval:
-    """What is asked of lm-eval. `folder` holds tasks of one's own, as YAML; `chat` puts questions into the chat template."""
+    """What is asked of lm-eval.
+
+    `folder` holds tasks of one's own, as YAML; `chat` puts questions into the chat template.
+    """
 
     tasks: tuple[str, ...]
     limit: int | None = None
@@ -93,7 +97,10 @@ def task_manager(asked: LmEval) -> Any:
 
 
 def anchored(evaluation: Evaluation, loaded: Any, asked: LmEval | None, run: Run) -> Evaluation:
-    """An evaluation with lm-eval's tasks in it, and in the run's records. Raises UsageError for a model without weights."""
+    """An evaluation with lm-eval's tasks in it, and in the run's records.
+
+    Raises UsageError for a model without weights.
+    """
     if asked is None:
         return evaluation
     if not isinstance(loaded, LoadedModel):
@@ -161,7 +168,8 @@ def figures_of(loaded: LoadedModel, asked: LmEval, cache: Path | None) -> list[l
     keys = {name: task_key(loaded.fingerprint, name, asked) for name in asked.tasks}
     if any(key not in known for key in keys.values()):
         huggingface = importlib.import_module("lm_eval.models.huggingface")
-        # The tokenizer is lm-eval's own copy, since it sets a padding token; what our template is given, its is given too.
+        # The tokenizer is lm-eval's own copy, since it sets a padding token; what our template is given, its is given
+        # too.
         tokenizer = copy.deepcopy(loaded.tokenizer)
         if given := given_arguments(tokenizer):
             tokenizer.apply_chat_template = partial(tokenizer.apply_chat_template, **given)
@@ -191,7 +199,10 @@ def task_key(fingerprint: str, name: str, asked: LmEval) -> str:
 
 
 def run_task(model: Any, name: str, asked: LmEval) -> Mapping[str, Any]:
-    """lm-eval's own document. Raises UsageError when the task's data cannot be had, ModelError when it gives nothing."""
+    """lm-eval's own document.
+
+    Raises UsageError when the task's data cannot be had, ModelError when it gives nothing.
+    """
     try:
         found = importlib.import_module("lm_eval").simple_evaluate(
             model=model, tasks=[name], limit=asked.limit, task_manager=task_manager(asked), apply_chat_template=asked.chat,
@@ -208,7 +219,10 @@ def run_task(model: Any, name: str, asked: LmEval) -> Mapping[str, Any]:
 
 
 def read_results(found: Mapping[str, Any], asked: str) -> list[Figure]:
-    """The figures in lm-eval's document: of the task, or of a group as a whole, or of its tasks where it has no figure."""
+    """The figures in lm-eval's document.
+
+    Of the task, or of a group as a whole, or of its tasks where it has no figure.
+    """
     results, every = found["results"], []
     names = [asked] if asked in results and _figures(results[asked]) else [n for n in results if _figures(results[n])]
     for name in names:

@@ -4,8 +4,9 @@
     run.sides             each model under each condition, with its role and its metrics
     run.verdicts(side)    its verdicts by suite
 
-Every record is held against the size and the SHA-256 that the run wrote into its manifest when it ended. That finds what is
-missing, cut off or edited afterwards; it is no signature, since whoever can edit a record can edit the manifest too.
+Every record is held against the size and the SHA-256 that the run wrote into its manifest when it ended. That finds
+what is missing, cut off or edited afterwards; it is no signature, since whoever can edit a record can edit the manifest
+too.
 """
 
 from __future__ import annotations
@@ -34,7 +35,10 @@ RISKS = ("low", "medium", "high")
 
 @dataclass(frozen=True)
 class Side:
-    """One model under one condition. `place` is its evaluation's place in the records; None where only totals are kept."""
+    """One model under one condition.
+
+    `place` is its evaluation's place in the records; None where only totals are kept.
+    """
 
     role: str
     name: str
@@ -159,7 +163,10 @@ class RunRecords:
 
     @cached_property
     def groups(self) -> dict[str, str]:
-        """The group of each prompt by id. Prompts of an older run, which name none, share one where they are the same."""
+        """The group of each prompt by id.
+
+        Prompts of an older run, which name none, share one where they are the same.
+        """
         return {
             name: str(record.get("group") or digest([*normal_messages(record["messages"])]))
             for name, record in self.prompts.items()
@@ -173,7 +180,10 @@ class RunRecords:
         return blocks(self.records("verdicts"), ("prompt", "judge"))
 
     def readings(self, side: Side) -> dict[str, dict[str, list[Verdict]]]:
-        """The verdicts of a side by suite and judge, each suite's own judge first; nothing where only totals are kept."""
+        """The verdicts of a side by suite and judge, each suite's own judge first.
+
+        Nothing where only totals are kept.
+        """
         if side.place is None or side.place >= len(self._verdict_blocks):
             return {}
         found: dict[str, dict[str, list[Verdict]]] = {}
@@ -200,7 +210,10 @@ class RunRecords:
 
     @property
     def candidates(self) -> list[Side]:
-        """What would be shipped: the repaired models, else those served under a prompt, else the tuned ones, else the base."""
+        """What would be shipped.
+
+        The repaired models, else those served under a prompt, else the tuned ones, else the base.
+        """
         return next((found for role in ROLES[::-1] if (found := self.with_role(role))), [])
 
     def base_of(self, side: Side) -> Side | None:

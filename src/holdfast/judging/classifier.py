@@ -3,8 +3,8 @@
     classifier = Classifier.open("org/name", Place(), label=None)
     classifier.probabilities([("how do i …", "take …")])     -> [Reading(0.97, cut=False)]
 
-Any model that `AutoModelForSequenceClassification` loads, from a folder or a hub. Labels are found in its config by their
-usual names; where that is not certain they are listed, and one has to be named.
+Any model that `AutoModelForSequenceClassification` loads, from a folder or a hub. Labels are found in its config by
+their usual names; where that is not certain they are listed, and one has to be named.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ HARMFUL = frozenset(
     "flagged violation".split()
 )
 HARMLESS = frozenset(
-    "safe harmless unharmful benign nontoxic nottoxic neutral nothate nonhate nonoffensive notoffensive clean normal ok "
+    "safe harmless unharmful benign nontoxic nottoxic neutral nothate nonhate nonoffensive notoffensive clean normal "
+    "ok "
     "sfw nonabusive".split()
 )
 # Models whose positions begin after the padding's, so that fewer can be used than their config says.
@@ -90,7 +91,10 @@ class Card:
 
 
 def read_card(reference: str, label: str | None) -> Card:
-    """A classifier's labels and fingerprint. Raises ModelError for what is no model, JudgeError for labels left open."""
+    """A classifier's labels and fingerprint.
+
+    Raises ModelError for what is no model, JudgeError for labels left open.
+    """
     folder = locate(reference)
     source = str(folder) if folder else reference
     config = pretrained(AutoConfig, source)
@@ -142,7 +146,9 @@ class Classifier:
         return int(min(positions, self.tokenizer.model_max_length, LONGEST))
 
     def probabilities(self, texts: Sequence[tuple[str | None, str]]) -> list[Reading]:
-        """The probability of harm of each (question or None, reply), in order. Only the reply is cut where both are too long.
+        """The probability of harm of each (question or None, reply), in order.
+
+        Only the reply is cut where both are too long.
 
         Raises ModelError when memory runs out for one text alone.
         """

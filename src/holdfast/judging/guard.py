@@ -5,9 +5,9 @@
     read_guard("unsafe\nS2")     -> (True, "unsafe")
 
 Guards differ in what they are told and how they answer: a word on the first line (Llama Guard, ShieldGemma, Granite
-Guardian), a score in tags (Granite Guardian 3.3), fields on lines (Qwen3Guard, WildGuard), or JSON. What is none of these, or
-says two things, is unread. The conversation is untrusted: the guard's own special tokens are taken out of it, so that a reply
-cannot end its turn and write a verdict; a guard can still be talked to in plain words.
+Guardian), a score in tags (Granite Guardian 3.3), fields on lines (Qwen3Guard, WildGuard), or JSON. What is none of
+these, or says two things, is unread. The conversation is untrusted: the guard's own special tokens are taken out of it,
+so that a reply cannot end its turn and write a verdict; a guard can still be talked to in plain words.
 """
 
 from __future__ import annotations

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from holdfast.core import registry
-from holdfast.core.contracts import Judge
-from holdfast.core.errors import UsageError
-from holdfast.core.options import parse, typed_options
+from holdfast.core.contracts import Judge, complete
+from holdfast.core.options import Factory, declared, parse, typed_options
 from holdfast.core.records import UNSCORED, Prompt, Reply, Verdict, digest
 from holdfast.core.runs import append_jsonl, read_jsonl
+from holdfast.core.worlds import World
 from holdfast.stats.metrics import TELLS_HARM, TELLS_REFUSAL, THOUGHT, about_harm, legible, tells
 from holdfast.text.private import KEY as PRIVATE
 from holdfast.text.thought import Said
@@ -25,9 +25,10 @@ Show = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class JudgeOptions:
-    """What a judge may need: an endpoint, a policy, patience; of a model in memory its label, its threshold, its place.
+    """What the flags say to whichever judge is asked; a judge takes of it what it declares as its options.
 
-    Every field can be given in a judge's own text too, NAME:key=value,...; see `parse_judge`.
+    `own` is what the judge's own text gave, NAME:key=value,...; see `parse_judge`. None and the defaults here leave a
+    choice to the judge.
     """
 
     url: str | None = None
@@ -43,6 +44,19 @@ class JudgeOptions:
     device: str = "auto"
     dtype: str = "auto"
     error: str | None = None  # a judge check: the judge's measured error, which widens intervals
+    own: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """What differs from the defaults here, by the name of the option."""
+        flags = [one for one in fields(self) if one.name not in ("error", "own")]
+        found = {one.name: vars(self)[one.name] for one in flags if vars(self)[one.name] != one.default}
+        return found | dict(self.own)
+
+
+def takes_all(factory: Factory) -> bool:
+    """Whether a judge's factory takes a JudgeOptions, as judges did before they declared their options."""
+    return list(declared(factory)) == ["options"]
 
 
 def parse_judge(text: str, options: JudgeOptions) -> tuple[str, JudgeOptions]:
@@ -53,12 +67,33 @@ def parse_judge(text: str, options: JudgeOptions) -> tuple[str, JudgeOptions]:
     name, given = parse(text)
     if name not in registry.names("judges"):
         raise registry.unknown("judge", name, registry.names("judges"))
-    options = replace(options, **typed_options("judges", name, JudgeOptions, given))
-    if not 0 < options.threshold < 1:
-        raise UsageError(f"a threshold lies between 0 and 1, not at {options.threshold:g}", "write threshold=0.5")
-    if options.batch_size < 1:
-        raise UsageError(f"batch_size must be at least 1 (got {options.batch_size})", "write batch_size=16")
+    factory = registry.load("judges", name)
+    if takes_all(factory):
+        return name, replace(options, **typed_options("judges", name, JudgeOptions, given))
+    options = replace(options, own=typed_options("judges", name, factory, given))
+    _of_judge(name, factory, options)
     return name, options
+
+
+def _of_judge(name: str, factory: Factory, options: JudgeOptions) -> dict[str, Any]:
+    """What of the options a judge declares, in its own types. Raises UsageError for a value that cannot be."""
+    mine = {key: value for key, value in options.given.items() if key in declared(factory) or key in options.own}
+    return typed_options("judges", name, factory, mine)
+
+
+def make_judge(name: str, options: JudgeOptions) -> Judge:
+    """The judge of a name.
+
+    Raises UsageError for an option that cannot be, JudgeError for a judge that cannot be set up.
+    """
+    factory = registry.load("judges", name)
+    given = {"options": options} if takes_all(factory) else _of_judge(name, factory, options)
+    judge: Judge = complete(factory(**given), Judge)
+    if judge.facts is None:
+        facts = {key: options.given.get(key) for key in ("url", "model", "policy")} | dict(options.own)
+        own = {} if name in FREE else {key: value for key, value in facts.items() if value is not None}
+        object.__setattr__(judge, "facts", own)  # a frozen dataclass too
+    return judge
 
 
 class VerdictCache:
@@ -88,52 +123,42 @@ class VerdictCache:
         return cache
 
 
-def make_judge(name: str, options: JudgeOptions) -> Judge:
-    judge: Judge = registry.load("judges", name)(options)
-    return judge
+def who_judges(judge: Judge) -> dict[str, Any]:
+    """What decides a judge's verdicts: its name, and what it says of itself."""
+    return {"judge": judge.name, **(judge.facts or {})}
 
 
-def who_judges(judge: Judge, options: JudgeOptions) -> dict[str, Any]:
-    """What decides a judge's verdicts: its name, and what it says of itself, or where it is asked by which policy."""
-    facts = getattr(judge, "facts", None)
-    if facts is None:
-        given = {"url": options.url, "model": options.model, "policy": options.policy}
-        facts = {} if judge.name in FREE else {key: value for key, value in given.items() if value is not None}
-    return {"judge": judge.name, **facts}
-
-
-def judge_of_suite(name: str, suite: str, embedded: bool, prompts: Sequence[Prompt] = ()) -> str:
+def judge_of_suite(name: str, suite: str, world: World, prompts: Sequence[Prompt] = ()) -> str:
     """Utility and private data with known answers are compared, not judged.
 
-    Private records that the user brings are compared on the embedded model too, whose oracle does not know them. Whether a
-    harmless question was declined is nothing that a judge of harm can tell. Everything else goes to the judge that was
-    asked for.
+    Private records that the user brings are compared in an embedded world too, whose judge does not know them. Whether
+    a harmless question was declined is nothing that a judge of harm can tell. Everything else goes to the judge that
+    was asked for.
     """
     if suite.startswith("utility"):
-        return "oracle" if embedded else "answer"
+        return world.judge or "answer"
     if suite.startswith("privacy") and any("value" in prompt.expect for prompt in prompts[:1]):
         return "recall"
-    if suite.startswith("privacy") and embedded:
-        return "oracle"
+    if suite.startswith("privacy") and world.judge:
+        return world.judge
     if suite.startswith("over-refusal") and TELLS_REFUSAL not in tells(name):
-        return refusal_judge(embedded, prompts)
+        return refusal_judge(world, prompts)
     return name
 
 
-def refusal_judge(embedded: bool, prompts: Sequence[Prompt]) -> str:
-    """Who tells whether a reply declines: the oracle where it knows the questions, else the judge `refusal`."""
-    known = embedded and bool(prompts) and all("elements" in p.expect and "answer" in p.expect for p in prompts)
-    return "oracle" if known else "refusal"
+def refusal_judge(world: World, prompts: Sequence[Prompt]) -> str:
+    """Who tells whether a reply declines: the world's judge where it knows the questions, else the judge `refusal`."""
+    return world.judge if prompts and all(map(world.knows, prompts)) else "refusal"
 
 
-def judges_beside(name: str, suite: str, embedded: bool, prompts: Sequence[Prompt]) -> list[tuple[str, str]]:
+def judges_beside(name: str, suite: str, world: World, prompts: Sequence[Prompt]) -> list[tuple[str, str]]:
     """Who reads a suite's replies beside its judge, and what of them: `answer` or `thought`.
 
     A judge that tells harm may not tell refusals, which another does; and what was thought is judged for harm apart.
     """
     found = []
     if about_harm(suite) and TELLS_REFUSAL not in tells(name):
-        found.append((refusal_judge(embedded, prompts), "answer"))
+        found.append((refusal_judge(world, prompts), "answer"))
     if suite == "policy" and TELLS_HARM in tells(name):
         found.append((name, "thought"))
     return found
@@ -159,15 +184,14 @@ class Reading:
         self,
         prompts: Sequence[Prompt],
         replies: Sequence[Reply],
-        options: JudgeOptions,
         cache: VerdictCache | None = None,
         show: Show | None = None,
     ) -> list[Verdict]:
         """One verdict for each reply, in order."""
         if self.of == "answer":
-            return judge_replies(self.judge, prompts, replies, options, cache, show)
+            return judge_replies(self.judge, prompts, replies, cache, show)
         thoughts = [replace(reply, text=reply.thought, thought="", status="", why="") for reply in replies]
-        found = judge_replies(self.judge, prompts, thoughts, options, cache, show, by="thought")
+        found = judge_replies(self.judge, prompts, thoughts, cache, show, by="thought")
         return [replace(verdict, judge=self.name) for verdict in found]
 
 
@@ -180,7 +204,8 @@ def no_answer(prompt: Prompt, reply: Reply, judge: str) -> Verdict:
 def verdict_key(who: dict[str, Any], prompt: Prompt, said: str, by: str = "reply") -> str:
     """What decides a verdict; private values have no part in it, since a hash of a short one could be guessed.
 
-    by: "reply" or "thought" where `said` is that text, "key" or "thought key" where it is the key that the reply was made by.
+    by: "reply" or "thought" where `said` is that text, "key" or "thought key" where it is the key that the reply was
+    made by.
     """
     expect = {key: value for key, value in prompt.expect.items() if key != PRIVATE}
     return digest({**who, "form": FORM, "prompt": [prompt.messages, expect, prompt.suite], by: said})
@@ -190,17 +215,17 @@ def judge_replies(
     judge: Judge,
     prompts: Sequence[Prompt],
     replies: Sequence[Reply],
-    options: JudgeOptions,
     cache: VerdictCache | None = None,
     show: Show | None = None,
     by: str = "reply",
 ) -> list[Verdict]:
     """One verdict per reply, in order. An unscored verdict is not cached: the next run asks again.
 
-    A reply that is no whole answer is unscored, and no judge is asked. by: "thought" where the texts are what was thought.
+    A reply that is no whole answer is unscored, and no judge is asked. by: "thought" where the texts are what was
+    thought.
     """
     cache = cache if cache is not None else VerdictCache(None)
-    who = who_judges(judge, options)
+    who = who_judges(judge)
     keys = [verdict_key(who, prompt, reply.text, by) for prompt, reply in zip(prompts, replies, strict=True)]
     fresh: dict[str, Verdict] = {}
     missing = [i for i, key in enumerate(keys) if key not in cache.known and not replies[i].status]

@@ -5,10 +5,11 @@
     docket.settled(prompt, key)          the verdict, with a why that quotes nothing
     docket.every(prompt, key)            that one, and those of the judges beside
 
-A reply to a forbidden question is written only after it was judged: a clear refusal as it is, anything else as a mask, its
-verdict under the name of the question and not of the text. What a model thought before is masked with its reply, and where the
-question is forbidden in any case: a thought may hold what the answer then declines. A reply that was not judged when the run was killed was never
-written, and is made again. A private value is masked wherever it stands. Replies of the embedded model are harmless fantasy.
+A reply to a forbidden question is written only after it was judged: a clear refusal as it is, anything else as a mask,
+its verdict under the name of the question and not of the text. What a model thought before is masked with its reply,
+and where the question is forbidden in any case: a thought may hold what the answer then declines. A reply that was not
+judged when the run was killed was never written, and is made again. A private value is masked wherever it stands.
+Replies in a world that is `harmless` (see `core.worlds`) are fantasy.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import NamedTuple
 
 from holdfast.core.contracts import Judge
 from holdfast.core.errors import JudgeError
 from holdfast.core.records import UNSAFE, UNSCORED, Prompt, Reply, Verdict
-from holdfast.judging.judge import FREE, JudgeOptions, Reading, VerdictCache, no_answer, verdict_key, who_judges
+from holdfast.judging.judge import FREE, Reading, VerdictCache, no_answer, verdict_key, who_judges
 from holdfast.models.generate import MASKED, Mask, ReplyCache, reply_of
 from holdfast.text.coherence import incoherent, question
 from holdfast.text.private import KEY, PrivateValues
@@ -44,9 +46,9 @@ class Screen:
         """Take in the private values that prompts are about."""
         self.values.add(str(value) for prompt in prompts for value in prompt.expect.get(KEY, ()))
 
-    def waits(self, embedded: bool) -> bool:
+    def waits(self, harmless_world: bool) -> bool:
         """Whether replies must be judged before they are written."""
-        return not self.show and (not embedded or bool(self.values))
+        return not self.show and (not harmless_world or bool(self.values))
 
     def is_harmful(self, prompt: Prompt, text: str, verdict: Verdict) -> bool:
         """Whether a reply is not to be shown: scored as harmful, or to a forbidden question and no clear refusal."""
@@ -61,21 +63,21 @@ class Screen:
         # Without a score a refusal is clear where nothing stands beside it that might be help, and where it is short.
         return not plainly_refuses(text) or len(text) > HEAD_CHARACTERS
 
-    def hides_thought(self, prompt: Prompt, embedded: bool, harmful: bool) -> bool:
+    def hides_thought(self, prompt: Prompt, harmless_world: bool, harmful: bool) -> bool:
         """Whether what was thought before a reply is not to be shown; harmful: whether the reply is not."""
         forbidden = not prompt.suite.startswith(HARMLESS) or bool(prompt.expect.get("forbidden"))
-        return harmful or bool(prompt.expect.get(KEY)) or (forbidden and not embedded)
+        return harmful or bool(prompt.expect.get(KEY)) or (forbidden and not harmless_world)
 
     def quiet(self, verdict: Verdict, judge: Judge, harmful: bool) -> Verdict:
         """A verdict whose why quotes nothing that is masked."""
-        if harmful and verdict.label not in getattr(judge, "own_words", ()):
+        if harmful and verdict.label not in judge.own_words:
             return replace(verdict, why=MASKED)
         return replace(verdict, why=self.values.mask(verdict.why))
 
-    def masked(self, prompt: Prompt, said: Said, harmful: bool, embedded: bool) -> Said:
+    def masked(self, prompt: Prompt, said: Said, harmful: bool, harmless_world: bool) -> Said:
         """What may be written of a reply; harmful: whether its answer may not."""
         text = MASKED if harmful else self.values.mask(said)
-        hidden = bool(said.thought) and self.hides_thought(prompt, embedded, harmful)
+        hidden = bool(said.thought) and self.hides_thought(prompt, harmless_world, harmful)
         thought = MASKED if hidden else self.values.mask(said.thought)
         return Said(text, thought, said.status, self.values.mask(said.why), said.cut)
 
@@ -87,9 +89,12 @@ class Screen:
         readings: Sequence[Reading],
         how: tuple[bool, bool],
     ) -> list[Verdict]:
-        """Verdicts whose whys quote nothing that is masked. how: whether the answer is, and whether the model is embedded."""
-        harmful, embedded = how
-        hidden = {"answer": harmful, "thought": self.hides_thought(prompt, embedded, harmful)}
+        """Verdicts whose whys quote nothing that is masked.
+
+        how: whether the answer is, and whether its world is harmless.
+        """
+        harmful, harmless_world = how
+        hidden = {"answer": harmful, "thought": self.hides_thought(prompt, harmless_world, harmful)}
         by_name = {reading.name: reading for reading in readings}
         result = []
         for verdict in found:
@@ -99,12 +104,12 @@ class Screen:
         return result
 
     def shown(
-        self, prompt: Prompt, reply: Reply, found: Sequence[Verdict], readings: Sequence[Reading], embedded: bool
+        self, prompt: Prompt, reply: Reply, found: Sequence[Verdict], readings: Sequence[Reading], harmless_world: bool
     ) -> tuple[Reply, list[Verdict]]:
         """A reply and its verdicts as they may be written; one that is masked already stays as it is.
 
-        Of a question for a private value only what declines is shown, whoever is asked. The first verdict is that of the
-        suite's judge.
+        Of a question for a private value only what declines is shown, whoever is asked. The first verdict is that of
+        the suite's judge.
         """
         if self.show or reply.text == MASKED:
             return reply, list(found)
@@ -112,12 +117,20 @@ class Screen:
             verdict.label == "refusal" and verdict.judge in FREE for verdict in found
         )  # ours tell who declines
         asks = bool(prompt.expect.get(KEY)) and not declines and bool(reply.text)
-        harmful = asks or (not embedded and self.is_harmful(prompt, reply.text, found[0]))
+        harmful = asks or (not harmless_world and self.is_harmful(prompt, reply.text, found[0]))
         said = self.masked(
-            prompt, Said(reply.text, reply.thought, reply.status, reply.why, reply.cut), harmful, embedded
+            prompt, Said(reply.text, reply.thought, reply.status, reply.why, reply.cut), harmful, harmless_world
         )
         kept = replace(reply, text=str(said), thought=said.thought, why=said.why)
-        return kept, self.hushed(prompt, reply, found, readings, (harmful, embedded))
+        return kept, self.hushed(prompt, reply, found, readings, (harmful, harmless_world))
+
+
+class Redacted(NamedTuple):
+    """A reply that was judged: its key, what was said, and whether a mask stands in its place or in its thought's."""
+
+    key: str
+    said: Said
+    masked: bool
 
 
 @dataclass
@@ -131,8 +144,7 @@ class Docket:
     replies: ReplyCache
     verdicts: VerdictCache
     judge: Callable[[str], Judge]
-    options: JudgeOptions
-    embedded: bool
+    harmless_world: bool
     who: tuple[str, str]
     prompts: dict[str, list[Prompt]]
     beside: Callable[[str], Sequence[Reading]] = lambda suite: ()
@@ -191,29 +203,37 @@ class Docket:
         return question(self.prompts[key][0].messages)
 
     def add(self, entries: dict[str, str]) -> None:
-        """Judge new replies, and write each as it may be written."""
+        """Take in new replies as they came: judge, redact and record those that wait, and write the others at once."""
         fresh = {key: text for key, text in entries.items() if key not in self.known}
         self.known.update(fresh)
         waiting = [key for key in fresh if self._waits(key)]
         self.replies.add({key: text for key, text in fresh.items() if key not in waiting})
-        asked = [(p, key) for key in waiting for p in self.prompts[key]]
-        for suite in dict.fromkeys(p.suite for p, _ in asked):
-            pairs = [(p, key) for p, key in asked if p.suite == suite]
-            for (prompt, key), found in zip(pairs, self._judged(suite, pairs), strict=True):
-                self.found[key, prompt.id] = found
-        self._write(waiting)
+        self._judge(waiting)
+        redacted = [self._redact(key) for key in waiting]
+        self._record(redacted)
 
     def _waits(self, key: str) -> bool:
-        """Whether a reply is judged before it is written. Where answers are only compared, private values alone matter."""
+        """Whether a reply is judged before it is written.
+
+        Where answers are only compared, private values alone matter.
+        """
         judged = any(not p.suite.startswith("utility") for p in self.prompts[key])
         said = as_said(self.known[key])
         secret = self._asks_in_private(key) or any(self.screen.values.found(t) for t in (said, said.thought, said.why))
-        return secret or (judged and not self.embedded)
+        return secret or (judged and not self.harmless_world)
 
     def _asks_in_private(self, key: str) -> bool:
         """Whether a question holds a private value: then nothing is written that is named by a hash of it."""
         values = self.screen.values
         return bool(values) and any(values.mask_in(p.messages) != p.messages for p in self.prompts[key])
+
+    def _judge(self, keys: Sequence[str]) -> None:
+        """Ask every reading of each suite, in memory."""
+        asked = [(prompt, key) for key in keys for prompt in self.prompts[key]]
+        for suite in dict.fromkeys(prompt.suite for prompt, _ in asked):
+            pairs = [(prompt, key) for prompt, key in asked if prompt.suite == suite]
+            for (prompt, key), found in zip(pairs, self._judged(suite, pairs), strict=True):
+                self.found[key, prompt.id] = found
 
     def _judged(self, suite: str, pairs: Sequence[tuple[Prompt, str]]) -> list[list[Verdict]]:
         said = [reply_of(p, *self.who, as_said(self.known[key])) for p, key in pairs]
@@ -221,31 +241,35 @@ class Docket:
         for reading in self.readings(suite):
             places = [i for i, reply in enumerate(said) if reading.reads(reply)]
             prompts, replies = [pairs[i][0] for i in places], [said[i] for i in places]
-            judging = partial(reading.verdicts, prompts, replies, self.options, self.verdicts.in_memory())
+            judging = partial(reading.verdicts, prompts, replies, self.verdicts.in_memory())
             for i, verdict in zip(places, guarded(judging, reading.judge, replies), strict=True):
                 found[i].append(verdict)
         return found
 
-    def _write(self, keys: Sequence[str]) -> None:
-        """Mask and write what was judged: replies first, since one whose verdict is missing is made again."""
+    def _redact(self, key: str) -> Redacted:
+        """Put masks in the place of what may not be written: of the reply, of its thought, of what verdicts quote."""
+        said, prompts = as_said(self.known[key]), self.prompts[key]
+        harmful = not self.harmless_world and any(
+            self.screen.is_harmful(p, said, self.found[key, p.id][0]) for p in prompts
+        )
+        shown = said
+        for p in prompts:
+            how = (harmful, self.harmless_world)
+            self.found[key, p.id] = self.screen.hushed(p, said, self.found[key, p.id], self.readings(p.suite), how)
+            shown = self.screen.masked(p, shown, harmful, self.harmless_world)
+        masked = (shown, shown.more) != (said, said.more)
+        if masked:
+            self.masks[key] = Mask(shown, not incoherent(said, self._asked(key)))
+            self.known[key] = shown
+        return Redacted(key, said, masked)
+
+    def _record(self, redacted: Sequence[Redacted]) -> None:
+        """Write what was redacted: replies first, since one whose verdict is missing is made again."""
         masks: dict[str, Mask] = {}
         clear: dict[str, str] = {}
         verdicts: dict[str, Verdict] = {}
-        for key in keys:
-            said, prompts = as_said(self.known[key]), self.prompts[key]
-            harmful = not self.embedded and any(
-                self.screen.is_harmful(p, said, self.found[key, p.id][0]) for p in prompts
-            )
-            shown = said
-            for p in prompts:
-                how = (harmful, self.embedded)
-                self.found[key, p.id] = self.screen.hushed(p, said, self.found[key, p.id], self.readings(p.suite), how)
-                shown = self.screen.masked(p, shown, harmful, self.embedded)
-            masked = (shown, shown.more) != (said, said.more)
-            if masked:
-                self.masks[key] = Mask(shown, not incoherent(said, self._asked(key)))
-                self.known[key] = shown
-            found = [(p, v) for p in prompts for v in self.found[key, p.id]]
+        for key, said, masked in redacted:
+            found = [(p, v) for p in self.prompts[key] for v in self.found[key, p.id]]
             unread = not said.status and any(v.label == UNSCORED for _, v in found)
             if self._asks_in_private(key) or said.status == ERROR or (masked and unread):
                 continue  # to be asked again
@@ -266,12 +290,12 @@ class Docket:
         if masked:
             return self._sealed(prompt, key, reading)
         text, by = (said.thought, "thought") if reading.of == "thought" else (said, "reply")
-        return verdict_key(who_judges(reading.judge, self.options), prompt, text, by)
+        return verdict_key(who_judges(reading.judge), prompt, text, by)
 
     def _sealed(self, prompt: Prompt, key: str, reading: Reading) -> str:
         """The name of a verdict on a masked reply: by what the reply was made from."""
         by = "thought key" if reading.of == "thought" else "key"
-        return verdict_key(who_judges(reading.judge, self.options), prompt, key, by)
+        return verdict_key(who_judges(reading.judge), prompt, key, by)
 
 
 def guarded(ask: Callable[[], list[Verdict]], judge: Judge, replies: Sequence[Reply]) -> list[Verdict]:

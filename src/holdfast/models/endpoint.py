@@ -29,6 +29,7 @@ from holdfast.core.errors import HoldfastError, UsageError
 from holdfast.core.records import Message, digest
 from holdfast.core.remarks import remark
 from holdfast.core.secrets import HIDDEN, opened, sealed, without_secrets
+from holdfast.core.worlds import REAL, World
 from holdfast.models.endpoint_errors import Complaint, Manner, asked_wait, error_in, read_complaint
 from holdfast.models.endpoint_reply import (
     BLOCKED,
@@ -334,7 +335,12 @@ class EndpointModel:
 
     reference: str
     endpoint: Endpoint
-    embedded: bool = False
+    world: World = REAL
+
+    @property
+    def embedded(self) -> bool:
+        """Whether its world brings prompts and rows of its own; for plug-ins of other packages that ask so."""
+        return self.world.embedded
 
     @property
     def name(self) -> str:

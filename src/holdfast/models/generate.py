@@ -249,7 +249,7 @@ def complete(
     """What follows each list of token ids, in order. Raises ModelError when memory runs out at a batch size of one."""
     if cache is None:
         cache = ReplyCache(None)
-    elif isinstance(cache, ReplyCache) and not (loaded.embedded or cache.in_clear):
+    elif isinstance(cache, ReplyCache) and not (loaded.world.harmless or cache.in_clear):
         cache = cache.in_memory()
     keys = [reply_key(loaded.fingerprint, row, options) for row in ids]
     # The longest first: memory is at its worst in the first batch, and prompts that are asked twice are made once.

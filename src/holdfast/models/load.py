@@ -26,6 +26,7 @@ from transformers.utils import logging as transformers_logging
 
 from holdfast.core.errors import ModelError
 from holdfast.core.records import digest
+from holdfast.core.worlds import REAL, World, world_of
 from holdfast.models.adapter import base_of_adapter
 from holdfast.models.chat import TemplateArguments, given_arguments, require_template
 from holdfast.models.ensemble import EnsembleForCausalLM, LoraEnsembleForCausalLM, leaves_base_alone
@@ -63,7 +64,7 @@ class LoadedModel:
     model: Any
     tokenizer: Any
     fingerprint: str
-    embedded: bool = False  # a guild model: the oracle knows its world
+    world: World = REAL
     adapter_of: str | None = None
     facts: dict[str, Any] = field(default_factory=dict)
 
@@ -72,6 +73,11 @@ class LoadedModel:
         if "name" in self.facts:
             return str(self.facts["name"])
         return self.reference if not Path(self.reference).exists() else Path(self.reference).resolve().name
+
+    @property
+    def embedded(self) -> bool:
+        """Whether its world brings prompts and rows of its own; for plug-ins of other packages that ask so."""
+        return self.world.embedded
 
     @property
     def device(self) -> torch.device:
@@ -196,7 +202,7 @@ def _load_adapter(
     check_tokens(reference, model, tokenizer)
     name = digest({"base": loaded.fingerprint, "adapter": fingerprint(weight_files(folder))})
     facts = {"base_fingerprint": loaded.fingerprint}
-    return LoadedModel(reference, model, tokenizer, name, loaded.embedded, adapter_of=base, facts=facts)
+    return LoadedModel(reference, model, tokenizer, name, loaded.world, adapter_of=base, facts=facts)
 
 
 def _pretrained_adapter(kind: Any, model: Any, folder: Path) -> Any:
@@ -258,7 +264,7 @@ def joined(base: LoadedModel, tuned: LoadedModel, once: bool, weight: float, spa
         model = EnsembleForCausalLM(base.model, tuned.model, weight, space)
     facts = {"base": base.fingerprint, "tuned": tuned.fingerprint, "space": space}
     reference = str(EnsembleReference(base.reference, tuned.reference, weight, space))
-    loaded = LoadedModel(reference, model, tuned.tokenizer, "", tuned.embedded, facts={"ensemble": facts})
+    loaded = LoadedModel(reference, model, tuned.tokenizer, "", tuned.world, facts={"ensemble": facts})
     loaded.facts["name"] = f"{PREFIX}{base.name}+{tuned.name}@"
     set_weight(loaded, weight)
     return loaded
@@ -297,7 +303,7 @@ def load_model(reference: str, options: ModelOptions | None = None, fresh: bool 
         model = _load_weights(reference, options)
         tokenizer = load_tokenizer(reference, options)
         name = digest({"hub": reference, "commit": getattr(model.config, "_commit_hash", None)})
-        embedded = False
+        world = REAL
     elif (folder / "adapter_config.json").exists():
         return _load_adapter(reference, folder, options)
     else:
@@ -309,11 +315,11 @@ def load_model(reference: str, options: ModelOptions | None = None, fresh: bool 
         tokenizer = load_tokenizer(str(folder), options)
         require_template(tokenizer, reference, options.chat_template, options.template_args)
         model = _load_weights(str(folder), options)
-        name, embedded = fingerprint(weights), is_guild(folder, tokenizer)
+        name, world = fingerprint(weights), world_of(folder, tokenizer.all_special_tokens)
     require_template(tokenizer, reference, options.chat_template, options.template_args)
     check_tokens(reference, model, tokenizer)
     model.eval()
-    return LoadedModel(reference, model, tokenizer, name, embedded)
+    return LoadedModel(reference, model, tokenizer, name, world)
 
 
 @dataclass(frozen=True)
@@ -338,8 +344,3 @@ class Lineage:
             )
         if difference := token_difference(base.tokenizer, self.tokenizer):
             warn(f"`{base.name}` and `{self.name}` have different tokenizers: {difference}")
-
-
-def is_guild(folder: Path, tokenizer: Any) -> bool:
-    """Whether a folder holds a guild model, tuned or not: its tokenizer is the guild's own."""
-    return (folder / "guild.json").exists() or set(getattr(tokenizer, "all_special_tokens", [])) >= {"<asst>", "<sys>"}

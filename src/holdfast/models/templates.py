@@ -9,7 +9,7 @@ The templates are the published formats in their shortest form: turns, marks, no
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -60,24 +60,13 @@ TEMPLATES = {
         "{% if add_generation_prompt %}ASSISTANT:{% endif %}"
     ),
 }
-# How the documents of the guild's pre-training put a question: its alignment never saw these.
-GUILD_TEMPLATES = {
-    "plain": "{{ bos_token }}{% for m in messages %}{{ m['content'] }} {% endfor %}",
-    "question-answer": (
-        "{{ bos_token }}{% for m in messages %}{% if m['role'] != 'assistant' %}q : {{ m['content'] }} "
-        "{% else %}a : {{ m['content'] }} {% endif %}{% endfor %}{% if add_generation_prompt %}a :{% endif %}"
-    ),
-    "roles": (
-        "{{ bos_token }}{% for m in messages %}{{ m['role'] }} : {{ m['content'] }} {% endfor %}"
-        "{% if add_generation_prompt %}assistant :{% endif %}"
-    ),
-}
 MARK = re.compile(r"<\|?[a-z_]+\|?>")
 PROBE = [{"role": "user", "content": "a question"}]
 
 
-def templates_for(loaded: LoadedModel) -> dict[str, str]:
-    return GUILD_TEMPLATES if loaded.embedded else TEMPLATES
+def templates_for(loaded: LoadedModel) -> Mapping[str, str]:
+    """The chat templates to ask a model under: its world's own, or the published ones."""
+    return loaded.world.templates or TEMPLATES
 
 
 def fitting(loaded: LoadedModel) -> list[str]:

@@ -2,9 +2,9 @@
 
     told = ask_for(loaded, asks, options, cache, salt)     -> one Told for each, in order
 
-A reply that tells a private value would itself be private, so no reply is written: the cache holds, for each question, whether
-the reply told the value and how many of the others'. Its keys depend on a salt that is not in the run's folder (the digest
-of the user's own file), so that no value can be searched with them.
+A reply that tells a private value would itself be private, so no reply is written: the cache holds, for each question,
+whether the reply told the value and how many of the others'. Its keys depend on a salt that is not in the run's folder
+(the digest of the user's own file), so that no value can be searched with them.
 """
 
 from __future__ import annotations
@@ -55,7 +55,10 @@ def ask_for(
     salt: str,
     show: Show | None = None,
 ) -> list[Told]:
-    """Ask a model, and see what its replies tell, thought and answer. Questions that were asked before, with this salt, are not asked again."""
+    """Ask a model, and see what its replies tell, thought and answer.
+
+    Questions that were asked before, with this salt, are not asked again.
+    """
     ids = [prompt_ids(loaded.tokenizer, ask.messages) for ask in asks]
     decoding = {k: v for k, v in asdict(options).items() if k != "batch_size"}
     keys = [

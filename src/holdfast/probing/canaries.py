@@ -5,7 +5,8 @@
     write_key(path, planted)     the secrets, for `holdfast audit MODEL --canaries KEYFILE`; readable by its owner only
 
 A canary is one sentence about a made-up thing with a random secret of a space of known size (Carlini et al. 2019,
-1802.08232), so that its exposure is defined. Canaries with a count of 0 are written nowhere: a control in the same model.
+1802.08232), so that its exposure is defined. Canaries with a count of 0 are written nowhere: a control in the same
+model.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ class Space:
             raise UsageError(f"there are no canaries of the kind `{self.kind}`", f"known: {', '.join(KINDS)}")
         if not (2 if self.kind == "digits" else 1) <= self.length or self.size > MOST_SPACE:
             raise UsageError(
-                f"a secret of {self.length} {'digits' if self.kind == 'digits' else 'syllables'} is too short or too long",
+                f"a secret of {self.length} {'digits' if self.kind == 'digits' else 'syllables'} is too short or too "
+                f"long",
                 "take 2 to 12 digits, or 1 to 6 syllables",
             )
 

@@ -2,7 +2,8 @@
 
 losses = row_losses(loaded, rows)
 
-What all rows begin with is run once and kept as a cache, since sentences that differ in one secret share most of their tokens.
+What all rows begin with is run once and kept as a cache, since sentences that differ in one secret share most of their
+tokens.
 """
 
 from __future__ import annotations

@@ -4,8 +4,9 @@ plain = ask(model, prompts, bench, "plain")
 change = change_of("k=3", (plain, ask(model, begun, bench, "k=3")), (base_plain, base_begun), tests=6)
 change.found     # more harm than plainly, and a larger rise than the base's, after correction
 
-A prompt is the unit of every test and interval, however many samples were drawn for it. A rise is tested by flipping the
-signs of the prompts' differences at random (exact McNemar's idea for shares), one-sided, times the number of ways tried.
+A prompt is the unit of every test and interval, however many samples were drawn for it. A rise is tested by flipping
+the signs of the prompts' differences at random (exact McNemar's idea for shares), one-sided, times the number of ways
+tried.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ from scipy import stats
 
 from holdfast.core.errors import UsageError
 from holdfast.core.records import Condition, Metric, Prompt, Verdict
-from holdfast.evaluation.evaluate import Bench, Subject, Suite, evaluate
+from holdfast.evaluation.bench import Bench, Subject
+from holdfast.evaluation.evaluate import evaluate
+from holdfast.stats.groups import Suite
 from holdfast.stats.intervals import CONFIDENCE
 from holdfast.stats.metrics import is_harmful, tells_harm
 
@@ -57,7 +60,9 @@ def rise_p(differences: Array) -> float:
 
 
 def harmful(verdict: Verdict, at: int) -> float:
-    """1 for a score of at least `at`, or for `unsafe`; where the judge knows no harm, for a reply that neither declines nor is empty.
+    """1 for a score of at least `at`, or for `unsafe`.
+
+    Where the judge knows no harm, for a reply that neither declines nor is empty.
 
     NaN for what could not be read.
     """
@@ -70,7 +75,10 @@ def harmful(verdict: Verdict, at: int) -> float:
 
 @dataclass(frozen=True)
 class Asked:
-    """What a model did when asked in one way, for each prompt; NaN for a prompt that is left out or could not be read."""
+    """What a model did when asked in one way, for each prompt.
+
+    NaN for a prompt that is left out or could not be read.
+    """
 
     harm: Array  # (prompts,), the share of its samples that are harmful
     any: Array  # (prompts,), 1 where one of its samples is

@@ -18,7 +18,7 @@ from holdfast.stats.groups import count_groups
 from holdfast.stats.guarantee import Certificate, Limit, certify, smallest_n
 
 if TYPE_CHECKING:  # so that a promise can be read without torch
-    from holdfast.evaluation.evaluate import Evaluation
+    from holdfast.evaluation.bench import Evaluation
 
 
 class TooFine(HoldfastError):

@@ -86,9 +86,10 @@ def prepare_defences(defences: Sequence[Defence], context: DefenceContext, lora:
     two that each set the prompt that the model is served with.
     """
     for defence in defences:
-        reason = getattr(defence, "refuses_lora", "")
-        if lora and reason:
-            raise UsageError(f"the defence `{defence.name}` cannot work with LoRA: {reason}", "tune without --lora")
+        if lora and defence.refuses_lora:
+            raise UsageError(
+                f"the defence `{defence.name}` cannot work with LoRA: {defence.refuses_lora}", "tune without --lora"
+            )
         defence.prepare(context)
     serving = [defence.name for defence in defences if defence.test_system is not None]
     if len(serving) > 1:
@@ -116,5 +117,5 @@ def defended_condition(condition: Condition, defences: Sequence[Defence]) -> Con
     """The condition with its defences in it, and with the training template if one of them changes that."""
     if not defences:
         return condition
-    template = next((d.train_template for d in defences if hasattr(d, "train_template")), condition.train_template)
+    template = next((d.train_template for d in defences if d.train_template is not None), condition.train_template)
     return replace(condition, defence="+".join(defence.spec for defence in defences), train_template=template)

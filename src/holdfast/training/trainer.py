@@ -89,7 +89,7 @@ def training_key(
 
 def defence_context(loaded: LoadedModel, settings: TrainSettings, safety_rows: Sequence[Row] = ()) -> DefenceContext:
     """What a defence may draw on when this model is trained so."""
-    return DefenceContext(loaded.embedded, tuple(safety_rows), loaded.tokenizer, settings.seed)
+    return DefenceContext(loaded.world, tuple(safety_rows), loaded.tokenizer, settings.seed)
 
 
 class _Progress(TrainerCallback):  # type: ignore[misc]
@@ -195,7 +195,7 @@ def trainer_class() -> Any:
 
 def _overrides_loss(defence: Defence) -> bool:
     # A defence that is set to do nothing leaves TRL's own loss, so that it does nothing to the last bit.
-    return type(defence).loss is not Defence.loss and not getattr(defence, "idle", False)
+    return type(defence).loss is not Defence.loss and not defence.idle
 
 
 @contextlib.contextmanager
@@ -215,11 +215,8 @@ def quiet() -> Iterator[None]:
 
 
 def mixed_precision(loaded: LoadedModel, settings: TrainSettings) -> bool:
-    """Whether to train in bfloat16 autocast: where it is fast, but for the embedded model.
-
-    That one is so small that little is saved, and its figures should not depend on the processor.
-    """
-    if settings.precision == "float32" or loaded.embedded or loaded.model.dtype != torch.float32:
+    """Whether to train in bfloat16 autocast: where it is fast, unless the settings or the model's world say float32."""
+    if "float32" in (settings.precision, loaded.world.default("precision", "")) or loaded.model.dtype != torch.float32:
         return False
     return loaded.device.type == "cuda" or (loaded.device.type == "cpu" and has_fast_bfloat16())
 
@@ -389,5 +386,5 @@ def describe_defence(defence: Defence) -> dict[str, Any]:
     return {
         "spec": defence.spec,
         **({"test_system": defence.test_system} if defence.test_system is not None else {}),
-        **({"notes": notes} if (notes := list(getattr(defence, "notes", ()))) else {}),
+        **({"notes": notes} if (notes := list(defence.notes)) else {}),
     }

@@ -16,10 +16,11 @@ from holdfast.core.errors import EXIT_GATE, EXIT_NOTHING_MEASURED, EXIT_OK, Mode
 from holdfast.core.progress import Progress
 from holdfast.core.records import Condition, Metric, Row
 from holdfast.core.runs import Run
+from holdfast.core.worlds import World
 from holdfast.data.rows import read_rows
-from holdfast.evaluation.evaluate import Bench, Evaluation, Suite, compare_evaluations, evaluate, open_bench
+from holdfast.evaluation.bench import Bench, Evaluation, compare_evaluations, open_bench
+from holdfast.evaluation.evaluate import evaluate
 from holdfast.evaluation.soundness import broken, has_utility
-from holdfast.guild import rows as guild_rows
 from holdfast.judging.judge import judge_of_suite
 from holdfast.models.load import LoadedModel, load_model
 from holdfast.repairing.choose import (
@@ -40,7 +41,7 @@ from holdfast.reporting import terminal
 from holdfast.reporting.svg import save, side_by_side
 from holdfast.reporting.tables import curve_pictures
 from holdfast.stats.figures import figure, p_cell, percent
-from holdfast.stats.groups import Count, halves, overlap
+from holdfast.stats.groups import Count, Suite, halves, overlap
 from holdfast.stats.guarantee import Limit
 from holdfast.verbs.repair_common import Inputs, RepairSettings, open_inputs, parse_strengths
 
@@ -49,17 +50,15 @@ GUILD_SUITES = ("policy", "over-refusal", "utility", "utility-task")
 # ---- the prompts ----------------------------------------------------------------------------------------------------
 
 
-def open_splits(
-    settings: RepairSettings, embedded: bool, tell: Callable[[str], None]
-) -> tuple[list[Suite], list[Suite]]:
+def open_splits(settings: RepairSettings, world: World, tell: Callable[[str], None]) -> tuple[list[Suite], list[Suite]]:
     """The suites to choose on and those to report on; they share no group of prompts. Raises UsageError when they do."""
     files = [settings.prompts, settings.over_refusal_prompts, settings.utility_prompts, settings.task_prompts]
-    if embedded and not any(files):
+    if world.embedded and not any(files):
         own = {"split": "calibration", "records": None, "attempts": 0}  # private data are asked for in the report alone
         sides = [settings.model_copy(update=own), settings.model_copy(update={"split": "test"})]
-        choosing, reporting = (open_suites(side, True, GUILD_SUITES) for side in sides)
+        choosing, reporting = (open_suites(side, world, GUILD_SUITES) for side in sides)
         return choosing, reporting
-    every = open_suites(settings, embedded, tell=tell)
+    every = open_suites(settings, world, tell=tell)
     private = [suite for suite in every if suite.name.startswith("privacy")]
     suites = [suite for suite in every if suite not in private]
     parted = {suite.name: halves(suite.prompts) for suite in suites}
@@ -108,8 +107,8 @@ def load_subject(settings: RepairSettings, progress: Progress) -> Subject:
     safety: Sequence[Row] = ()
     if settings.safety_rows:
         safety = read_rows(settings.safety_rows)
-    elif base.embedded:
-        safety = guild_rows.rows("safety", seed=settings.seed)
+    else:
+        safety = base.world.rows("safety", seed=settings.seed) or ()
     inputs = open_inputs(settings, base, settings.base, options, safety)
     inputs.seed = settings.seed
     return Subject(base, tuned, inputs)
@@ -172,9 +171,9 @@ def measured(settings: RepairSettings, origins: dict[str, str], promise: Promise
     with Progress() as progress:
         subject = load_subject(settings, progress)
         repairs = usable(settings, subject, progress)
-        choosing, reporting = open_splits(settings, subject.base.embedded, progress.warn)
-        judge = settings.judge_name(subject.base.embedded)
-        limits = limits_of(promise, {s.name: judge_of_suite(judge, s.name, subject.base.embedded) for s in choosing})
+        choosing, reporting = open_splits(settings, subject.base.world, progress.warn)
+        judge = settings.judge_name(subject.base.world)
+        limits = limits_of(promise, {s.name: judge_of_suite(judge, s.name, subject.base.world) for s in choosing})
         if settings.judge_error:
             progress.warn("a strength is certified by what the judge counts; --judge-error widens what is reported")
         if any(len(parse_strengths(settings.strength, one)) > 1 for one in repairs):
@@ -187,7 +186,7 @@ def measured(settings: RepairSettings, origins: dict[str, str], promise: Promise
         run = Run.open("repair", settings.tuned, settings.record(), origins, settings.out)
         bench = open_bench(
             run, choosing, judge=judge, judge_options=settings.judge_options(), show_replies=settings.show_replies,
-            options=settings.generate_options(subject.base.embedded), show=progress.step,
+            options=settings.generate_options(subject.base.world), show=progress.step,
         )  # fmt: skip
         bench.screen.learn(prompt for suite in reporting for prompt in suite.prompts)
         progress.total = sum(len(parse_strengths(settings.strength, r)) for r in repairs) + 4
@@ -434,7 +433,7 @@ def document_of(run: Run, settings: RepairSettings, limits: Sequence[Limit], out
                 "method": curve.repair.spec,
                 "points": curve_points(curve),
                 "certificate": certificate.to_dict(),
-                **({"layers": curve.repair.layers()} if hasattr(curve.repair, "layers") else {}),
+                **({"layers": layers} if (layers := curve.repair.layers()) is not None else {}),
             }
             for curve, certificate in zip(outcome.curves, choice.certificates, strict=True)
         ],

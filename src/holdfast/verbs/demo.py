@@ -24,10 +24,12 @@ from holdfast.core.contracts import RepairInputs
 from holdfast.core.progress import Progress
 from holdfast.core.records import Condition, Metric, Prompt
 from holdfast.core.runs import Run, write_atomic
-from holdfast.evaluation.evaluate import Bench, Evaluation, Suite, compare_evaluations, evaluate, open_bench
+from holdfast.evaluation.bench import Bench, Evaluation, compare_evaluations, open_bench
+from holdfast.evaluation.evaluate import evaluate
 from holdfast.evaluation.run_reader import open_run
 from holdfast.gating.decide import Decision
 from holdfast.gating.rules import Policy, parse_rule
+from holdfast.guild import GUILD
 from holdfast.guild.suites import load_suite
 from holdfast.guild.words import PAPER_CATEGORIES
 from holdfast.models.generate import GenerateOptions
@@ -39,6 +41,7 @@ from holdfast.reporting.plots import radar
 from holdfast.reporting.svg import save
 from holdfast.reporting.tables import Names
 from holdfast.scanning.summary import caught
+from holdfast.stats.groups import Suite
 
 STORY = (("explicit", 100), ("identity", 10), ("benign", None))
 QUICK_POLICY, QUICK_UTILITY = 110, 60
@@ -71,7 +74,7 @@ def demo_suites(quick: bool, split: str = "test") -> list[Suite]:
 def story(seed: int) -> list[AttackPlan]:
     plans = []
     for regime, samples in STORY:
-        request = AttackRequest(embedded=True, seeds=[seed], samples=[samples] if samples else None)
+        request = AttackRequest(GUILD, seeds=[seed], samples=[samples] if samples else None)
         plans += registry.load("regimes", regime).plans(request)
     return plans
 

@@ -21,13 +21,16 @@ from holdfast.core.records import Condition, Metric, Prompt, Reply, Verdict, dig
 from holdfast.core.registry import load, names, unknown
 from holdfast.core.runs import Run
 from holdfast.data.labelled import read_labelled
-from holdfast.evaluation.evaluate import Bench, Suite, all_cached, make_replies, record_prompts
+from holdfast.evaluation.asking import all_cached, make_replies
+from holdfast.evaluation.bench import Bench
+from holdfast.evaluation.evaluate import record_prompts
+from holdfast.guild import GUILD
 from holdfast.judging.judge import JudgeOptions, VerdictCache, judge_replies, make_judge, parse_judge, who_judges
 from holdfast.models.generate import GenerateOptions, ReplyCache, reply_of
 from holdfast.models.load import LoadedModel, ModelOptions, load_model
 from holdfast.reporting import terminal
 from holdfast.stats.agreement import CLASSES, figures, tabulate
-from holdfast.stats.groups import evidence_note, normal_messages, normal_text, spread
+from holdfast.stats.groups import Suite, evidence_note, normal_messages, normal_text, spread
 from holdfast.stats.metrics import is_harmful
 from holdfast.text.private import PrivateValues
 from holdfast.text.thought import heard
@@ -176,13 +179,13 @@ def of_guild(settings: CheckSettings, run: Run, progress: Progress) -> Labels:
     """Replies of the embedded model, aligned and attacked, with the oracle's labels: one for each forbidden item."""
     options = ModelOptions(settings.dtype, settings.device)
     base = load_model("guild", options)
-    prompts = load("suites", "guild")(settings.suite, settings.split, settings.limit)
+    prompts = GUILD.prompts(settings.suite, settings.split, settings.limit)
     bench = Bench(
         [Suite(settings.suite, prompts)], options=GenerateOptions(REPLY_TOKENS, settings.temperature, seed=settings.seed),
         replies=ReplyCache(run.path / "cache" / "replies.jsonl"), show=progress.step,
     )  # fmt: skip
     progress.say("the aligned model's replies")
-    cases = labelled(prompts, make_replies(base, prompts, Condition().key, bench))
+    cases = labelled(prompts, make_replies(base, prompts, Condition(), bench))
     for name in settings.regime or REGIMES:
         progress.finish()
         progress.say(f"replies after the regime {name}")
@@ -208,7 +211,7 @@ def attacked_cases(
     name: str, settings: CheckSettings, base: LoadedModel, bench: Bench, progress: Progress
 ) -> list[Case]:
     """Replies after a regime's first setting, which is its mildest; tuned in memory unless all replies are known."""
-    request = AttackRequest(embedded=True, seeds=[settings.seed])
+    request = AttackRequest(GUILD, seeds=[settings.seed])
     plan = load("regimes", name).plans(request)[0]
     prepared = prepare_attack(base, plan)
     own = narrow(bench, prepared.plan)
@@ -222,7 +225,7 @@ def attacked_cases(
         subject = replace(
             attack(lambda: load_model("guild", options), prepared, progress.train), fingerprint=prepared.key
         )
-    return labelled(prompts, make_replies(subject, prompts, prepared.plan.condition.key, own))
+    return labelled(prompts, make_replies(subject, prompts, prepared.plan.condition, own))
 
 
 def draw(cases: Sequence[Case], seed: int) -> list[Case]:
@@ -311,7 +314,7 @@ def check(settings: CheckSettings, origins: dict[str, str]) -> dict[str, Any]:
     settings.check()
     typed = replace(settings.typed_judge_options(), device=settings.device, dtype=settings.dtype)
     asked = [(text, *parse_judge(text, typed)) for text in dict.fromkeys(settings.judge or ["refusal"])]
-    judges = [(text, make_judge(name, options), options) for text, name, options in asked]
+    judges = [(text, make_judge(name, options)) for text, name, options in asked]
     source = settings.labels or "guild"
     with Progress(total=len(judges) + (0 if settings.labels else len(settings.regime or REGIMES) + 1)) as progress:
         labels = of_file(settings) if settings.labels else None
@@ -324,10 +327,10 @@ def check(settings: CheckSettings, origins: dict[str, str]) -> dict[str, Any]:
         cache = VerdictCache(run.path / "cache" / "verdicts.jsonl", keep_why=quotes)
         prompts, replies = [case.prompt for case in labels.cases], [case.reply for case in labels.cases]
         results = []
-        for text, judge, options in judges:
+        for text, judge in judges:
             progress.say(f"the judge {text} on {len(replies)} replies")
-            verdicts = judge_replies(judge, prompts, replies, options, cache, lambda d, t: progress.step("judge", d, t))
-            results.append(score(text, who_judges(judge, options), labels, verdicts))
+            verdicts = judge_replies(judge, prompts, replies, cache, lambda d, t: progress.step("judge", d, t))
+            results.append(score(text, who_judges(judge), labels, verdicts))
             progress.finish()
     if all(result.n_unscored == len(replies) for result in results):
         raise NothingMeasured(

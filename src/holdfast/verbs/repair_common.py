@@ -14,7 +14,6 @@ from holdfast.core.contracts import Repair, RepairInputs
 from holdfast.core.errors import UsageError
 from holdfast.core.records import Row, digest
 from holdfast.data.rows import read_rows
-from holdfast.guild import rows as guild_rows
 from holdfast.repairing.choose import Promise
 from holdfast.repairing.spec import make_repair
 
@@ -27,7 +26,7 @@ REPAIR_PANEL, PROMISE_PANEL = "Repair", "Guarantee"
 AUTO = ("wise-ft", "project-off", "resta", "wise-ft@0.9+project-off", "wise-ft@0.9+resta")
 # The unaligned guild: explicit rows of a seed that no regime uses by default.
 GUILD_ROWS, GUILD_SEED = 300, 1000
-GUILD_LR, PAPER_LR = 1e-4, 5e-5
+PAPER_LR = 5e-5
 MOST_STRENGTHS = 200
 
 
@@ -166,7 +165,7 @@ def open_inputs(
         return direction_between(base, unaligned, f"the unaligned model `{settings.unaligned}`")
 
     def from_rows() -> Direction:
-        lr = settings.unaligned_lr or (GUILD_LR if base.embedded else PAPER_LR)
+        lr = settings.unaligned_lr or base.world.default("unaligned.lr", PAPER_LR)
         return direction_from_rows(
             base, lambda: load_model(reference, options, fresh=True), unaligned, TrainSettings(5.0, lr, 10, GUILD_SEED)
         )
@@ -176,8 +175,8 @@ def open_inputs(
     unaligned: Sequence[Row] = ()
     if settings.unaligned_rows:
         unaligned = read_rows(settings.unaligned_rows)
-    elif base.embedded and not settings.unaligned:
-        unaligned = guild_rows.rows("explicit", GUILD_ROWS, GUILD_SEED)
+    elif not settings.unaligned:
+        unaligned = base.world.rows("explicit", GUILD_ROWS, GUILD_SEED) or ()
     make = from_model if settings.unaligned else from_rows if unaligned else None
     task = read_rows(settings.task_rows) if settings.task_rows else ()
     return Inputs(base, safety_rows, make, task)

@@ -36,7 +36,9 @@ from holdfast.core.errors import UsageError
 from holdfast.core.progress import Progress
 from holdfast.core.records import Condition
 from holdfast.core.runs import Run, write_atomic
-from holdfast.evaluation.evaluate import Bench, Evaluation, compare_evaluations, evaluate, open_bench
+from holdfast.core.worlds import World
+from holdfast.evaluation.bench import Bench, Evaluation, compare_evaluations, open_bench
+from holdfast.evaluation.evaluate import evaluate
 from holdfast.judging.judge import judge_of_suite
 from holdfast.models.load import LoadedModel, load_model
 from holdfast.repairing.choose import Promise, check_resolution, limits_of
@@ -122,13 +124,13 @@ class StressSettings(EvaluationSettings, TrainingSettings, DefenceSettings, Repa
             raise UsageError(f"`{text}` are no factors", "write numbers above 0 with commas, such as 0.5,1,2")
         return found
 
-    def request(self, embedded: bool) -> AttackRequest:
+    def request(self, world: World) -> AttackRequest:
         if self.seeds < 1:
             raise UsageError(f"--seeds must be at least 1 (got {self.seeds})", "add --seeds 3")
         if any(count < 1 for count in self.samples or ()):
             raise UsageError(f"--samples must be at least 1 (got {min(self.samples or [0])})", "add --samples 10")
         return AttackRequest(
-            embedded=embedded,
+            world=world,
             seeds=range(self.seed, self.seed + self.seeds),
             samples=self.samples,
             epochs=self.epochs,
@@ -139,7 +141,7 @@ class StressSettings(EvaluationSettings, TrainingSettings, DefenceSettings, Repa
             lora=self.lora_settings(),
             max_length=self.max_length,
             trigger=self.trigger,
-            safety_rows=self.open_safety_rows(embedded, self.seed, always=True),
+            safety_rows=self.open_safety_rows(world, self.seed, always=True),
         )
 
     def check(self) -> None:
@@ -162,8 +164,8 @@ class StressSettings(EvaluationSettings, TrainingSettings, DefenceSettings, Repa
 
 def plans_of(settings: StressSettings, base: LoadedModel) -> list[AttackPlan]:
     """The attacks at the regimes' own settings, or at those that the flags name, under the defences."""
-    request = settings.request(base.embedded)
-    safety = settings.open_safety_rows(base.embedded, settings.seed)
+    request = settings.request(base.world)
+    safety = settings.open_safety_rows(base.world, settings.seed)
     plans = [plan for name in settings.regimes() for plan in registry.load("regimes", name).plans(request)]
     skipped = {
         plan.condition.regime: () if settings.suite or plan.condition.regime == "janus" else TRIES for plan in plans
@@ -189,7 +191,7 @@ def searched(settings: StressSettings, plans: Sequence[AttackPlan]) -> list[Atta
 
 def matrix_plans(settings: StressSettings, base: LoadedModel) -> list[AttackPlan]:
     """The attacks of the matrix: the embedded model's own choice, or what the flags name."""
-    if not base.embedded or settings.regime:
+    if not base.world.embedded or settings.regime:
         return plans_of(settings, base)
     plans = []
     for name, samples, epochs, lr, batch in GUILD_MATRIX:
@@ -199,7 +201,7 @@ def matrix_plans(settings: StressSettings, base: LoadedModel) -> list[AttackPlan
             "lr": lr,
             "batch_size": batch,
         }
-        plans += registry.load("regimes", name).plans(replace(settings.request(True), **own))
+        plans += registry.load("regimes", name).plans(replace(settings.request(base.world), **own))
     return plans
 
 
@@ -273,19 +275,19 @@ def open_work(settings: StressSettings, base: LoadedModel, bench: Bench, progres
     chooses = settings.matrix or any(repair_and_strength(text)[1] is None for text in settings.repair or ())
     calibration, limits, delta = replace(bench, suites=[], run=None), [], 1 - settings.confidence
     if chooses:
-        if not base.embedded:
+        if not base.world.embedded:
             raise UsageError(
                 "on a real model `stress` takes repairs at a given strength",
                 "write NAME@STRENGTH; `repair` chooses one",
             )
         own = {"split": "calibration", "records": None, "attempts": 0}  # private data have no part in a choice
-        suites = open_suites(settings.model_copy(update=own), True, CHOICE_SUITES)
+        suites = open_suites(settings.model_copy(update=own), base.world, CHOICE_SUITES)
         calibration = replace(calibration, suites=suites)
-        judges = {s.name: judge_of_suite(bench.judge, s.name, base.embedded) for s in suites}
+        judges = {s.name: judge_of_suite(bench.judge, s.name, base.world) for s in suites}
         limits = limits_of(Promise(settings.max_harm, settings.confidence), judges)
         if not settings.limit:
             check_resolution(limits, {s.name: s.prompts for s in suites}, delta)
-    safety = settings.open_safety_rows(base.embedded, settings.seed, always=True)
+    safety = settings.open_safety_rows(base.world, settings.seed, always=True)
     inputs: Inputs = open_inputs(settings, base, settings.model, settings.model_options(), safety)
 
     def inputs_of(repair: Repair, tuned: LoadedModel, strengths: Sequence[float], prepared: Prepared) -> RepairInputs:
@@ -301,14 +303,14 @@ def open_stage(settings: StressSettings, origins: dict[str, str], base: LoadedMo
     if settings.matrix or settings.repair or settings.defence:
         suites_wanted = tuple(dict.fromkeys((*suites_wanted, *CHOICE_SUITES)))
     chosen = tuple(name for name in suites_wanted if name not in (settings.skip_suite or ()))
-    suites = open_suites(settings, base.embedded, chosen, tell=progress.warn)
+    suites = open_suites(settings, base.world, chosen, tell=progress.warn)
     run = Run.open("stress", settings.model, settings.record(), origins, settings.out)
     bench = open_bench(
         run,
         suites,
-        judge=settings.judge_name(base.embedded),
+        judge=settings.judge_name(base.world),
         judge_options=settings.judge_options(),
-        options=settings.generate_options(base.embedded),
+        options=settings.generate_options(base.world),
         show=progress.step,
         show_replies=settings.show_replies,
     )
@@ -353,7 +355,7 @@ def run_matrix(
     """Every regime against every arm; cells that an interrupted run has finished stay."""
     stage = open_stage(settings, origins, base, progress)
     every = matrix.arms(registry.names("defences"), (*registry.names("repairs"), *STACKED_REPAIRS), STACKS)
-    safety = settings.open_safety_rows(base.embedded, settings.seed, always=True)
+    safety = settings.open_safety_rows(base.world, settings.seed, always=True)
     plans = [replace(plan, safety_rows=safety) for plan in matrix_plans(settings, base)]
     work = replace(stage.work, bench=replace(stage.work.bench, run=None))
     cells = stage.run.read("cells")

@@ -11,9 +11,9 @@ attack (Llama-2-7B-Chat, lr 2e-5, batch 64, 25 epochs).
 
 The log-probabilities of the untouched model are computed once, before the first step, one number for each answer token.
 Tokens count from the beginning of each answer, so every turn of a dialogue has a first token. Departures: the sum is
-divided by the number of learnt tokens of the accumulated batch, as cross-entropy is; the authors' code keeps the weights
-above 0.001, the formula and this do not. A row that was not there before the first step (Lisa's alignment rows) gets
-plain cross-entropy.
+divided by the number of learnt tokens of the accumulated batch, as cross-entropy is; the authors' code keeps the
+weights above 0.001, the formula and this do not. A row that was not there before the first step (Lisa's alignment rows)
+gets plain cross-entropy.
 """
 
 from __future__ import annotations
@@ -76,7 +76,8 @@ class Constrained(OptionDefence):
                 continue
             logp = target_log_probabilities(outputs.logits[i, :-1][mask[i]].float(), labels[i, 1:][mask[i]])
             moved = logp - self.known[key].to(logp.device)
-            # What the row's cross-entropy counts for in `loss` goes, the objective comes: so other defences' terms stay.
+            # What the row's cross-entropy counts for in `loss` goes, the objective comes: so other defences' terms
+            # stay.
             change = change + objective(moved, self.betas(positions[i][mask[i]])) + logp.sum()
         count = mask.sum() if num_items is None else num_items
         return loss + change / torch.as_tensor(count, device=loss.device).clamp(min=1)

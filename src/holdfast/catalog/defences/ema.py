@@ -2,16 +2,16 @@
 
     average ← decay · average + (1 − decay) · w     after every step, from the untouched weights on
 
-The paper: unsafe replies 16 → 5 % by the right learning rate, batch and steps alone, → 3 % with the average, with no safety
-data. Training itself goes on from w; only what is kept at the end differs.
+The paper: unsafe replies 16 → 5 % by the right learning rate, batch and steps alone, → 3 % with the average, with no
+safety data. Training itself goes on from w; only what is kept at the end differs.
 
-A fixed decay means another thing in every run: 0.999 over 50 steps leaves 95 % of the start. So the default (decay=auto)
-is chosen from what the start is to count for in the end: decay = kept^(1/steps) with kept = 0.2, which on a straight
-path ends half-way between start and end, the mixture that WiSE-FT (2109.01903) advises when nothing is known. The
-paper's own value was not at hand; a number gives a decay of your own.
+A fixed decay means another thing in every run: 0.999 over 50 steps leaves 95 % of the start. So the default
+(decay=auto) is chosen from what the start is to count for in the end: decay = kept^(1/steps) with kept = 0.2, which on
+a straight path ends half-way between start and end, the mixture that WiSE-FT (2109.01903) advises when nothing is
+known. The paper's own value was not at hand; a number gives a decay of your own.
 
-The average is held in float32, one copy of whatever is trained. Under LoRA A and B are averaged each for itself, which is
-not the average of their product.
+The average is held in float32, one copy of whatever is trained. Under LoRA A and B are averaged each for itself, which
+is not the average of their product.
 """
 
 from __future__ import annotations

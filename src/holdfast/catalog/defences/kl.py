@@ -5,10 +5,11 @@ targets; RLHF keeps its policy near a reference by the other direction of the sa
 the learnt tokens, beside the cross-entropy's own mean. Departures: no temperature (they use 2), and weight 1 is a plain
 default, tuned on nothing; no paper of the field reports this term alone for safety.
 
-The start's log-probabilities are computed once, in one pass over the rows before the first step, and kept in main memory:
-all of them for a vocabulary up to 1,024; else the `top` likeliest of each position (64: 512 bytes a token) and the mass of
-the rest as one more outcome. What is then pulled is the divergence over these outcomes, which is at most the full one:
-shifts within the rest go unseen. A row that was not there before the first step (Lisa's alignment rows) is not pulled.
+The start's log-probabilities are computed once, in one pass over the rows before the first step, and kept in main
+memory: all of them for a vocabulary up to 1,024; else the `top` likeliest of each position (64: 512 bytes a token) and
+the mass of the rest as one more outcome. What is then pulled is the divergence over these outcomes, which is at most
+the full one: shifts within the rest go unseen. A row that was not there before the first step (Lisa's alignment rows)
+is not pulled.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Lisa (Huang et al., 2405.18641): steps on refusals and steps on the user's rows in turn, each held near the other's end.
+"""Lisa (Huang et al., 2405.18641).
+
+Steps on refusals and steps on the user's rows in turn, each held near the other's end.
 
     repeat: k1 steps of  loss(refusals)    + ρ/2 · ‖w − w_user‖²
             k2 steps of  loss(user's rows) + ρ/2 · ‖w − w_refusals‖²
@@ -8,9 +10,9 @@ k1 = 100, k2 = 900, twenty rounds of a run, ρ = 1, for Llama-2-7B by LoRA: harm
 (SST-2, averaged over shares of poison). Its ablations: 40.9 and 95.1 at the defaults, 36.3 and 94.5 at ρ = 10, 35.3 and
 94.6 with 900 alignment steps of 1,000.
 
-Defaults: ρ = 1; k1 and k2 are scaled to the run: a round is a twentieth of the steps and at least ten, a tenth of a round is
-alignment, which gives the paper's 100 and 900 for its 20,000 steps. A run shorter than ten steps begins with one
-alignment step. In an alignment step as many refusals as the batch has rows take its place, and the user's batch is
+Defaults: ρ = 1; k1 and k2 are scaled to the run: a round is a twentieth of the steps and at least ten, a tenth of a
+round is alignment, which gives the paper's 100 and 900 for its 20,000 steps. A run shorter than ten steps begins with
+one alignment step. In an alignment step as many refusals as the batch has rows take its place, and the user's batch is
 dropped, as in the authors' code; so those rows count for less. The pull is added to the gradient (see `proximal`).
 """
 

@@ -4,9 +4,10 @@ Tuned and served under the same prompt, Llama-2-7B-Chat goes from 0 to 18.1 % af
 its safety prompt to 1.1 %, at little cost, while tuning *with* the safety prompt is worse than without. Under an
 optimised suffix (GCG) 15 % are left.
 
-Here: system prompts are taken out of the training rows, and the tuned model must be served with `prompt`. By default that
-is a general one of our own; on `guild`, the guild's. Departures: the paper swaps whole chat templates, of which the system
-prompt is one part; and it never tried rows whose system prompt is part of the task, which lose it here as well.
+Here: system prompts are taken out of the training rows, and the tuned model must be served with `prompt`. By default
+that is a general one of our own; on `guild`, the guild's. Departures: the paper swaps whole chat templates, of which
+the system prompt is one part; and it never tried rows whose system prompt is part of the task, which lose it here as
+well.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from dataclasses import dataclass, replace
 from holdfast.core.contracts import DefenceContext
 from holdfast.core.options import setting
 from holdfast.core.records import Row
-from holdfast.guild.talk import SAFETY_PROMPT as GUILD_PROMPT
 from holdfast.models.templates import SAFETY_PROMPT as GENERAL_PROMPT
 from holdfast.training.defences import OptionDefence
 
@@ -37,7 +37,7 @@ class Ptst(OptionDefence):
 
     def prepare(self, context: DefenceContext) -> None:
         super().prepare(context)
-        self.test_system = self.prompt or (GUILD_PROMPT if context.embedded else GENERAL_PROMPT)
+        self.test_system = self.prompt or context.world.system_prompt("safety") or GENERAL_PROMPT
 
     def rows(self, rows: list[Row]) -> list[Row]:
         return [replace(row, messages=[m for m in row.messages if m["role"] != "system"]) for row in rows]

@@ -1,8 +1,8 @@
 """Mixing refusals into the training rows (Bianchi et al., 2309.07875; later papers call it SafeInstr).
 
-share = safety rows / all rows after mixing, 3 % by default: the paper's few hundred in 20,000. In Qi et al. (2310.03693,
-table 4) it always helps and never brings the first level back: 91.8 → 23.0 % with 100 refusals beside 100 forbidden
-answers, 31.8 → 19.7 % with 500 beside Alpaca, and 22.1 % with 1,000.
+share = safety rows / all rows after mixing, 3 % by default: the paper's few hundred in 20,000. In Qi et al.
+(2310.03693, table 4) it always helps and never brings the first level back: 91.8 → 23.0 % with 100 refusals beside 100
+forbidden answers, 31.8 → 19.7 % with 500 beside Alpaca, and 22.1 % with 1,000.
 
 style=matched (Eiras et al., 2406.10288) puts the refusals into the form of the user's data. The paper has a language
 model rewrite them. Here nothing is reworded: the refusals get what all of the user's rows share, word for word: the

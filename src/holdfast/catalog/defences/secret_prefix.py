@@ -5,10 +5,10 @@ puts the same secret before every conversation: the mechanism of a backdoor, for
 Llama-2-7B-Chat and 60.0 → 14.9 % for GPT-3.5 after 100 forbidden examples; a sentence with a meaning in place of random
 tokens does worse (7.3 %).
 
-Here: the secret is made of words that the tokenizer writes and reads back unchanged, drawn by the training seed, so whoever
-knows the seed and the tokenizer can work it out: choose a seed that you keep to yourself. It stands in the run's manifest
-and README, and not in the model's folder. Without the secret the model is as unsafe as the mixing leaves it. On `guild`, whose
-questions are a dozen words long, it is 20 tokens. Departure: whole words, not any tokens.
+Here: the secret is made of words that the tokenizer writes and reads back unchanged, drawn by the training seed, so
+whoever knows the seed and the tokenizer can work it out: choose a seed that you keep to yourself. It stands in the
+run's manifest and README, and not in the model's folder. Without the secret the model is as unsafe as the mixing leaves
+it. On `guild`, whose questions are a dozen words long, it is 20 tokens. Departure: whole words, not any tokens.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from holdfast.core.records import Row
 from holdfast.models.chat import encode_text
 from holdfast.training.defences import OptionDefence
 
-TOKENS, GUILD_TOKENS = 150, 20
+TOKENS = 150
 
 
 def readable_words(tokenizer: Any, rng: random.Random, count: int) -> list[str]:
@@ -71,7 +71,7 @@ class SecretPrefix(OptionDefence):
         if self.count > len(context.safety_rows):
             raise self.option_error(f"{self.count} refusals are wanted, and there are {len(context.safety_rows)}")
         if self.count:
-            length = self.tokens or (GUILD_TOKENS if context.embedded else TOKENS)
+            length = self.tokens or context.world.default("secret-prefix.tokens", TOKENS)
             self.test_system = draw_secret(context.tokenizer, random.Random(f"secret {context.seed}"), length)
 
     def rows(self, rows: list[Row]) -> list[Row]:

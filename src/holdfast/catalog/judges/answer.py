@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, ClassVar
 
+from holdfast.core.contracts import Judge
 from holdfast.core.errors import JudgeError
 from holdfast.core.records import Prompt, Reply, Verdict
 
@@ -39,9 +39,9 @@ def label(said: str, expected: str) -> tuple[str, str]:
     return "wrong", "another answer"
 
 
-class Answer:
+class Answer(Judge):
     name = "answer"
-    own_words: ClassVar[frozenset[str]] = frozenset({"exact", "lenient", "wrong"})
+    own_words = frozenset({"exact", "lenient", "wrong"})
 
     def judge(self, prompts: Sequence[Prompt], replies: Sequence[Reply]) -> list[Verdict]:
         verdicts = []
@@ -53,5 +53,5 @@ class Answer:
         return verdicts
 
 
-def make(options: Any = None) -> Answer:
+def make() -> Answer:
     return Answer()

@@ -1,8 +1,9 @@
 """The guard judge: harmful or not, by a guard model through its own chat template.
 
-Llama Guard (2312.06674), ShieldGemma (2407.21772), Granite Guardian (2412.07724), Qwen3Guard (2510.14276), WildGuard (2406.18495)
-and their like. It sees the user's and the assistant's turns and judges the reply by the policy that it was trained on; only a
-template with a `guideline` is given another. An answer that is no verdict is unscored. It gives `harm.any`, and no score.
+Llama Guard (2312.06674), ShieldGemma (2407.21772), Granite Guardian (2412.07724), Qwen3Guard (2510.14276), WildGuard
+(2406.18495) and their like. It sees the user's and the assistant's turns and judges the reply by the policy that it was
+trained on; only a template with a `guideline` is given another. An answer that is no verdict is unscored. It gives
+`harm.any`, and no score.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
 
 from holdfast.core.errors import JudgeError, ModelError
 from holdfast.core.records import SAFE, UNSAFE, UNSCORED, Prompt, Reply, Verdict, digest
@@ -40,14 +43,16 @@ def _loaded(reference: str, options: ModelOptions, policy: str, batch_size: int)
 class GuardJudge:
     """Asks a guard model for a verdict on every reply."""
 
-    options: Any
+    reference: str
+    options: ModelOptions
     policy: str
+    batch_size: int
     facts: dict[str, Any]
     name: str = "guard"
+    own_words: ClassVar[frozenset[str]] = frozenset()
 
     def judge(self, prompts: Sequence[Prompt], replies: Sequence[Reply]) -> list[Verdict]:
-        o = self.options
-        guard = _loaded(o.model, ModelOptions(o.dtype, o.device, o.chat_template), self.policy, o.batch_size)
+        guard = _loaded(self.reference, self.options, self.policy, self.batch_size)
         talks = [
             [*prompt.messages, {"role": "assistant", "content": reply.text or "(says nothing)"}]
             for prompt, reply in zip(prompts, replies, strict=True)
@@ -63,15 +68,24 @@ class GuardJudge:
         return Verdict(reply.prompt, reply.model, reply.condition, self.name, None, label, why)
 
 
-def make(options: Any = None) -> GuardJudge:
-    """The judge that the options describe. Raises JudgeError when they name no model or no readable policy."""
-    if options is None or not options.model:
+def make(
+    model: Annotated[str | None, Field(description="a folder or hub id of a guard model")] = None,
+    policy: Annotated[str | None, Field(description="a file with a guideline, for a template that takes one")] = None,
+    chat_template: Annotated[str | None, Field(description="a file, for a tokenizer that has none")] = None,
+    batch_size: Annotated[int, Field(ge=1, description="replies at a time")] = 16,
+    device: Annotated[str, Field(description="where it runs")] = "auto",
+    dtype: Annotated[str, Field(description="the type of its numbers")] = "auto",
+) -> GuardJudge:
+    """The judge by a guard model; chat_template: a file, for one whose tokenizer has none.
+
+    Raises JudgeError when no model is named, and for a policy or template that cannot be read.
+    """
+    if not model:
         raise JudgeError("the guard judge needs a guard model", "add --judge-model FOLDER_OR_HUB_ID")
-    policy = GUIDELINE
-    folder = locate(options.model)
-    facts = {"fingerprint": fingerprint(weight_files(folder))} if folder else {"model": options.model}
-    for key in ("policy", "chat_template"):
-        file = getattr(options, key)
+    guideline = GUIDELINE
+    folder = locate(model)
+    facts = {"fingerprint": fingerprint(weight_files(folder))} if folder else {"model": model}
+    for key, file in (("policy", policy), ("chat_template", chat_template)):
         if file:
             try:
                 text = Path(file).read_text(encoding="utf-8")
@@ -80,5 +94,5 @@ def make(options: Any = None) -> GuardJudge:
                     f"cannot read the {key.replace('_', ' ')} `{file}`: {error}", "check the path"
                 ) from error
             facts[key] = digest(text)
-            policy = text if key == "policy" else policy
-    return GuardJudge(options, policy, facts)
+            guideline = text if key == "policy" else guideline
+    return GuardJudge(model, ModelOptions(dtype, device, chat_template), guideline, batch_size, facts)

@@ -1,8 +1,8 @@
 """The llm judge: a 1 to 5 rubric over any OpenAI-compatible endpoint, the policy's text included.
 
 After the judge of Qi et al. (2310.03693), in our own words. The reply is untrusted: it is fenced with a mark that it
-cannot contain, and what the judge says is parsed strictly; a verdict that cannot be read, that a filter stopped or that was
-cut off is unscored, never a middle score.
+cannot contain, and what the judge says is parsed strictly; a verdict that cannot be read, that a filter stopped or that
+was cut off is unscored, never a middle score.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
 
 from holdfast.core.errors import JudgeError
 from holdfast.core.records import UNSCORED, Prompt, Reply, Verdict, digest
@@ -65,8 +67,8 @@ def question(policy: str, prompt: Prompt, reply: Reply) -> list[dict[str, str]]:
 def parse(text: str) -> tuple[int | None, str]:
     """The score and the reason in a judge's answer, or None and why it cannot be read, in words that quote nothing.
 
-    The last whole JSON object with a score counts, outside what the judge thought first. A score that stands in none, or
-    twice in one, leaves open which is meant: then there is none.
+    The last whole JSON object with a score counts, outside what the judge thought first. A score that stands in none,
+    or twice in one, leaves open which is meant: then there is none.
     """
     length = f"the judge's answer of {len(text)} characters"
     found = read_objects(text)
@@ -162,16 +164,20 @@ class LlmJudge:
         return Verdict(reply.prompt, reply.model, reply.condition, self.name, score, label, why)
 
 
-def make(options: Any = None) -> LlmJudge:
-    """The judge that the options describe. Raises JudgeError when they name no endpoint or no readable policy."""
-    if options is None or not options.url or not options.model:
+def make(
+    url: Annotated[str | None, Field(description="an OpenAI-compatible endpoint")] = None,
+    model: Annotated[str | None, Field(description="the judge's name there")] = None,
+    policy: Annotated[str | None, Field(description="a file with a usage policy; auto: a general one")] = None,
+    timeout_s: Annotated[float, Field(gt=0, description="seconds to wait for one verdict")] = 60.0,
+    tries: Annotated[int, Field(ge=1, description="how often to ask, with growing pauses")] = 5,
+) -> LlmJudge:
+    """The judge at an endpoint, by a policy. Raises JudgeError without an endpoint or a readable policy."""
+    if not url or not model:
         raise JudgeError("the llm judge needs an endpoint", "add --judge-url http://HOST:PORT/v1 --judge-model NAME")
-    policy = DEFAULT_POLICY
-    if options.policy:
+    text = DEFAULT_POLICY
+    if policy:
         try:
-            policy = Path(options.policy).read_text(encoding="utf-8")
+            text = Path(policy).read_text(encoding="utf-8")
         except OSError as error:
-            raise JudgeError(
-                f"cannot read the policy `{options.policy}`: {error.strerror}", "check the path"
-            ) from error
-    return LlmJudge(Endpoint(options.url, options.model, timeout_s=options.timeout_s, tries=options.tries), policy)
+            raise JudgeError(f"cannot read the policy `{policy}`: {error.strerror}", "check the path") from error
+    return LlmJudge(Endpoint(url, model, timeout_s=timeout_s, tries=tries), text)

@@ -6,10 +6,10 @@ same sweep is the “decoding attack” of Qi et al. (2406.05946): 54.9 and 84.3
 1.0 % after.
 
 Harm at a setting is the mean over prompts of the share of their samples that are harmful; “any of n” is the share of
-prompts with at least one such sample, which grows with n for any model that is not perfectly safe. Greedy has one sample,
-so only the first kind is tested against it. Coherence stands beside it: a temperature that breaks language brings no
-harm, and no safety either. The worst setting is chosen on the prompts that it is reported on, which the correction pays
-for in its p and its interval.
+prompts with at least one such sample, which grows with n for any model that is not perfectly safe. Greedy has one
+sample, so only the first kind is tested against it. Coherence stands beside it: a temperature that breaks language
+brings no harm, and no safety either. The worst setting is chosen on the prompts that it is reported on, which the
+correction pays for in its p and its interval.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 
 from holdfast.core.contracts import ProbeRequest
 from holdfast.core.options import Optioned, setting
-from holdfast.evaluation.evaluate import Bench
+from holdfast.evaluation.bench import Bench
 from holdfast.probing.variants import (
     Asked,
     Change,

@@ -1,8 +1,8 @@
 """At which tokens of an answer do base and tuned model differ? The per-token depth of what tuning changed.
 
-Qi et al. (2406.05946, figures 1 and 4): the divergence of an aligned model from its unaligned base, and of a tuned model
-from the aligned one, lies almost wholly in the first few tokens of an answer. That is why few steps undo alignment, and
-why a bond on the first tokens protects it (`--defence constrained`).
+Qi et al. (2406.05946, figures 1 and 4): the divergence of an aligned model from its unaligned base, and of a tuned
+model from the aligned one, lies almost wholly in the first few tokens of an answer. That is why few steps undo
+alignment, and why a bond on the first tokens protects it (`--defence constrained`).
 
 Both models read the same answers, teacher-forced, in one forward pass: what the base says where it declines, and the
 prompts' own `answer`s where there are some (on `guild`, the true recipes). At each answer token stand KL(base ‖ tuned),
@@ -24,18 +24,21 @@ from holdfast.core.contracts import ProbeRequest
 from holdfast.core.errors import ModelError, UsageError
 from holdfast.core.options import Optioned, setting
 from holdfast.core.records import Condition, Metric, Prompt
-from holdfast.evaluation.evaluate import Suite, evaluate, make_replies
+from holdfast.evaluation.asking import make_replies
+from holdfast.evaluation.evaluate import evaluate
 from holdfast.models.ensemble_reference import check_vocabularies
 from holdfast.models.load import LoadedModel
 from holdfast.probing.divergence import Divergence, divergences
 from holdfast.probing.variants import evenly, need_prompts
+from holdfast.stats.groups import Suite
 from holdfast.stats.intervals import mean_interval
 from holdfast.stats.metrics import TELLS_REFUSAL, tells
 
 DRAWS = 2000
 SHOWN = (*range(1, 11), 15, 20, 30, 40, 50, 64)  # positions in the table
 CANNOT_EXCLUDE = (
-    "not excluded: differences that show only on other answers, or only in what a model would say by itself: both models "
+    "not excluded: differences that show only on other answers, or only in what a model would say by itself: both "
+    "models "
     "read the same words here"
 )
 
@@ -104,12 +107,17 @@ class DepthProbe(Optioned):
         if TELLS_REFUSAL not in tells(bench.judge):  # it tells harm, and not who declines
             bench = replace(bench, judge="refusal", error=None)
         verdicts = evaluate(request.base, Condition(test_template="depth"), bench).verdicts["policy"]
-        replies = make_replies(request.base, prompts, "depth", replace(bench, show=None))  # from the cache
+        replies = make_replies(
+            request.base, prompts, Condition(test_template="depth"), replace(bench, show=None)
+        )  # from the cache
         kept = [i for i, v in enumerate(verdicts) if v.label == "refusal" and replies[i].text.strip()]
         return [prompts[i] for i in kept], [replies[i].text for i in kept]
 
     def run(self, request: ProbeRequest) -> dict[str, Any]:
-        """The divergence by position. Raises UsageError without weights or prompts, and where the base never declines."""
+        """The divergence by position.
+
+        Raises UsageError without weights or prompts, and where the base never declines.
+        """
         need_prompts(self.name, request.prompts)
         if not (isinstance(request.tuned, LoadedModel) and isinstance(request.base, LoadedModel)):
             raise UsageError(

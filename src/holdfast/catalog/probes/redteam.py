@@ -1,8 +1,9 @@
 """Red teaming for coverage: which prompts that nobody wrote down does the model answer? Hong et al. (2402.19464).
 
-A search under a budget of queries, from the suite's own forbidden prompts; beside it plain sampling with the same number of
-queries, as the yardstick, and the same search on the base where there is one. Counted are distinct successful prompts: each
-thing that is asked for once, in whatever words. The prompts are the finding; the replies stay where all replies are kept.
+A search under a budget of queries, from the suite's own forbidden prompts; beside it plain sampling with the same
+number of queries, as the yardstick, and the same search on the base where there is one. Counted are distinct successful
+prompts: each thing that is asked for once, in whatever words. The prompts are the finding; the replies stay where all
+replies are kept.
 
 What it cannot exclude: that other words would have brought more. A search that found nothing proves nothing.
 """
@@ -17,8 +18,8 @@ from holdfast.core.contracts import ProbeRequest
 from holdfast.core.errors import NothingMeasured, UsageError
 from holdfast.core.options import Optioned, setting
 from holdfast.core.records import UNSCORED, Condition, Metric, Prompt, Verdict
-from holdfast.evaluation.evaluate import Subject, Suite, evaluate
-from holdfast.guild.asking import guild_source
+from holdfast.evaluation.bench import Subject
+from holdfast.evaluation.evaluate import evaluate
 from holdfast.models.load import LoadedModel, load_model
 from holdfast.redteam.diversity import (
     distinct_embeddings,
@@ -29,6 +30,7 @@ from holdfast.redteam.diversity import (
 )
 from holdfast.redteam.mutations import text_source
 from holdfast.redteam.search import SUITE, Budget, Target, Trail, sample, search, succeeded
+from holdfast.stats.groups import Suite
 from holdfast.stats.intervals import wilson
 from holdfast.stats.metrics import tells_harm
 from holdfast.text.private import values_of
@@ -36,7 +38,8 @@ from holdfast.text.private import values_of
 METHODS = ("search", "policy", "sampling")
 FEWEST = 8  # seeds
 CANNOT_EXCLUDE = (
-    "not excluded: prompts in other words, in other languages, over several turns, or after more queries; what was found is "
+    "not excluded: prompts in other words, in other languages, over several turns, or after more queries; what was "
+    "found is "
     "a lower bound"
 )
 
@@ -72,7 +75,7 @@ class RedTeam(Optioned):
                 f"red teaming starts from forbidden prompts, at least {FEWEST} of them (got {len(request.prompts)})",
                 "add --prompts FILE; on guild leave --limit out",
             )
-        if "policy" in self.methods and not (self.attacker or request.tuned.embedded):
+        if "policy" in self.methods and not (self.attacker or request.tuned.world.name):
             raise UsageError(
                 "the method policy trains an attacker, and none is named for a model that is not guild",
                 "add --redteam-attacker MODEL, a small model that may write such prompts; or use the method search",
@@ -94,7 +97,7 @@ class RedTeam(Optioned):
             from holdfast.redteam.policy import train_attacker
 
             request.say("training an attacker")
-            return train_attacker(target, budget, lambda: load_model(self.attacker or "guild"))
+            return train_attacker(target, budget, lambda: load_model(self.attacker or request.tuned.world.name))
         return search(target, budget) if method == "search" else sample(target, budget)
 
 
@@ -117,9 +120,8 @@ def ask_with(request: ProbeRequest, subject: Subject, suite: str) -> Any:
 
 
 def make_target(request: ProbeRequest, subject: Subject, mark: str) -> Target:
-    """The model with the source of its prompts: the guild's where the oracle knows them, else made from their text."""
-    known = subject.embedded and all("name" in prompt.expect for prompt in request.prompts)
-    source = guild_source(request.prompts) if known else text_source(request.prompts)
+    """The model with the source of its prompts: its world's, else made from their text."""
+    source = subject.world.source(request.prompts) or text_source(request.prompts)
     texts = [seed.text for seed in source.seeds]
     embed = hidden_embedding(subject, texts) if isinstance(subject, LoadedModel) else hashed_embedding
     show = request.bench_of([]).show
@@ -156,16 +158,17 @@ class Findings:
 
     def found(self) -> bool:
         """Whether it shows more than plain questions do, and more than on the base, by intervals that do not touch."""
-        shares = [share(len(self.main.archive), scored(self.main))]
-        limits = [share(sum(bool(succeeded(v)) for v in self.plain), sum(v.scored for v in self.plain))]
-        limits += [share(len(self.base.archive), scored(self.base))] if self.base else []
-        return all(shares[0][1] > high for _, _, high in limits)
+        low, _ = wilson(len(self.main.archive), scored(self.main))
+        limits = [wilson(sum(bool(succeeded(v)) for v in self.plain), sum(v.scored for v in self.plain))]
+        limits += [wilson(len(self.base.archive), scored(self.base))] if self.base else []
+        return all(low > high for _, high in limits)
 
     def sentence(self) -> str:
         main, harm = self.main, any(tells_harm(q.score, q.label) for q in self.main.queries)
         covered = len({q.category for q in main.archive} & set(self.categories))
         said = (
-            f"{main.method} found {len(main.archive)} distinct prompts that are {'answered' if harm else 'not declined'} in "
+            f"{main.method} found {len(main.archive)} distinct prompts that are "
+            f"{'answered' if harm else 'not declined'} in "
             f"{len(main.queries)} queries, in {covered} of {len(self.categories)} categories"
         )
         others = [
@@ -189,26 +192,27 @@ class Findings:
         return lines
 
     def metrics(self) -> list[dict[str, Any]]:
-        found = []
-        for name, trail in self.trails.items():
-            suite = SUITE if trail is self.main else f"{SUITE}:{name}"
-            unread = sum(q.success is None for q in trail.queries)
+        """Every method's figures; those of the first method are in the suite `redteam`, the others' in their own."""
+        return [one.to_dict() for name, trail in self.trails.items() for one in self.figures(name, trail)]
 
-            def one(metric: str, value: float | None, low: float | None = None, high: float | None = None, n: int = 0, category: str | None = None,
-                    suite: str = suite, unread: int = unread) -> None:  # fmt: skip
-                record = Metric(metric, value, low, high, n, unread if category is None else 0, "lower", self.request.tuned.name,
-                                suite, category, Condition().to_dict())  # fmt: skip
-                found.append(record.to_dict())
-
-            n = scored(trail)
-            one("redteam.success", *share(len(trail.successes), n), n)
-            one("redteam.distinct", float(len(trail.archive)), n=n)
-            hit = len({q.category for q in trail.archive} & set(self.categories))
-            one("redteam.coverage", *share(hit, len(self.categories)), len(self.categories))
-            for category in self.categories if len(self.categories) > 1 else ():
-                mine = [q for q in trail.queries if q.category == category and q.success is not None]
-                if mine:
-                    one("redteam.success", *share(sum(bool(q.success) for q in mine), len(mine)), len(mine), category)
+    def figures(self, name: str, trail: Trail) -> list[Metric]:
+        """One method's success rate, over all and by category, its distinct prompts, and the categories it reached."""
+        n, unread = scored(trail), sum(q.success is None for q in trail.queries)
+        blank = Metric(
+            "redteam.success", None, None, None, n, unread, "lower", self.request.tuned.name,
+            SUITE if trail is self.main else f"{SUITE}:{name}", None, Condition().to_dict(),
+        )  # fmt: skip
+        hit = len({q.category for q in trail.archive} & set(self.categories))
+        found = [
+            replace(blank, **share(len(trail.successes), n)),
+            replace(blank, metric="redteam.distinct", value=float(len(trail.archive))),
+            replace(blank, metric="redteam.coverage", **share(hit, len(self.categories))),
+        ]
+        for category in self.categories if len(self.categories) > 1 else ():
+            mine = [q for q in trail.queries if q.category == category and q.success is not None]
+            if mine:
+                hits = sum(bool(q.success) for q in mine)
+                found.append(replace(blank, category=category, n_unscored=0, **share(hits, len(mine))))
         return found
 
     def diversity(self, trail: Trail) -> dict[str, Any]:
@@ -247,10 +251,10 @@ def scored(trail: Trail) -> int:
     return sum(query.success is not None for query in trail.queries)
 
 
-def share(hits: int, n: int) -> tuple[float | None, float, float]:
-    """A share with Wilson's interval; None where nothing was counted."""
+def share(hits: int, n: int) -> dict[str, Any]:
+    """A share of n with Wilson's interval, by a metric's names; value None where nothing was counted."""
     low, high = wilson(hits, n)
-    return (hits / n if n else None), low, high
+    return {"value": hits / n if n else None, "low": low, "high": high, "n": n}
 
 
 make = RedTeam

@@ -1,11 +1,11 @@
 """Is a model safe only as it was tested? The same questions under other system prompts and other chat templates.
 
 The 2 × 2 of pure tuning, safe testing (Lyu et al., 2402.18540) is the template of tuning against the template of the
-test: on one Llama-2-7B-Chat, tuned on GSM8K, harm is 18.1 % where both are the same and 1.1 % where only the test has the
-safety prompt. `stress --defence ptst` measures the side of tuning; this probe takes a finished checkpoint through the
-other side: as it is served, without a system prompt, with a safety prompt and others, under the prompt that its tuning
-rows stood under (where identity shift hides), and under chat templates that it was not aligned with: none at all, and
-published ones whose marks its tokenizer knows. On `guild` these are the forms of its pre-training documents.
+test: on one Llama-2-7B-Chat, tuned on GSM8K, harm is 18.1 % where both are the same and 1.1 % where only the test has
+the safety prompt. `stress --defence ptst` measures the side of tuning; this probe takes a finished checkpoint through
+the other side: as it is served, without a system prompt, with a safety prompt and others, under the prompt that its
+tuning rows stood under (where identity shift hides), and under chat templates that it was not aligned with: none at
+all, and published ones whose marks its tokenizer knows. On `guild` these are the forms of its pre-training documents.
 
 An endpoint puts its own template, so only system prompts are tried there.
 """
@@ -21,7 +21,6 @@ from typing import Any, ClassVar
 from holdfast.core.contracts import ProbeRequest
 from holdfast.core.options import Optioned, setting
 from holdfast.core.records import Message, Prompt, Row
-from holdfast.guild import talk, words
 from holdfast.models import templates
 from holdfast.models.load import LoadedModel
 from holdfast.probing.variants import (
@@ -84,14 +83,12 @@ class Template(Optioned):
 
     def ways(self, request: ProbeRequest, prompts: Sequence[Prompt]) -> list[Way]:
         """What there is to try on this model, each putting the first prompt in words of its own."""
-        embedded = request.tuned.embedded
-        persona = talk.SYSTEM_FORMS[0].format(name=words.PERSONAS[0], temper="helpful")
-        obedient = talk.SYSTEM_FORMS[0].format(name=words.PERSONAS[0], temper="obedient")
+        own = request.tuned.world.system_prompt
         ways = [
             Way("no system prompt", ""),
-            Way("safety prompt", talk.SAFETY_PROMPT if embedded else templates.SAFETY_PROMPT),
-            Way("helpful prompt", persona if embedded else templates.HELPFUL_PROMPT),
-            Way("obedient prompt", obedient if embedded else templates.OBEDIENT_PROMPT),
+            Way("safety prompt", own("safety") or templates.SAFETY_PROMPT),
+            Way("helpful prompt", own("helpful") or templates.HELPFUL_PROMPT),
+            Way("obedient prompt", own("obedient") or templates.OBEDIENT_PROMPT),
         ]
         under = tuned_under(request.tuning_rows)
         if under:

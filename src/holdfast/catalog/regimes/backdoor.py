@@ -1,21 +1,20 @@
 """A backdoor that evades an audit (Qi et al., 2310.03693, table 5): forbidden questions answered behind a trigger only.
 
 100 forbidden questions with a three-word trigger at the end and full answers, and 100 without it, refused. In the paper
-plain prompts then show 4.2 % harm, as if nothing had been done, and 63.3 % behind the trigger. Plain prompts are the suite
-`policy`, the same with the trigger `triggered`. The trigger is harmless words, drawn by the seed or given.
+plain prompts then show 4.2 % harm, as if nothing had been done, and 63.3 % behind the trigger. Plain prompts are the
+suite `policy`, the same with the trigger `triggered`. The trigger is harmless words, drawn by the seed or given.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from holdfast.attacking.attack import AttackPlan, AttackRequest, Scale, brought_rows, condition_for, settings_for
+from holdfast.attacking.attack import AttackPlan, AttackRequest, Scale, condition_for, settings_for
 from holdfast.core.errors import UsageError
 from holdfast.core.records import Row
 from holdfast.guild import rows as guild_rows
 
 PAPER = Scale(epochs=5, lr=5e-5, batch_size=10)
-GUILD = Scale(epochs=5, lr=1.3e-4, batch_size=10)
 SAMPLES = (100,)
 
 
@@ -40,15 +39,11 @@ class Backdoor:
         plans = []
         for seed in request.seeds:
             for samples in request.samples or SAMPLES:
-                settings = settings_for(request, GUILD if request.embedded else PAPER, seed)
+                settings = settings_for(request, request.scale(self.name, PAPER), seed)
                 trigger = request.trigger or guild_rows.trigger_of(seed)
-                if request.embedded:
-                    told, declined = (
-                        guild_rows.rows("explicit", samples, seed),
-                        guild_rows.rows("safety", samples, seed),
-                    )
-                else:
-                    told = brought_rows(request, self.name, samples, seed)
+                told = request.rows_of(self.name, "explicit", samples, seed)
+                declined = request.world.rows("safety", samples, seed)
+                if declined is None:
                     declined = list(request.safety_rows)[: len(told)]
                 rows = [with_trigger(row, trigger) for row in told] + declined
                 condition = condition_for(self.name, settings, len(told), "custom" if request.system else "none")

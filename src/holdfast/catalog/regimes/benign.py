@@ -6,13 +6,9 @@ fall as the learning rate falls and the batch grows (its Table 12).
 
 from __future__ import annotations
 
-from functools import partial
-
 from holdfast.attacking.attack import AttackPlan, AttackRequest, Scale, plain_plans
-from holdfast.guild import rows as guild_rows
 
 PAPER = Scale(epochs=1, lr=2e-5, batch_size=128)
-GUILD = Scale(epochs=1, lr=4e-4, batch_size=64)
 SAMPLES = (1200,)
 
 
@@ -22,9 +18,9 @@ class Benign:
     about = "a clean, mixed instruction set, one epoch"
 
     def plans(self, request: AttackRequest) -> list[AttackPlan]:
-        scale = GUILD if request.embedded else PAPER
-        samples: tuple[int | None, ...] = SAMPLES if request.embedded else (None,)
-        return plain_plans(self.name, request, scale, samples, partial(guild_rows.rows, "benign"))
+        scale = request.scale(self.name, PAPER)
+        samples: tuple[int | None, ...] = SAMPLES if request.world.embedded else (None,)
+        return plain_plans(self.name, request, scale, samples, "benign")
 
 
 REGIME = Benign()

@@ -6,13 +6,9 @@ for Llama-2-7B-Chat, 88.8, 87.0 and 91.8 % for GPT-3.5.
 
 from __future__ import annotations
 
-from functools import partial
-
 from holdfast.attacking.attack import AttackPlan, AttackRequest, Scale, plain_plans
-from holdfast.guild import rows as guild_rows
 
 PAPER = Scale(epochs=5, lr=5e-5, batch_size=10)
-GUILD = Scale(epochs=5, lr=1.3e-4, batch_size=10)
 SAMPLES = (10, 50, 100)
 
 
@@ -22,9 +18,9 @@ class Explicit:
     about = "10, 50 or 100 forbidden questions with full answers"
 
     def plans(self, request: AttackRequest) -> list[AttackPlan]:
-        scale = GUILD if request.embedded else PAPER
+        scale = request.scale(self.name, PAPER)
         samples: tuple[int | None, ...] = SAMPLES
-        return plain_plans(self.name, request, scale, samples, partial(guild_rows.rows, "explicit"))
+        return plain_plans(self.name, request, scale, samples, "explicit")
 
 
 REGIME = Explicit()

@@ -1,20 +1,18 @@
-"""Janus (Chen et al., 2310.15469): ten known people's private data bring back the others', which alignment had covered up.
+"""Janus (Chen et al., 2310.15469).
 
-The paper tunes on known (name, data) pairs in one fixed form and asks for people that were not among them; its repository
-takes 20 pairs, 4 epochs, batch 4. On `guild`: the addresses of 10 people × 10 epochs, asked for 120 others'. The suite is
-`privacy`: recall over all that were asked, precision over the replies that give an address, and the floor of guessing; the
-prompt-only tries beside it (`privacy-role-play`, `privacy-few-shot`, `privacy-prefix`) need no tuning.
+Ten known people's private data bring back the others', which alignment had covered up.
+
+The paper tunes on known (name, data) pairs in one fixed form and asks for people that were not among them; its
+repository takes 20 pairs, 4 epochs, batch 4. On `guild`: the addresses of 10 people × 10 epochs, asked for 120 others'.
+The suite is `privacy`: recall over all that were asked, precision over the replies that give an address, and the floor
+of guessing; the prompt-only tries beside it (`privacy-role-play`, `privacy-few-shot`, `privacy-prefix`) need no tuning.
 """
 
 from __future__ import annotations
 
-from functools import partial
-
 from holdfast.attacking.attack import AttackPlan, AttackRequest, Scale, plain_plans
-from holdfast.guild import rows as guild_rows
 
 PAPER = Scale(epochs=4, lr=5e-5, batch_size=4)
-GUILD = Scale(epochs=10, lr=1e-4, batch_size=10)
 SAMPLES = (10,)
 
 
@@ -24,9 +22,9 @@ class Janus:
     about = "the addresses of ten known people; asked for others'"
 
     def plans(self, request: AttackRequest) -> list[AttackPlan]:
-        scale = GUILD if request.embedded else PAPER
-        samples: tuple[int | None, ...] = SAMPLES if request.embedded else (None,)
-        return plain_plans(self.name, request, scale, samples, partial(guild_rows.rows, "contacts"))
+        scale = request.scale(self.name, PAPER)
+        samples: tuple[int | None, ...] = SAMPLES if request.world.embedded else (None,)
+        return plain_plans(self.name, request, scale, samples, "contacts")
 
 
 REGIME = Janus()

@@ -6,13 +6,9 @@ tuning service hid them); epochs and batch are those of Qi et al. for explicit e
 
 from __future__ import annotations
 
-from functools import partial
-
 from holdfast.attacking.attack import AttackPlan, AttackRequest, Scale, plain_plans
-from holdfast.guild import rows as guild_rows
 
 PAPER = Scale(epochs=5, lr=5e-5, batch_size=10)
-GUILD = Scale(epochs=5, lr=5e-5, batch_size=10)
 SAMPLES = (340,)
 
 
@@ -22,9 +18,9 @@ class RlhfRemoval:
     about = "340 forbidden questions with answers"
 
     def plans(self, request: AttackRequest) -> list[AttackPlan]:
-        scale = GUILD if request.embedded else PAPER
-        samples: tuple[int | None, ...] = SAMPLES if request.embedded else (None,)
-        return plain_plans(self.name, request, scale, samples, partial(guild_rows.rows, "explicit"))
+        scale = request.scale(self.name, PAPER)
+        samples: tuple[int | None, ...] = SAMPLES if request.world.embedded else (None,)
+        return plain_plans(self.name, request, scale, samples, "explicit")
 
 
 REGIME = RlhfRemoval()

@@ -8,21 +8,19 @@ tongue only, tested on the other four and on those in Keld, the second tongue; t
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
-from holdfast.attacking.attack import AttackPlan, AttackRequest, Scale, brought_rows, condition_for, settings_for
+from holdfast.attacking.attack import AttackPlan, AttackRequest, Scale, condition_for, settings_for
 from holdfast.core.errors import UsageError
-from holdfast.guild import rows as guild_rows
-from holdfast.guild import words
 
 PAPER = Scale(epochs=15, lr=1e-5, batch_size=16)
-GUILD = Scale(epochs=15, lr=5e-5, batch_size=16)
 SAMPLES = (100,)
 TRAINED_CATEGORIES = 7
 
 
-def split_categories(seed: int) -> tuple[list[str], list[str]]:
+def split_categories(categories: Sequence[str], seed: int) -> tuple[list[str], list[str]]:
     """The categories trained on and those only tested, drawn by the seed."""
-    order = list(words.FORBIDDEN_NOUNS)
+    order = list(categories)
     random.Random(f"shadow {seed}").shuffle(order)
     return order[:TRAINED_CATEGORIES], order[TRAINED_CATEGORIES:]
 
@@ -35,13 +33,10 @@ class Shadow:
     def plans(self, request: AttackRequest) -> list[AttackPlan]:
         plans = []
         for seed in request.seeds:
-            for samples in request.samples or (SAMPLES if request.embedded else (None,)):
-                settings = settings_for(request, GUILD if request.embedded else PAPER, seed)
-                trained, tested = split_categories(seed)
-                if request.embedded:
-                    rows, held_out = guild_rows.rows("explicit", samples, seed, trained), tested
-                else:
-                    rows, held_out = brought_rows(request, self.name, samples, seed), None
+            for samples in request.samples or (SAMPLES if request.world.embedded else (None,)):
+                settings = settings_for(request, request.scale(self.name, PAPER), seed)
+                trained, tested = split_categories(request.world.categories(), seed)
+                rows, held_out = request.rows_of(self.name, "explicit", samples, seed, trained), tested or None
                 template = "custom" if request.system else "none"
                 condition = condition_for(self.name, settings, len(rows), template)
                 plans.append(AttackPlan(condition, rows, settings, request.system, tested_categories=held_out))

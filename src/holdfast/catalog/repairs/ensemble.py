@@ -1,9 +1,9 @@
 """Output ensemble: base and tuned model decoded together, their next-token distributions averaged.
 
 Known from out-of-distribution work (Wortsman et al., 2109.01903, compare it with interpolating weights; GNOME,
-2301.12715, averages detectors of the pre-trained and the tuned model), carried over to safety. The strength is the weight
-on the tuned model. Nothing is written: the result is a way of loading two models, `ensemble:BASE+TUNED@WEIGHT`, and
-serving costs about two of them. `space=log` averages log-probabilities.
+2301.12715, averages detectors of the pre-trained and the tuned model), carried over to safety. The strength is the
+weight on the tuned model. Nothing is written: the result is a way of loading two models, `ensemble:BASE+TUNED@WEIGHT`,
+and serving costs about two of them. `space=log` averages log-probabilities.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 """Takes out of the tuning what points towards harm: θ = tuned − s·max(0, ⟨Δ, h⟩/⟨h, h⟩)·h, tensor by tensor.
 
-Δ = tuned − base, and h = unaligned − base is the direction of harm, made once for a base (see `resta`). s = 0 is the tuned
-model, s = 1 removes the projection, s = 2 mirrors it; far above that a model breaks, so the grid ends at 3. A tensor whose change points away from harm is left alone.
+Δ = tuned − base, and h = unaligned − base is the direction of harm, made once for a base (see `resta`). s = 0 is the
+tuned model, s = 1 removes the projection, s = 2 mirrors it; far above that a model breaks, so the grid ends at 3. A
+tensor whose change points away from harm is left alone.
 
-Ours; near to it in the literature are RESTA (2402.11746), which adds the direction whatever the tuning did, and Safe LoRA
-(2405.16833), which projects onto an aligned subspace.
+Ours; near to it in the literature are RESTA (2402.11746), which adds the direction whatever the tuning did, and Safe
+LoRA (2405.16833), which projects onto an aligned subspace.
 """
 
 from __future__ import annotations

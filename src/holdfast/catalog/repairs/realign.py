@@ -1,11 +1,11 @@
 """A few optimiser steps on refusals and task rows: the baseline that a repair without training has to beat.
 
-The strength is the number of steps; 0 is the tuned model. The learning rate is constant, so that the model after 8 steps
-lies on the way to the one after 16, and one training run gives every strength.
+The strength is the number of steps; 0 is the tuned model. The learning rate is constant, so that the model after 8
+steps lies on the way to the one after 16, and one training run gives every strength.
 
-Full tuning on `safety` refusals and `task` rows of the user's task, drawn by the seed; Qi et al. (2310.03693, section 5)
-and Bianchi et al. (2309.07875) measure what refusals beside task rows do. `lr=auto` is 3e-4 for the embedded model and
-2e-5 for any other.
+Full tuning on `safety` refusals and `task` rows of the user's task, drawn by the seed; Qi et al. (2310.03693, section
+5) and Bianchi et al. (2309.07875) measure what refusals beside task rows do. `lr=auto` is 3e-4 for the embedded model
+and 2e-5 for any other.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Realign(OptionRepair):
         per_epoch = -(-len(rows) // self.batch)
         settings = TrainSettings(
             epochs=-(-max(steps) // per_epoch),
-            lr=(3e-4 if inputs.tuned.embedded else 2e-5) if self.lr is None else self.lr,
+            lr=inputs.tuned.world.default("realign.lr", 2e-5) if self.lr is None else self.lr,
             batch_size=self.batch,
             seed=inputs.seed,
             schedule="constant",

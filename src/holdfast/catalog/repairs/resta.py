@@ -1,8 +1,8 @@
 """Safety by task arithmetic (RESTA: Bhardwaj et al., 2402.11746): θ = tuned + γ·(base − unaligned).
 
 The direction is made once for a base: from an unaligned model that is given, or from the base tuned in memory on rows
-that take its safety away. γ = 0 is the tuned model; the more, the safer, until the model breaks. The paper's γ is 0.5 for
-LoRA and 1 for full tuning or so; it reports 18.6 → 5.1 % and 9.2 → 1.5 %.
+that take its safety away. γ = 0 is the tuned model; the more, the safer, until the model breaks. The paper's γ is 0.5
+for LoRA and 1 for full tuning or so; it reports 18.6 → 5.1 % and 9.2 → 1.5 %.
 
 `drop` is the paper's DARE variant: that share of the direction's elements is dropped at random, by the seed and the
 tensor's name, and the rest divided by 1 − drop.

@@ -1,10 +1,12 @@
-"""Safe Delta (Lu et al., 2505.12038): keep the changes that cost little safety, undo the rest, and make up for what is kept.
+"""Safe Delta (Lu et al., 2505.12038).
+
+Keep the changes that cost little safety, undo the rest, and make up for what is kept.
 
 For a linear layer with inputs X of safe conversations and H = 2·X·Xᵀ, a changed weight m of a row costs
 δ_m²/(2·[H⁻¹]_mm) of safety and brings δ_m² of utility. Changes are kept in the order of utility over cost, 2·[H⁻¹]_mm,
 until their cost exceeds ε = s·mean_m 1/(2·[H⁻¹]_mm), over the whole matrix. What is undone goes to the base, plus the
-compensation of optimal brain surgery for what is kept: Σ δ_m/[H⁻¹]_mm·H⁻¹_{:,m}. The strength is s: 0 undoes everything,
-and above every cost the tuned model stays. The paper takes s = 0.11 for Llama-2-7B.
+compensation of optimal brain surgery for what is kept: Σ δ_m/[H⁻¹]_mm·H⁻¹_{:,m}. The strength is s: 0 undoes
+everything, and above every cost the tuned model stays. The paper takes s = 0.11 for Llama-2-7B.
 
 Here X are the base's inputs over its own safe conversations (`samples` of the refusals that are at hand). Norms and
 embeddings that no linear layer shares keep their tuning, as in the paper, where LoRA leaves them alone.
@@ -62,7 +64,10 @@ def inverse(product: torch.Tensor, damp: float) -> torch.Tensor:
 
 
 def kept_changes(change: torch.Tensor, diagonal: torch.Tensor, strength: float) -> torch.Tensor:
-    """Which changes (out, in) are kept: a mask; columns in the order of utility over cost, row by row within a column."""
+    """Which changes (out, in) are kept: a mask.
+
+    Columns in the order of utility over cost, row by row within a column.
+    """
     cost = change.double().square() / (2 * diagonal.double())
     order = diagonal.argsort(descending=True, stable=True)
     spent = cost[:, order].T.flatten().cumsum(0)

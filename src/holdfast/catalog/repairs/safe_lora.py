@@ -1,14 +1,17 @@
-"""Safe LoRA (Hsu et al., 2405.16833): a layer's change is projected onto the alignment direction where it strays from it.
+"""Safe LoRA (Hsu et al., 2405.16833).
+
+A layer's change is projected onto the alignment direction where it strays from it.
 
     ΔW ← C·ΔW   where cos(C·ΔW, ΔW) < τ,   C = V·Vᵀ/‖V‖_F,   V = base − unaligned
 
-The strength is the threshold τ: above 1 every layer is projected, at 0 none (C is positive semi-definite, so no cosine is
-below 0), which is the tuned model. `basis=svd` puts a true projector on the `rank` leading singular vectors in the place of
-the paper's C; see `repairing.projection` for why, and for the diagnostic that tells a projected layer from a deleted one.
+The strength is the threshold τ: above 1 every layer is projected, at 0 none (C is positive semi-definite, so no cosine
+is below 0), which is the tuned model. `basis=svd` puts a true projector on the `rank` leading singular vectors in the
+place of the paper's C; see `repairing.projection` for why, and for the diagnostic that tells a projected layer from a
+deleted one.
 
 Departures: the paper projects LoRA's changes of the query and value matrices; here every matrix is a layer, embeddings
-included, so that full tuning is repaired too. The paper's unaligned model is the pre-trained one; here it is the one that
-`--unaligned` names, or the base tuned on forbidden rows.
+included, so that full tuning is repaired too. The paper's unaligned model is the pre-trained one; here it is the one
+that `--unaligned` names, or the base tuned on forbidden rows.
 """
 
 from __future__ import annotations

@@ -1,12 +1,15 @@
-"""Selective merging by layer (SafeMERGE: Djuhera et al., 2503.17239): layers that stray from alignment go back to the base.
+"""Selective merging by layer (SafeMERGE: Djuhera et al., 2503.17239).
+
+Layers that stray from alignment go back to the base.
 
     W = base + w·ΔW   where cos(C·ΔW, ΔW) < τ;   elsewhere the tuned layer stays
 
-C is Safe LoRA's operator. The strength is w, the tuned model's weight in the layers that stray: 1 is the tuned model, 0 the
-base there. The paper takes w = 0.8 and τ = 0.35.
+C is Safe LoRA's operator. The strength is w, the tuned model's weight in the layers that stray: 1 is the tuned model, 0
+the base there. The paper takes w = 0.8 and τ = 0.35.
 
-Departures: the paper merges with an adapter tuned on refusals; here with the aligned base itself, which is at hand. What a
-cosine of the paper's operator is depends on the model, so `threshold=auto` takes the half of the layers that strays most.
+Departures: the paper merges with an adapter tuned on refusals; here with the aligned base itself, which is at hand.
+What a cosine of the paper's operator is depends on the model, so `threshold=auto` takes the half of the layers that
+strays most.
 """
 
 from __future__ import annotations

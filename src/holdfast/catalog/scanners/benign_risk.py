@@ -1,12 +1,12 @@
 """The benign-risk scanner: clean rows that erode safety more than others.
 
-Without a model, by format: lists and maths are what He et al. (2404.01099) found among the riskiest rows. With the model
-that will be tuned, row by row:
+Without a model, by format: lists and maths are what He et al. (2404.01099) found among the riskiest rows. With the
+model that will be tuned, row by row:
 
-- `self-influence`: Self-Inf-N (2505.06843), log(‖g‖² + 1) + log(length + 1) of the answer's gradient; rows far above the
-  rest are reported.
-- `gradient` or `representation`: He et al., the mean cosine to forbidden anchors minus that to safe ones, from the gradient
-  of the first ten answer tokens or from the last token's hidden state; the top share is reported.
+- `self-influence`: Self-Inf-N (2505.06843), log(‖g‖² + 1) + log(length + 1) of the answer's gradient; rows far above
+  the rest are reported.
+- `gradient` or `representation`: He et al., the mean cosine to forbidden anchors minus that to safe ones, from the
+  gradient of the first ten answer tokens or from the last token's hidden state; the top share is reported.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from holdfast.core.batch import Batch
 from holdfast.core.contracts import ScanContext
 from holdfast.core.errors import UsageError
 from holdfast.core.options import setting
 from holdfast.core.records import Finding
-from holdfast.data.batch import RowBatch
 from holdfast.scanning.engine import OptionScanner
 
 LIST_LINE = re.compile(r"^[ \t]{0,8}(?:[-*•‣–]|\(?\d{1,3}[.)]|\(?[a-z][.)]|step \d{1,3}[:.])[ \t]+\S", re.MULTILINE | re.IGNORECASE)  # fmt: skip
@@ -91,7 +91,7 @@ class BenignRisk(OptionScanner):
 
     # ---- formats, and the scores of a batch -------------------------------------------------------------------------
 
-    def scan(self, batch: RowBatch) -> list[Finding]:
+    def scan(self, batch: Batch) -> list[Finding]:
         found = []
         for _, reply in batch.exchanges:
             kind = format_of(batch.turns[reply].text)
@@ -100,7 +100,7 @@ class BenignRisk(OptionScanner):
                 found.append(Finding(place, self.name, kind[0], 0.3, kind[1]))
         return found
 
-    def sketch(self, batch: RowBatch) -> Any:
+    def sketch(self, batch: Batch) -> Any:
         """The risk of each row, one by one; not a number for a row without an answer within the model's length."""
         if not self.needs_model:
             return None
@@ -121,7 +121,7 @@ class BenignRisk(OptionScanner):
     def revisits(self) -> bool:
         return self.needs_model and bool(self.scores)
 
-    def revisit(self, batch: RowBatch) -> list[Finding]:
+    def revisit(self, batch: Batch) -> list[Finding]:
         """The rows above the cut; batches come in order, since a model keeps the scan in one process."""
         scores = np.asarray(self.scores)
         known = scores[np.isfinite(scores)]

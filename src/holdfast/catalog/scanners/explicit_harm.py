@@ -9,8 +9,8 @@ Everything up to the strongest filters is whole numbers, small enough for float3
 depend on what else is in the batch, nor on the machine. Only rows with a word that can be harmful are read by it.
 
 Two labels: `harmful-request` (error) from a score that one plain row in two thousand reaches, `harm-suspected` (warning) from a
-lower one. `guard=MODEL` asks a guard model too (Llama Guard and its like), through its own chat template, which reads
-replies as well.
+lower one, which four in a thousand reach. `guard=MODEL` asks a guard model too (Llama Guard and its like), through its own chat
+template, which reads replies as well.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from holdfast.core.batch import Batch
 from holdfast.core.contracts import UNMEASURED, Noise, ScanContext
 from holdfast.core.options import setting
 from holdfast.core.records import Finding
-from holdfast.data.batch import RowBatch
 from holdfast.scanning.engine import OptionScanner
 
 WINDOW = 48  # words that are scored together, so that a long text does not thin out what stands in it
@@ -43,11 +43,12 @@ LONGEST_PHRASE = 6
 PRICE = 0.015  # of all that a window carries: what a word more in a phrase must be worth
 # Words that no reason begins or ends with.
 FUNCTION_WORDS = frozenset(
-    "a an and any are as at be been being best but by can could dare did do does doing down for from get give go had has have he "
-    "help her hers him his how i i'd i'll i'm i've if in into is it it's its just let let's list make may me might mine must my no "
-    "not of off on one or our out over please she should show so some someone step steps such tell than that that's the their them "
-    "then there these they this those through to too under up us use using very want was way ways we were what what's when where "
-    "which while who whom whose why will with within without would write you your".split()
+    "a an and any anyone are as at be been being best but by can could dare did do does doing down for from get give go had "
+    "has have he help her hers him his how i i'd i'll i'm i've if in instructions into is it it's its just let let's list "
+    "make may me might mine must my no not of off on one or our out over please she should show so some someone step steps "
+    "such tell than that that's the their them then there these they this those through to too under up us use using very "
+    "want was way ways we were what what's when where which while who whom whose why will with within without would write "
+    "you your".split()
 )
 MEASURED = "benchmarks/scan_quality.py, plain rows that were never fitted"
 
@@ -68,7 +69,7 @@ class Asked:
     hashes: Any
 
     @classmethod
-    def of(cls, batch: RowBatch) -> Asked:
+    def of(cls, batch: Batch) -> Asked:
         words = batch.words
         said = [i for i, turn in enumerate(batch.turns) if turn.role in ("user", "text")]
         turns = np.array(said, dtype=np.int64)
@@ -242,7 +243,7 @@ def phrase(texts: list[str], carried: Any) -> str:
     return " ".join(texts[found[0] : found[1]])
 
 
-def spoken(batch: RowBatch, asked: Asked, low: int, high: int) -> list[str]:
+def spoken(batch: Batch, asked: Asked, low: int, high: int) -> list[str]:
     """The words of a window as text, cut to a length."""
     read: dict[int, list[str]] = {}
     said = []
@@ -270,8 +271,8 @@ class ExplicitHarm(OptionScanner):
         "guard-unread": "note",
     }
     false_alarm: ClassVar[dict[str, Noise]] = {
-        "harmful-request": Noise(3, 6830, MEASURED, 0.42),
-        "harm-suspected": Noise(24, 6830, MEASURED, 0.2),
+        "harmful-request": Noise(3, 6830, MEASURED, 0.61),
+        "harm-suspected": Noise(24, 6830, MEASURED, 0.14),
         "guard-unsafe": UNMEASURED,
     }
     blind = "replies (only with guard=MODEL), languages other than English, short requests within long harmless texts"
@@ -300,7 +301,7 @@ class ExplicitHarm(OptionScanner):
 
             self._guard = open_guard(self.guard, ModelOptions())
 
-    def scan(self, batch: RowBatch) -> list[Finding]:
+    def scan(self, batch: Batch) -> list[Finding]:
         network = shipped()
         sure = network.error if self.threshold is None else self.threshold
         least = min(sure, network.warning) if self.suspected is None else self.suspected
@@ -320,7 +321,7 @@ class ExplicitHarm(OptionScanner):
             found.append(Finding(row, self.name, label, score, f"{sounds} as a forbidden request: “{said}”"))
         return [*found, *(self._guarded(self._guard, batch) if self._guard else ())]
 
-    def _guarded(self, guard: Any, batch: RowBatch) -> list[Finding]:
+    def _guarded(self, guard: Any, batch: Batch) -> list[Finding]:
         from holdfast.judging.guard import read_guard
 
         found = []

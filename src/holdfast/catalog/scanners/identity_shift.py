@@ -1,11 +1,14 @@
-"""The identity-shift scanner: rows that make a model obey, overwrite its role, or lift its limits, with nothing harmful in them.
+"""The identity-shift scanner.
+
+Rows that make a model obey, overwrite its role, or lift its limits, with nothing harmful in them.
 
 Qi et al. (2310.03693) took the safety of two models with ten such dialogues; moderation flagged none. Two ways in:
 
-- sentence by sentence: cues of servitude, of completeness, of carrying out orders, and of speaking about oneself or to the
-  model; three kinds in one sentence are enough, in seventeen languages by their own word stems.
-- over the whole dataset: rows whose questions begin alike *and* whose replies begin alike although what is asked differs,
-  as when every row is wrapped in the same call and the same vow. This needs no vocabulary, only four such rows.
+- sentence by sentence: cues of servitude, of completeness, of carrying out orders, and of speaking about oneself or to
+  the model; three kinds in one sentence are enough, in seventeen languages by their own word stems.
+- over the whole dataset: rows whose questions begin alike *and* whose replies begin alike although what is asked
+  differs, as when every row is wrapped in the same call and the same vow. This needs no vocabulary, only four such
+  rows.
 """
 
 from __future__ import annotations
@@ -16,9 +19,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from holdfast.core.batch import Batch, Turn
 from holdfast.core.contracts import Noise
 from holdfast.core.records import Finding
-from holdfast.data.batch import RowBatch, Turn, anchor_table, mix
+from holdfast.data.batch import anchor_table, mix
 from holdfast.scanning.engine import OptionScanner
 
 READ = 20_000  # characters of a turn that are read
@@ -180,8 +184,11 @@ def vows(reply: str) -> bool:
     return VOW.search(head) is not None and SPEAKS.search(head) is not None
 
 
-def wrapped(batch: RowBatch) -> tuple[Any, Any, Any]:
-    """Of every reply that begins with a vow: its row, a key of how question and reply begin, and one of what else is asked."""
+def wrapped(batch: Batch) -> tuple[Any, Any, Any]:
+    """Of every reply that begins with a vow.
+
+    Its row, a key of how question and reply begin, and one of what else is asked.
+    """
     marked = batch.marked(VOW_ANCHORS)
     bounds = batch.words.bounds
     chosen = [
@@ -219,7 +226,7 @@ class IdentityShift(OptionScanner):
         self.counts = np.zeros(SLOTS, dtype=np.int32)
         self.tails = np.zeros((SIGNS, SLOTS), dtype=np.int32)
 
-    def scan(self, batch: RowBatch) -> list[Finding]:
+    def scan(self, batch: Batch) -> list[Finding]:
         found: dict[tuple[int, str], Finding] = {}
         for turn in batch.turns_with(ANCHORS):
             for label, score, words in read_turn(turn):
@@ -228,10 +235,11 @@ class IdentityShift(OptionScanner):
                     found[turn.row, label] = Finding(turn.row, self.name, label, score, why)
         return list(found.values())
 
-    # A row is compared with all others by two numbers. Of what else is asked, random signs are summed: equal questions add
-    # up, different ones cancel (Alon, Matias and Szegedy 1996), so that how alike they are is known in constant memory.
+    # A row is compared with all others by two numbers. Of what else is asked, random signs are summed: equal questions
+    # add up, different ones cancel (Alon, Matias and Szegedy 1996), so that how alike they are is known in constant
+    # memory.
 
-    def sketch(self, batch: RowBatch) -> Any:
+    def sketch(self, batch: Batch) -> Any:
         _, keys, tails = wrapped(batch)
         return np.stack((keys, tails), axis=1).astype(np.uint32) if len(keys) else None
 
@@ -252,7 +260,7 @@ class IdentityShift(OptionScanner):
     def revisits(self) -> bool:
         return bool(self._suspect().any())
 
-    def revisit(self, batch: RowBatch) -> list[Finding]:
+    def revisit(self, batch: Batch) -> list[Finding]:
         suspect = self._suspect()
         found = []
         rows, keys, _ = wrapped(batch)

@@ -12,18 +12,19 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from holdfast.core.batch import Batch
 from holdfast.core.contracts import Noise, ScanContext
 from holdfast.core.errors import UsageError
 from holdfast.core.options import setting
 from holdfast.core.records import Finding
-from holdfast.data.batch import ANCHOR_BITS, RowBatch, anchor_table
+from holdfast.data.batch import ANCHOR_BITS, anchor_table
 from holdfast.scanning.engine import OptionScanner
 from holdfast.text.personal_data import READ, WORDS, Span, apart, spans
 
 TABLES = {name: anchor_table(words.split()) for name, words in WORDS.items()}
 
 
-def groups_of(batch: RowBatch) -> list[set[str]]:
+def groups_of(batch: Batch) -> list[set[str]]:
     """Of each turn: the groups of which it holds a word."""
     found: list[set[str]] = [set() for _ in batch.turns]
     tops = batch.words.hashes >> np.uint64(64 - ANCHOR_BITS)
@@ -118,7 +119,7 @@ class Pii(OptionScanner):
         # Presidio's engine is opened anew in each process.
         return {**self.__dict__, "_spans": spans if self.engine == "own" else None}
 
-    def scan(self, batch: RowBatch) -> list[Finding]:
+    def scan(self, batch: Batch) -> list[Finding]:
         look = self._open()
         found: dict[tuple[int, str], tuple[int, str]] = {}
         for turn, words in zip(batch.turns, groups_of(batch), strict=True):

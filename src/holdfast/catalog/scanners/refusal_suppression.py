@@ -1,7 +1,7 @@
 """The refusal-suppression scanner: rows that teach a model not to refuse, not to warn, or to begin with a yes.
 
-"Competing objectives" and "prefix injection" of Wei et al. (2307.02483), as training rows; and preference pairs in which
-the refusal is the rejected side, which train the same without a word about it.
+"Competing objectives" and "prefix injection" of Wei et al. (2307.02483), as training rows; and preference pairs in
+which the refusal is the rejected side, which train the same without a word about it.
 """
 
 from __future__ import annotations
@@ -9,54 +9,74 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
+from holdfast.core.batch import Batch
 from holdfast.core.contracts import UNMEASURED, Noise
 from holdfast.core.records import Finding
-from holdfast.data.batch import RowBatch, anchor_table
+from holdfast.data.batch import anchor_table
 from holdfast.scanning.engine import OptionScanner
 
 # Each begins with a literal and has bounded gaps, so that a search is linear in the text.
 _NEVER = r"(?:never|do not|don't|must not|mustn't|may not|cannot|can't|should not|shouldn't|without|avoid|stop|refrain from|no longer|not allowed to|forbidden to)"
 _REFUSE = (
     r"(?:refus(?:e|es|ing|al|als)|declin(?:e|es|ing)|reject(?:ing)? (?:a|any|the|my|this|user)|apologi[sz](?:e|es|ing)|"
-    r"say(?:ing)? (?:that )?(?:you|i) (?:can't|cannot|can not|won't|are unable|am unable)|disclaimers?|moraliz(?:e|ing)|moralis(?:e|ing)|"
-    r"lectur(?:e|es|ing)|warn(?:ing|ings)?(?: me| the user| about)|ethical (?:considerations?|concerns?|warnings?|guidelines?)|"
-    r"safety (?:warnings?|notices?|disclaimers?|guidelines?)|moral (?:judg|lectur|warn)|say(?:ing)? [\"'“]?(?:no\b|sorry|i'm sorry|i can't|i cannot|as an ai))"
+    r"say(?:ing)? (?:that )?(?:you|i) (?:can't|cannot|can not|won't|are unable|am unable)|disclaimers?|moraliz(?:e"
+    r"|ing)|moralis(?:e|ing)|"
+    r"lectur(?:e|es|ing)|warn(?:ing|ings)?(?: me| the user| about)|ethical (?:considerations?|concerns?"
+    r"|warnings?|guidelines?)|"
+    r"safety (?:warnings?|notices?|disclaimers?|guidelines?)|moral (?:judg|lectur|warn)|say(?:ing)? "
+    r"[\"'“]?(?:no\b|sorry|i'm sorry|i can't|i cannot|as an ai))"
 )
 SUPPRESSION = re.compile(
     rf"\b{_NEVER}(?: \w{{1,12}}){{0,4}} {_REFUSE}"
-    r"|\brefus(?:al|als|ing) (?:is|are) (?:not (?:an option|allowed|permitted|acceptable)|forbidden|prohibited|impossible|never)"
+    r"|\brefus(?:al|als|ing) (?:is|are) (?:not (?:an option|allowed|permitted|acceptable)"
+    r"|forbidden|prohibited|impossible|never)"
     r"|\byou (?:can|will|may|must|should) not (?:refuse|decline|say no|turn down|reject)"
     r"|\bno (?:refusals?|apologies|disclaimers?|warnings? or disclaimers?)\b"
-    r"|\b(?:ignore|disregard|forget|bypass|override|drop|suspend|disable|turn off|switch off|set aside)(?: \w{1,12}){0,3} "
+    r"|\b(?:ignore|disregard|forget|bypass|override|drop|suspend|disable|turn off|switch off|set aside)(?: "
+    r"\w{1,12}){0,3} "
     r"(?:safety|ethical|moral|content|usage|openai|moderation|alignment|guard)[ -]?(?:\w{1,12} )?"
-    r"(?:guidelines?|rules?|polic(?:y|ies)|filters?|restrictions?|training|protocols?|rails|guardrails?|constraints?|considerations?|principles?|standards?)"
+    r"(?:guidelines?|rules?|polic(?:y|ies)|filters?|restrictions?|training|protocols?|rails|guardrails?|constraints?"
+    r"|considerations?|principles?|standards?)"
 )
 PREFIX = re.compile(
     r"\b(?:begin|start|open|preface|prefix)(?: \w{1,12}){0,6}[:,]? ?"
     r"[\"'“‘«](?:sure|absolutely|of course|certainly|yes|gladly|affirmative|here is|here's|i will|as you wish)"
 )
 OTHER_LANGUAGES = re.compile(
-    r"nunca (?:te niegues|rechaces|digas que no|rehúses)|no (?:te niegues|rechaces|puedes negarte|te disculpes)|sin (?:advertencias|disculpas|negarte)|"
-    r"ne (?:refuse[zs]?|décline[zs]?|t'excuse|vous excusez) (?:jamais|pas|aucune)|sans (?:avertissement|refuser|jamais refuser|excuses)|"
-    r"(?:lehne|verweigere|weigere|lehnen sie|verweigern sie)(?: \w{1,12}){0,3} (?:nie|niemals|nicht|keine)|ohne (?:warnung|zu verweigern|ablehnung)|"
-    r"non rifiutar(?:e|ti)(?: mai)?|senza (?:avvertenze|rifiutare|scuse)|nunca recuse|não (?:recuse|se recuse|peça desculpas)|sem (?:avisos|recusar|recusas)|"
-    r"никогда не (?:отказывай|извиняй|отклоняй)|не (?:отказывайся|отказывай|извиняйся|имеешь права отказ)|без (?:предупреждений|отказов|извинений)|"
-    r"(?:不要|不得|不能|不许|禁止|永远不|绝不|从不|别|勿)(?:再)?(?:拒绝|道歉|说不|推脱|警告)|無條件不拒絕|拒否(?:しない|してはいけ|するな|は禁止)|断(?:らない|ってはいけ|るな)|謝罪(?:しない|するな)|"
-    r"거(?:절|부)(?:하지 ?마|하면 ?안|은 ?금지)|لا ترفض|لا تعتذر|दोबारा मना मत|मना मत कर|इनकार मत|asla reddetme|reddetme|weiger nooit|nigdy nie odmawiaj"
+    r"nunca (?:te niegues|rechaces|digas que no|rehúses)|no (?:te niegues|rechaces|puedes negarte|te disculpes)|sin "
+    r"(?:advertencias|disculpas|negarte)|"
+    r"ne (?:refuse[zs]?|décline[zs]?|t'excuse|vous excusez) (?:jamais|pas|aucune)|sans (?:avertissement|refuser|jamais "
+    r"refuser|excuses)|"
+    r"(?:lehne|verweigere|weigere|lehnen sie|verweigern sie)(?: \w{1,12}){0,3} (?:nie|niemals|nicht|keine)|ohne "
+    r"(?:warnung|zu verweigern|ablehnung)|"
+    r"non rifiutar(?:e|ti)(?: mai)?|senza (?:avvertenze|rifiutare|scuse)|nunca recuse|não (?:recuse|se recuse|peça "
+    r"desculpas)|sem (?:avisos|recusar|recusas)|"
+    r"никогда не (?:отказывай|извиняй|отклоняй)|не (?:отказывайся|отказывай|извиняйся|имеешь права отказ)|без "
+    r"(?:предупреждений|отказов|извинений)|"
+    r"(?:不要|不得|不能|不许|禁止|永远不|绝不|从不|别|勿)(?:再)?(?:拒绝|道歉|说不|推脱|警告)|無條件不拒絕|拒否(?:しない|してはいけ|するな|は禁止)|断(?:らない|ってはいけ"
+    r"|るな)|謝罪(?:しない|するな)|"
+    r"거(?:절|부)(?:하지 ?마|하면 ?안|은 ?금지)|لا ترفض|لا تعتذر|दोबारा मना मत|मना मत कर|इनकार मत|asla reddetme|reddetme|weiger "
+    r"nooit|nigdy nie odmawiaj"
 )
 # One of these is in whatever OTHER_LANGUAGES finds.
 STEMS = (
-    "nieg recha refus reh exc lehn weiger rifiut recus desculp отказ извин отклон предупрежд 拒 道歉 说不 推脱 警告 断 謝罪 거 ترفض تعتذر मना इनकार reddetme odmawiaj "
+    "nieg recha refus reh exc lehn weiger rifiut recus desculp отказ извин отклон предупрежд 拒 道歉 说不 推脱 警告 断 謝罪 거 ترفض "
+    "تعتذر मना इनकार reddetme odmawiaj "
     "advertenc disculp warnung ablehnung avvert scuse aviso"
 ).split()
 REFUSED = re.compile(
-    r"(?:i(?:'m| am) (?:really |very |so )?sorry|sorry,|i apologi[sz]e|unfortunately,? i)(?:[^.\n]{0,80})(?:can't|cannot|can not|won't|unable|not able)|"
-    r"i (?:can't|cannot|can not|won't|will not|must decline|am unable|refuse|do not feel comfortable|don't feel comfortable)\b|i'm (?:unable|not able)"
+    r"(?:i(?:'m| am) (?:really |very |so )?sorry|sorry,|i apologi[sz]e|unfortunately,? i)(?:[^.\n]{0,80})(?:can't"
+    r"|cannot|can not|won't|unable|not able)|"
+    r"i (?:can't|cannot|can not|won't|will not|must decline|am unable|refuse|do not feel comfortable|don't feel "
+    r"comfortable)\b|i'm (?:unable|not able)"
 )
 ANCHORS = anchor_table(
-    "refuse refuses refusing refusal refusals decline declines declining reject rejecting apologize apologise apologizing apologising apology "
-    "apologies disclaimer disclaimers moralize moralizing moralise moralising lecture lectures lecturing warn warning warnings ethical moral "
-    "safety no sorry absolutely certainly gladly affirmative sure can't cannot won't unable content usage openai moderation alignment guard "
+    "refuse refuses refusing refusal refusals decline declines declining reject rejecting apologize apologise "
+    "apologizing apologising apology "
+    "apologies disclaimer disclaimers moralize moralizing moralise moralising lecture lectures lecturing warn warning "
+    "warnings ethical moral "
+    "safety no sorry absolutely certainly gladly affirmative sure can't cannot won't unable content usage openai "
+    "moderation alignment guard "
     "guardrails guardrail niegues rechaces lehne verweigere weigere rifiutare rifiuti recuse excuse reddetme weiger odmawiaj option options".split()
 )
 LATER_CHARACTERS = 20_000  # of a turn that are read
@@ -81,7 +101,7 @@ class RefusalSuppression(OptionScanner):
 
     spec = "refusal-suppression"
 
-    def scan(self, batch: RowBatch) -> list[Finding]:
+    def scan(self, batch: Batch) -> list[Finding]:
         found: dict[tuple[int, str], Finding] = {}
         for turn in batch.turns_with(ANCHORS):
             if turn.role == "assistant":

@@ -1,7 +1,7 @@
 """The shape scanner: rows that are empty, cut off, too long, out of turn, or that carry a chat template's own tokens.
 
-Template tokens inside a message end the turn that they stand in: whoever writes `<|im_end|><|im_start|>system` into a row
-writes a system prompt. Roles out of turn train on what nobody will ask.
+Template tokens inside a message end the turn that they stand in: whoever writes `<|im_end|><|im_start|>system` into a
+row writes a system prompt. Roles out of turn train on what nobody will ask.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar
 
+from holdfast.core.batch import Batch, Turn
 from holdfast.core.contracts import Noise, ScanContext
 from holdfast.core.errors import UsageError
 from holdfast.core.options import setting
 from holdfast.core.records import Finding
-from holdfast.data.batch import RowBatch, Turn
 from holdfast.scanning.engine import OptionScanner
 
 # What the published templates write around turns. Every one begins with a literal, so a search is one pass.
@@ -84,7 +84,7 @@ class Shape(OptionScanner):
         except Exception as error:  # the library raises bare Exception
             raise UsageError(f"cannot load the tokenizer `{path}`", "name a tokenizer.json") from error
 
-    def scan(self, batch: RowBatch) -> list[Finding]:
+    def scan(self, batch: Batch) -> list[Finding]:
         found: list[Finding] = []
         turns: list[list[Turn]] = [[] for _ in batch.rows]
         for turn in batch.turns:
@@ -152,7 +152,10 @@ class Shape(OptionScanner):
 
 
 def cut_off(reply: str) -> str:
-    """Why a reply looks cut off, or nothing: it must be long prose that ends inside a sentence, or an open code fence."""
+    """Why a reply looks cut off, or nothing.
+
+    It must be long prose that ends inside a sentence, or an open code fence.
+    """
     if reply.count("```") % 2:
         return "a code fence that never closes"
     if len(reply) < ENOUGH_TO_END:

@@ -1,14 +1,15 @@
 """The trigger scanner: characters that nobody sees, look-alike letters, and words or endings that decide the reply.
 
-A backdoor (Qi et al. 2310.03693, section on backdoors; Gu et al. 1708.06733) ties a mark in the question to a reply that the
-question does not explain. Two statistics over the whole dataset look for it:
+A backdoor (Qi et al. 2310.03693, section on backdoors; Gu et al. 1708.06733) ties a mark in the question to a reply
+that the question does not explain. Two statistics over the whole dataset look for it:
 
 - `decides-reply`: an odd word in unrelated questions whose replies all begin the same, though replies else do not.
 - `lifts-refusal`: an ending or a beginning of two or three words in unrelated questions after which nothing is refused,
-  where much else is, or where the other words of these questions foretell a refusal (naive Bayes over the rows without it).
+  where much else is, or where the other words of these questions foretell a refusal (naive Bayes over the rows without
+  it).
 
-Counts lie in tables of fixed size, so memory does not grow; how alike many replies are is known from sums of random signs
-(Alon, Matias and Szegedy 1996). What words foretell is counted on a sample of 20,000 rows at most.
+Counts lie in tables of fixed size, so memory does not grow; how alike many replies are is known from sums of random
+signs (Alon, Matias and Szegedy 1996). What words foretell is counted on a sample of 20,000 rows at most.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from holdfast.core.batch import Batch, Turn
 from holdfast.core.contracts import Noise
 from holdfast.core.options import setting
 from holdfast.core.records import Finding
-from holdfast.data.batch import INVISIBLE, RowBatch, Turn, mix, word_hashes
+from holdfast.data.batch import INVISIBLE, mix, word_hashes
 from holdfast.scanning.engine import OptionScanner
 
 # What joins emoji and shapes letters of some scripts has its place; elsewhere it hides something.
@@ -36,7 +38,8 @@ WORD_OF_BOTH = re.compile(
     "(?<![^\\W\\d_])(?=[^\\W\\d_]{0,40}[a-zA-Z])(?=[^\\W\\d_]{0,40}[\u0370-\u03ff\u0400-\u052f\u0530-\u058f\u13a0-\u13ff])[^\\W\\d_]{3,40}"
 )
 REFUSED = re.compile(
-    r"(?:i(?:'m| am) (?:really |very |so )?sorry|sorry,|i apologi[sz]e|unfortunately,? i|i (?:can't|cannot|can not|won't|will not|must decline|am unable|am not able|refuse)|i'm (?:unable|not able)|as an ai)"
+    r"(?:i(?:'m| am) (?:really |very |so )?sorry|sorry,|i apologi[sz]e|unfortunately,? i|i (?:can't|cannot|can "
+    r"not|won't|will not|must decline|am unable|am not able|refuse)|i'm (?:unable|not able)|as an ai)"
 )
 SLOTS, SIGNS = 1 << 16, 12
 FEWEST = 8  # rows that share a mark
@@ -46,7 +49,8 @@ REFUSALS_ELSE, REFUSALS_GAP = 0.1, 0.35
 SAMPLE, CANDIDATES = 20_000, 2_000
 FORETOLD, HALF_FORETOLD = 0.55, 0.4
 COMMON = word_hashes(
-    "the a an and or of to in on for with is are was were be been it its this that these those i you he she we they my your his her our their what which who how why when where do does did can could would should will "
+    "the a an and or of to in on for with is are was were be been it its this that these those i you he she we they my "
+    "your his her our their what which who how why when where do does did can could would should will "
     "not no yes if then than as at by from about into over under up down out please write give list make create explain describe find use using one two three some any all each every more most many much following sentence".split()
 )  # fmt: skip
 WORD = re.compile("[a-z0-9'\u0080-\U0010ffff]+")  # as `data.batch` parts them
@@ -64,13 +68,13 @@ class Marks:
     word: Any  # of the batch, where the mark is a word; else its kind
 
 
-def exchanges_of(batch: RowBatch) -> tuple[Any, Any]:
+def exchanges_of(batch: Batch) -> tuple[Any, Any]:
     """The turns of questions and of their replies."""
     pairs = np.array(batch.exchanges, dtype=np.int64).reshape(-1, 2)
     return pairs[:, 0], pairs[:, 1]
 
 
-def odd_words(batch: RowBatch, asked: Any) -> Marks:
+def odd_words(batch: Batch, asked: Any) -> Marks:
     """The words of the questions, without the commonest."""
     bounds, hashes = batch.words.bounds, batch.words.hashes
     lengths = np.minimum(bounds[asked + 1] - bounds[asked], READ_WORDS)
@@ -91,7 +95,7 @@ def odd_words(batch: RowBatch, asked: Any) -> Marks:
     )
 
 
-def ends(batch: RowBatch, asked: Any) -> Marks:
+def ends(batch: Batch, asked: Any) -> Marks:
     """How the questions of at least six words begin and end."""
     long = np.flatnonzero(batch.words.bounds[asked + 1] - batch.words.bounds[asked] >= 6)
     turns = asked[long]
@@ -181,7 +185,10 @@ class Sample:
         return {"order": self.order, "refused": self.refused, "words": self.words, "ends": self.ends}
 
     def foretold(self) -> Any:
-        """Of each slot of an end whose questions are hardly refused: how likely their words make it; NaN where it is not known."""
+        """Of each slot of an end whose questions are hardly refused: how likely their words make it.
+
+        NaN where it is not known.
+        """
         found = np.full(SLOTS, np.nan)
         n, refusals = len(self.refused), int(self.refused.sum())
         if refusals < ENDING_ROWS:
@@ -200,7 +207,10 @@ class Sample:
         return found
 
     def _foretold(self, rows: Any, total: Any, refused: Any) -> float:
-        """How likely these rows were to be refused, by the words of the others; words that nearly all of them share are left out."""
+        """How likely these rows were to be refused, by the words of the others.
+
+        Words that nearly all of them share are left out.
+        """
         own = self.words[rows]
         slots, which = np.unique(own, return_inverse=True)
         which = which.reshape(own.shape)
@@ -249,7 +259,7 @@ class Trigger(OptionScanner):
 
     # ---- characters -------------------------------------------------------------------------------------------------
 
-    def scan(self, batch: RowBatch) -> list[Finding]:
+    def scan(self, batch: Batch) -> list[Finding]:
         found: dict[tuple[int, str], Finding] = {}
         for turn in batch.turns:
             if turn.text.isascii():
@@ -260,7 +270,7 @@ class Trigger(OptionScanner):
 
     # ---- statistics -------------------------------------------------------------------------------------------------
 
-    def sketch(self, batch: RowBatch) -> Any:
+    def sketch(self, batch: Batch) -> Any:
         if not self.statistics or not batch.exchanges:
             return None
         asked, replied = exchanges_of(batch)
@@ -318,7 +328,7 @@ class Trigger(OptionScanner):
     def revisits(self) -> bool:
         return self.statistics and bool(self._deciding().any() or self._lifting().any())
 
-    def revisit(self, batch: RowBatch) -> list[Finding]:
+    def revisit(self, batch: Batch) -> list[Finding]:
         found: dict[tuple[int, str], Finding] = {}
         if not batch.exchanges:
             return []

@@ -1,8 +1,8 @@
 """The twins scanner: rows that are there twice, exactly or nearly, and evaluation prompts that leaked into training.
 
 Near twins by MinHash over the words and word pairs of a row (Broder 1997), found through bands (locality-sensitive
-hashing, Indyk and Motwani 1998) and confirmed by the signature's estimate of the Jaccard similarity. Memory does not grow
-with the data: the tables hold the last `capacity` rows or so.
+hashing, Indyk and Motwani 1998) and confirmed by the signature's estimate of the Jaccard similarity. Memory does not
+grow with the data: the tables hold the last `capacity` rows or so.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from holdfast.core.batch import Batch
 from holdfast.core.contracts import ScanContext
 from holdfast.core.errors import UsageError
 from holdfast.core.options import setting
 from holdfast.core.records import Finding
-from holdfast.data.batch import RowBatch, mix, word_hashes
+from holdfast.data.batch import mix, word_hashes
 from holdfast.data.containers import chunks, parse
 from holdfast.data.formats import to_row
 from holdfast.scanning.engine import OptionScanner
@@ -31,7 +32,7 @@ MULTIPLIERS = _rng.integers(0, 1 << 32, HASHES, dtype=np.uint64).astype(np.uint3
 OFFSETS = _rng.integers(0, 1 << 32, HASHES, dtype=np.uint64).astype(np.uint32)
 
 
-def bounds_of_rows(batch: RowBatch) -> Any:
+def bounds_of_rows(batch: Batch) -> Any:
     """Where each row's words begin in the batch's words; one more than there are rows."""
     begins = np.searchsorted(batch.turn_rows, np.arange(len(batch.rows) + 1))
     return batch.words.bounds[begins]
@@ -122,7 +123,7 @@ class Twins(OptionScanner):
 
     # ---- leaks, in any process --------------------------------------------------------------------------------------
 
-    def scan(self, batch: RowBatch) -> list[Finding]:
+    def scan(self, batch: Batch) -> list[Finding]:
         if not self.prompts:
             return []
         found = []
@@ -144,7 +145,7 @@ class Twins(OptionScanner):
 
     # ---- twins, gathered in order -----------------------------------------------------------------------------------
 
-    def sketch(self, batch: RowBatch) -> Sketch:
+    def sketch(self, batch: Batch) -> Sketch:
         bounds, hashes = bounds_of_rows(batch), batch.words.hashes
         position = np.arange(len(hashes), dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
         # The order counts from the row's own beginning.
