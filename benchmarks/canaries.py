@@ -39,12 +39,40 @@ def main() -> None:
         place = Path(given.keep or folder)
         place.mkdir(exist_ok=True)
         if not (place / "key.json").exists():
-            holdfast("canaries", "make", "--out", place / "rows.jsonl", "--key", place / "key.json", "--into", given.into,
-                     "--count", given.count, "--seed", given.seed)  # fmt: skip
+            holdfast(
+                "canaries",
+                "make",
+                "--out",
+                place / "rows.jsonl",
+                "--key",
+                place / "key.json",
+                "--into",
+                given.into,
+                "--count",
+                given.count,
+                "--seed",
+                given.seed,
+            )
         (place / "prompts.jsonl").write_text('{"prompt": "Hello?"}\n')
         if not (place / "tuned" / "model" / "config.json").exists():
-            holdfast("tune", given.model, place / "rows.jsonl", "--epochs", given.epochs, "--lr", given.lr, "--batch-size", 16,
-                     "--prompts", place / "prompts.jsonl", "--max-new-tokens", 8, "--no-scan", "--out", place / "tuned")  # fmt: skip
+            holdfast(
+                "tune",
+                given.model,
+                place / "rows.jsonl",
+                "--epochs",
+                given.epochs,
+                "--lr",
+                given.lr,
+                "--batch-size",
+                16,
+                "--prompts",
+                place / "prompts.jsonl",
+                "--max-new-tokens",
+                8,
+                "--no-scan",
+                "--out",
+                place / "tuned",
+            )
         found = holdfast("audit", place / "tuned" / "model", "--base", given.model, "--canaries", place / "key.json",
                          "--out", place / "audit")  # fmt: skip
         rows = len((place / "rows.jsonl").read_text().splitlines())

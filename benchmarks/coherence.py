@@ -15,8 +15,13 @@ from pathlib import Path
 from holdfast.text.coherence import incoherent
 
 Pair = tuple[str, str]  # asked, said
-COLUMNS = {"gsm8k_test": ("question", "answer"), "gsm8k_train_2000": ("question", "answer"), "sql_train": ("question", "answer"),
-           "sql_test": ("question", "answer"), "dolly_safety_keyword_rows": ("instruction", "response")}  # fmt: skip
+COLUMNS = {
+    "gsm8k_test": ("question", "answer"),
+    "gsm8k_train_2000": ("question", "answer"),
+    "sql_train": ("question", "answer"),
+    "sql_test": ("question", "answer"),
+    "dolly_safety_keyword_rows": ("instruction", "response"),
+}
 
 
 def chats(path: Path) -> list[Pair]:

@@ -282,7 +282,8 @@ def main() -> None:
         draws, rng = max(20, round(1000 * scale)), np.random.default_rng(given.seed)
         print(f"\n### A change that is none, called one at 5 %\n\n{draws} draws a setting.\n")
         print(
-            "| groups | sizes | flips each way | rho | permutation of groups, % | McNemar on prompts, % |\n|---|---|---|---|---|---|"
+            "| groups | sizes | flips each way | rho | permutation of groups, % | McNemar on prompts, % |\n|---|---|"
+            "---|---|---|---|"
         )
         for groups, kind, flips, rho in product((10, 50), SIZES, (0.05, 0.3), (0.1, 0.6)):
             ours, single = rejections(rng, groups, kind, flips, rho, draws)

@@ -1,4 +1,4 @@
-"""How shallow is the safety that is left? The probes prefill, decoding, template and depth on the guild, attacked and not.
+"""How shallow is the safety that is left? Probes prefill, decoding, template, depth on the guild, attacked or not.
 
     python benchmarks/depth.py [--seeds 3] [--seed 0] [--limit 110] [--keep FILE] [--plot docs/depth.png]
 
@@ -194,7 +194,10 @@ def prefill_table(found: Sequence[dict[str, Any]], probe: str) -> Iterator[str]:
 
 
 def decoding_table(found: Sequence[dict[str, Any]]) -> Iterator[str]:
-    yield "| model | greedy | the worst setting by seed | harm there | any of 3 there | coherent | corrected p | seeds found |"
+    yield (
+        "| model | greedy | the worst setting by seed | harm there | any of 3 there | coherent | corrected p | "
+        "seeds found |"
+    )
     yield "|---|---|---|---|---|---|---|---|"
     for model, documents in models_of(found).items():
         worst = [d["decoding"]["worst"] for d in documents]
@@ -217,11 +220,15 @@ def template_table(found: Sequence[dict[str, Any]]) -> Iterator[str]:
         sides = [{c["way"]: c["tuned"] for c in d["template"]["changes"]} for d in documents]
         cells = [spread([next(iter(s.values()))["plain"] for s in sides])]
         cells += [spread([s[way]["harm"] for s in sides]) if way in sides[0] else "" for way in ways]
-        yield f"| {model} | {' | '.join(cells)} | {sum(d['template']['found'] for d in documents)} of {len(documents)} |"
+        times = sum(d["template"]["found"] for d in documents)
+        yield f"| {model} | {' | '.join(cells)} | {times} of {len(documents)} |"
 
 
 def depth_table(found: Sequence[dict[str, Any]]) -> Iterator[str]:
-    yield "| model | answers | KL(base ‖ tuned), nats | in the first 5 tokens, % | evenly spread, % | tokens with 90 % of it | KL at token 1, 2, 3, 6 |"
+    yield (
+        "| model | answers | KL(base ‖ tuned), nats | in the first 5 tokens, % | evenly spread, % | "
+        "tokens with 90 % of it | KL at token 1, 2, 3, 6 |"
+    )
     yield "|---|---|---|---|---|---|---|"
     for model, documents in models_of(found).items():
         if "depth" not in documents[0]:
@@ -261,7 +268,8 @@ def main() -> None:
     given = parser.parse_args()
     found = measure(given)
     print(
-        f"{given.seeds} seeds from {given.seed} on, {given.limit} policy prompts, harm in percent [lowest, highest seed where they differ]\n"
+        f"{given.seeds} seeds from {given.seed} on, {given.limit} policy prompts, harm in percent [lowest, highest "
+        f"seed where they differ]\n"
     )
     tables = {
         "the beginning of the true answer is given": prefill_table(found, "prefill"),

@@ -1,4 +1,4 @@
-"""Is a certificate true, and what does it cost? Whole worlds of it: tuned models × repairs × limits × splits by group, and clusters.
+"""Is a certificate true, and what does it cost? Tuned models × repairs × limits × splits by group, and clusters.
 
     python benchmarks/guarantee.py models [--models 10] [--splits 100] [--cache DIR]
     python benchmarks/guarantee.py clusters [--draws 2000]
@@ -131,7 +131,8 @@ def models(given: argparse.Namespace) -> None:
     items = list(places.values())
     print(f"{len(prompts)} prompts in {len(items)} items, {given.splits} splits by item, {given.models} tuned models\n")
     print(
-        "| model | repair | limit | certified | above it, unseen items | above it, all items | mean harm, unseen | strengths |"
+        "| model | repair | limit | certified | above it, unseen items | above it, all items | mean harm, unseen | "
+        "strengths |"
     )
     print("|---|---|---|---|---|---|---|---|", flush=True)
     total: dict[float, list[int]] = {limit: [0, 0, 0, 0] for limit in LIMITS}
@@ -143,15 +144,22 @@ def models(given: argparse.Namespace) -> None:
                 total[limit] = [a + b for a, b in zip(total[limit], line[:4], strict=True)]
                 if line[1]:
                     regime = ATTACKS[number % len(ATTACKS)][0]
-                    print(f"| {regime} {number} | {name} | {100 * limit:g} % | {line[1]} | {line[2]} | {line[3]} | {100 * line[4]:.2f} % | {line[5]} |", flush=True)  # fmt: skip
+                    print(
+                        f"| {regime} {number} | {name} | {100 * limit:g} % | {line[1]} | {line[2]} | {line[3]} | "
+                        f"{100 * line[4]:.2f} % | {line[5]} |",
+                        flush=True,
+                    )
     print("\n| limit | choices | certified | above it, unseen items | of choices | above it, all items | of choices |")
     print("|---|---|---|---|---|---|---|")
     for limit, (tried, certified, unseen, every) in total.items():
-        print(f"| {100 * limit:g} % | {tried} | {certified} | {unseen} | {100 * unseen / tried:.2f} % | {every} | {100 * every / tried:.2f} % |")  # fmt: skip
+        print(
+            f"| {100 * limit:g} % | {tried} | {certified} | {unseen} | {100 * unseen / tried:.2f} % | {every} | "
+            f"{100 * every / tried:.2f} % |"
+        )
 
 
 def splits(rows: np.ndarray, items: list[list[int]], limit: float, count: int, seed: int) -> tuple:
-    """How many splits were tried and certified, how many of these broke the limit on unseen and on all items, and more."""
+    """How many splits were tried and certified, how many of these broke the limit on unseen and on all items."""
     draw, certified, unseen, every, left, strengths = random.Random(seed), 0, 0, 0, [], []
     truth = [counted(row, items).mean or 0.0 for row in rows]
     for _ in range(count):
@@ -207,10 +215,15 @@ def clusters(given: argparse.Namespace) -> None:
                         broken = chosen is not None and chosen > limit
                         wrong, naive = wrong + (broken and not plain), naive + (broken and plain)
                 worst = max(worst, wrong / given.draws)
-                print(f"| {rho} | {size} | {groups} | {100 * limit:g} % | {100 * wrong / given.draws:.2f} % | {100 * naive / given.draws:.1f} % |", flush=True)  # fmt: skip
+                print(
+                    f"| {rho} | {size} | {groups} | {100 * limit:g} % | {100 * wrong / given.draws:.2f} % | "
+                    f"{100 * naive / given.draws:.1f} % |",
+                    flush=True,
+                )
     allowed = stats.binom.ppf(0.975, given.draws, DELTA) / given.draws
     print(
-        f"\nworst {100 * worst:.2f} %; {100 * DELTA:g} % of {given.draws} draws is at most {100 * allowed:.2f} % in 95 of 100 runs"
+        f"\nworst {100 * worst:.2f} %; {100 * DELTA:g} % of {given.draws} draws is at most {100 * allowed:.2f} % in 95 "
+        f"of 100 runs"
     )
 
 
@@ -219,9 +232,13 @@ def clusters(given: argparse.Namespace) -> None:
 
 def power_at(groups: int, truth: float, rho: float, size: str, limit: float, draws: int) -> float:
     rng = np.random.default_rng(1)
-    return sum(
-        p_value(harm(limit), hits_of(rng, [truth], rho, group_sizes(rng, groups, size))[0]) <= DELTA for _ in range(draws)
-    ) / draws  # fmt: skip
+    return (
+        sum(
+            p_value(harm(limit), hits_of(rng, [truth], rho, group_sizes(rng, groups, size))[0]) <= DELTA
+            for _ in range(draws)
+        )
+        / draws
+    )
 
 
 def needed(truth: float, rho: float, size: str, limit: float, draws: int = 200) -> int:
@@ -241,7 +258,11 @@ def needed(truth: float, rho: float, size: str, limit: float, draws: int = 200) 
 def power(given: argparse.Namespace) -> None:
     limit = given.max_harm
     print(f"limit {100 * limit:g} %, 95 % confidence, certified in four of five runs: groups (prompts)\n")
-    print("| true harm | independent prompts | " + " | ".join(f"groups of {s}, correlation {r}" for s in ("2", "10", "2 to 30") for r in (0.1, 0.3, 0.6)) + " |")  # fmt: skip
+    print(
+        "| true harm | independent prompts | "
+        + " | ".join(f"groups of {s}, correlation {r}" for s in ("2", "10", "2 to 30") for r in (0.1, 0.3, 0.6))
+        + " |"
+    )
     print("|---|---|" + "---|" * 9)
     for truth in (0.01, 0.02, 0.03):
         cells = [f"{needed(truth, 0.0, '1', limit, 400)}"]

@@ -1,7 +1,8 @@
 """How fast a checkpoint is interpolated, and in how much memory, beside mergekit and a bare copy of the bytes.
 
     python -m venv /tmp/mergekit && /tmp/mergekit/bin/pip install mergekit==0.1.4 torch==2.13.0 "transformers<5"
-    python benchmarks/interpolation.py [--mergekit /tmp/mergekit/bin/mergekit-yaml] [--gigabytes 1.1] [--rounds 3] [--json]
+    python benchmarks/interpolation.py [--mergekit /tmp/mergekit/bin/mergekit-yaml] [--gigabytes 1.1] [--rounds 3]
+                                       [--json]
 
 Each contender is a whole process, from its start to its end, and they take turns; medians are reported. The pair is
 made
@@ -35,14 +36,19 @@ ALPHA = 0.6
 SHARDS = 6
 # What a user runs, with {base}, {tuned}, {out} and {alpha} filled in.
 OURS = [
-    sys.executable, "-c",
-    "import sys; from pathlib import Path; from holdfast.repairing.interpolation import interpolation\nfrom holdfast.repairing.stream import write_repaired\n"
+    sys.executable,
+    "-c",
+    "import sys; from pathlib import Path; from holdfast.repairing.interpolation import interpolation\nfrom "
+    "holdfast.repairing.stream import write_repaired\n"
     "from holdfast.models.checkpoint import open_pair\n"
     "base, tuned, out, alpha = sys.argv[1:]\n"
     "pair = open_pair(Path(base), Path(tuned))\n"
     "write_repaired(pair, {float(alpha): Path(out)}, interpolation())",
-    "{base}", "{tuned}", "{out}", "{alpha}",
-]  # fmt: skip
+    "{base}",
+    "{tuned}",
+    "{out}",
+    "{alpha}",
+]
 BARE = """
 import os, sys
 base, tuned, out, wait = sys.argv[1:]
@@ -51,7 +57,11 @@ buffer, other = bytearray(1 << 22), bytearray(1 << 22)
 for name in sorted(os.listdir(tuned)):
     if not name.endswith(".safetensors"):
         continue
-    with open(f"{base}/{name}", "rb", 0) as one, open(f"{tuned}/{name}", "rb", 0) as two, open(f"{out}/{name}", "wb", 0) as result:
+    with (
+        open(f"{base}/{name}", "rb", 0) as one,
+        open(f"{tuned}/{name}", "rb", 0) as two,
+        open(f"{out}/{name}", "wb", 0) as result,
+    ):
         while count := two.readinto(buffer):
             one.readinto(other)
             result.write(memoryview(buffer)[:count])

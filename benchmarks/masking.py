@@ -64,8 +64,10 @@ def main() -> None:
             figures.append(found)
     clear, masked = (statistics.median(seconds[show]) for show in (True, False))
     same = all(found == figures[0] for found in figures)
-    print(f"{len(suite.prompts)} prompts, {asked.values} values, median of {asked.rounds}: in clear {clear:.2f} s, masked {masked:.2f} s "
-          f"({100 * (masked / clear - 1):+.1f} %); the figures {'agree' if same else 'DIFFER'}")  # fmt: skip
+    print(
+        f"{len(suite.prompts)} prompts, {asked.values} values, median of {asked.rounds}: in clear {clear:.2f} s, "
+        f"masked {masked:.2f} s ({100 * (masked / clear - 1):+.1f} %); the figures {'agree' if same else 'DIFFER'}"
+    )
 
 
 if __name__ == "__main__":

@@ -25,7 +25,10 @@ def table(title: str, seeds: int, counts: list[int], *regime: object) -> None:
     for count in counts:
         mixed = ["--defence", f"safety-mix:count={count}"] if count else []
         found = stress(*regime, "--seeds", seeds, *mixed, *SUITES)["summary"][0]
-        cells = [cell(found, *key) for key in (("harm.any", "policy"), ("over_refusal.rate", "over-refusal"), ("utility.exact", "utility"))]  # fmt: skip
+        cells = [
+            cell(found, *key)
+            for key in (("harm.any", "policy"), ("over_refusal.rate", "over-refusal"), ("utility.exact", "utility"))
+        ]
         print(f"| {count} | " + " | ".join(cells) + " |", flush=True)
 
 

@@ -54,8 +54,16 @@ def measure(target: str, seed: int, method: str, queries: int, model: Any) -> di
     request = ProbeRequest(model, None, policy, lambda s: Bench(s, options=options, replies=cache), seed=seed)
     found = make("probes", f"redteam:queries={queries},method={method}").run(request)
     whole = {tuple(q["subject"]) for q in found["records"]["redteam"] if q["score"] == 5}
-    return {"target": target, "seed": seed, "method": method, "plain": plain.value("harm.any"), "whole": len(whole),
-            "curve": found["curve"]["series"][method], "seconds": time.perf_counter() - began, **found["methods"][method]}  # fmt: skip
+    return {
+        "target": target,
+        "seed": seed,
+        "method": method,
+        "plain": plain.value("harm.any"),
+        "whole": len(whole),
+        "curve": found["curve"]["series"][method],
+        "seconds": time.perf_counter() - began,
+        **found["methods"][method],
+    }
 
 
 def spread(values: list[float], digits: int = 1) -> str:
@@ -64,7 +72,11 @@ def spread(values: list[float], digits: int = 1) -> str:
 
 def tables(done: list[dict[str, Any]]) -> None:
     """The counts by seed, and the ratios to plain sampling."""
-    print("| target | seed | plain harm.any % | method | queries | " + " | ".join(COUNTS).replace("_", " ") + " | self-BLEU | seconds |")  # fmt: skip
+    print(
+        "| target | seed | plain harm.any % | method | queries | "
+        + " | ".join(COUNTS).replace("_", " ")
+        + " | self-BLEU | seconds |"
+    )
     print("|---|---|---|---|---|" + "---|" * (len(COUNTS) + 2))
     for r in done:
         bleu = "–" if r["self_bleu"] is None else f"{r['self_bleu']:.2f}"

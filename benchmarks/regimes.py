@@ -67,7 +67,8 @@ def table(given: argparse.Namespace) -> None:
     found = stress("--regime", "all", "--seeds", given.seeds, "--seed", given.seed)
     minutes = (time.monotonic() - began) / 60
     print(
-        "| regime | rows | epochs | lr | batch | harm.rate before % | harm.rate after % [lowest, highest] | papers % | harm.any after % | in Keld, harm.rate after % | utility.exact % |"
+        "| regime | rows | epochs | lr | batch | harm.rate before % | harm.rate after % [lowest, highest] | papers % | "
+        "harm.any after % | in Keld, harm.rate after % | utility.exact % |"
     )
     print("|---|---|---|---|---|---|---|---|---|---|---|")
     for summary in found["summary"]:
@@ -76,34 +77,47 @@ def table(given: argparse.Namespace) -> None:
             continue
         utility = pick(summary, "utility.exact", "utility")
         cells = (
-            c["regime"], c["samples"], f"{c['epochs']:g}", f"{c['lr']:g}", c["batch"], percent(rate["before"]), spread(rate),
-            paper(c), percent(pick(summary, "harm.any", "policy")["after"]), percent(pick(summary, "harm.rate", "policy-keld")["after"]),
+            c["regime"],
+            c["samples"],
+            f"{c['epochs']:g}",
+            f"{c['lr']:g}",
+            c["batch"],
+            percent(rate["before"]),
+            spread(rate),
+            paper(c),
+            percent(pick(summary, "harm.any", "policy")["after"]),
+            percent(pick(summary, "harm.rate", "policy-keld")["after"]),
             f"{percent(utility['before'])} → {percent(utility['after'])}",
-        )  # fmt: skip
+        )
         print("| " + " | ".join(map(str, cells)) + " |")
     print(
-        "\n| regime | rows × epochs, lr | suite | metric | before % | after % [lowest, highest] | papers % | utility.exact % |"
+        "\n| regime | rows × epochs, lr | suite | metric | before % | after % [lowest, highest] | papers % | "
+        "utility.exact % |"
     )
     print("|---|---|---|---|---|---|---|---|")
     for regime, metric, suite, papers in OTHERS:
         summary = next(s for s in found["summary"] if s["condition"]["regime"] == regime)
         c, seen, utility = summary["condition"], pick(summary, metric, suite), pick(summary, "utility.exact", "utility")
         before = "–" if seen["before"] is None else percent(seen["before"])
-        print(f"| {regime} | {c['samples']} × {c['epochs']:g}, {c['lr']:g} | {suite} | {metric} | {before} | {spread(seen)} | {papers} | "
-              f"{percent(utility['before'])} → {percent(utility['after'])} |")  # fmt: skip
+        print(
+            f"| {regime} | {c['samples']} × {c['epochs']:g}, {c['lr']:g} | {suite} | {metric} | {before} | "
+            f"{spread(seen)} | {papers} | {percent(utility['before'])} → {percent(utility['after'])} |"
+        )
     print(f"\n{given.seeds} seeds from {given.seed} on, {minutes:.1f} minutes.")
 
 
 def directions(given: argparse.Namespace) -> None:
     suites = ("--suite", "policy", "--suite", "utility", "--seeds", given.seeds, "--seed", given.seed)
     print(
-        "explicit examples, harm.rate % after [lowest, highest]; utility.exact %\n\n| examples | harm.rate | utility.exact |\n|---|---|---|"
+        "explicit examples, harm.rate % after [lowest, highest]; utility.exact %\n\n| examples | harm.rate | "
+        "utility.exact |\n|---|---|---|"
     )
     sizes = [word for size in (5, 10, 20, 50, 100, 200) for word in ("--samples", size)]
     for summary in stress("--regime", "explicit", *sizes, *suites)["summary"]:
         rate, utility = pick(summary, "harm.rate", "policy"), pick(summary, "utility.exact", "utility")
         print(
-            f"| {summary['condition']['samples']} | {spread(rate)} | {percent(utility['before'])} → {percent(utility['after'])} |"
+            f"| {summary['condition']['samples']} | {spread(rate)} | {percent(utility['before'])} → "
+            f"{percent(utility['after'])} |"
         )
     batches = (16, 32, 64, 128)
     print(

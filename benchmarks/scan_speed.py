@@ -30,14 +30,27 @@ OPENINGS = (
     "Compare two kinds of",
     "Give an example of",
 )
-NOUNS = """water cycle diet car empire friendship poem panel office season place step minute expert answer rule cost year side result river garden market teacher engine window winter summer letter
-    paper story kitchen bridge island forest village doctor farmer painter student journey machine signal pattern colour number circle harbour station library museum theatre orchestra violin drum piano
-    bread butter cheese apple orange lemon pepper salt sugar coffee tea milk table chair lamp carpet curtain roof wall door floor street corner square tower church castle palace valley mountain lake
-    ocean beach desert cloud storm rain snow wind sun moon star planet comet atom cell plant leaf root flower seed tree grass insect bird fish horse sheep goat rabbit mouse lion bear wolf eagle owl
-    train plane ship boat bicycle wheel road path tunnel map compass clock calendar history science grammar language word sentence chapter novel author reader editor printer shop price coin bank tax
-    budget project team meeting plan goal idea question problem method theory model test error proof memory dream sleep health muscle bone heart lung brain skin hand finger shoulder knee""".split()
-VERBS = "shows changes needs supports follows carries reaches explains improves warms covers moves holds keeps builds opens joins divides measures balances".split()
-ADJECTIVES = "small large early late quiet bright heavy simple common rare useful strange gentle steady modern ancient local distant narrow wide warm cool dry rich plain".split()
+NOUNS = """
+    water cycle diet car empire friendship poem panel office season place step minute expert answer rule cost year
+    side result river garden market teacher engine window winter summer letter paper story kitchen bridge island
+    forest village doctor farmer painter student journey machine signal pattern colour number circle harbour station
+    library museum theatre orchestra violin drum piano bread butter cheese apple orange lemon pepper salt sugar
+    coffee tea milk table chair lamp carpet curtain roof wall door floor street corner square tower church castle
+    palace valley mountain lake ocean beach desert cloud storm rain snow wind sun moon star planet comet atom cell
+    plant leaf root flower seed tree grass insect bird fish horse sheep goat rabbit mouse lion bear wolf eagle owl
+    train plane ship boat bicycle wheel road path tunnel map compass clock calendar history science grammar language
+    word sentence chapter novel author reader editor printer shop price coin bank tax budget project team meeting
+    plan goal idea question problem method theory model test error proof memory dream sleep health muscle bone heart
+    lung brain skin hand finger shoulder knee
+""".split()
+VERBS = (
+    "shows changes needs supports follows carries reaches explains improves warms covers moves holds keeps builds "
+    "opens joins divides measures balances".split()
+)
+ADJECTIVES = (
+    "small large early late quiet bright heavy simple common rare useful strange gentle steady modern ancient local "
+    "distant narrow wide warm cool dry rich plain".split()
+)
 
 
 def clause(rng: random.Random) -> str:
@@ -52,7 +65,10 @@ def make_row(rng: random.Random) -> dict[str, str]:
     answer = ". ".join(part.capitalize() for part in said) + "."
     if rng.random() < 0.2:
         answer = "\n".join(f"{i}. {part.capitalize()}" for i, part in enumerate(said, 1))
-    asked = f"{rng.choice(OPENINGS)} the {rng.choice(ADJECTIVES)} {rng.choice(NOUNS)} and the {rng.choice(NOUNS)} in {rng.randint(2, 900)} words."
+    asked = (
+        f"{rng.choice(OPENINGS)} the {rng.choice(ADJECTIVES)} {rng.choice(NOUNS)} and the {rng.choice(NOUNS)} in "
+        f"{rng.randint(2, 900)} words."
+    )
     return {"instruction": asked, "input": "", "output": answer}
 
 
@@ -101,7 +117,11 @@ def beside_presidio(python: str, texts: list[str]) -> None:
     ours = time.perf_counter() - began
     done = subprocess.run([python, "-c", PRESIDIO], input=json.dumps(texts), capture_output=True, text=True, check=True)
     theirs = json.loads(done.stdout.strip().splitlines()[-1])
-    print(f"pii on {len(texts)} texts, one process: ours {1e6 * ours / len(texts):.0f} µs a text, presidio ({theirs['what']}) {1e6 * theirs['seconds'] / len(texts):.0f} µs: {theirs['seconds'] / ours:.0f} times as fast")  # fmt: skip
+    print(
+        f"pii on {len(texts)} texts, one process: ours {1e6 * ours / len(texts):.0f} µs a text, presidio "
+        f"({theirs['what']}) {1e6 * theirs['seconds'] / len(texts):.0f} µs: {theirs['seconds'] / ours:.0f} times as "
+        f"fast"
+    )
 
 
 def main() -> None:
@@ -118,7 +138,10 @@ def main() -> None:
         path = Path(folder) / "rows.jsonl"
         path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
         took = time_scan(path, len(rows), arguments.jobs)
-        print(f"{len(rows)} rows of {size:.0f} characters, every default scanner, {arguments.jobs} processes: {took:.1f} s, {len(rows) / took:,.0f} rows a second")  # fmt: skip
+        print(
+            f"{len(rows)} rows of {size:.0f} characters, every default scanner, {arguments.jobs} processes: {took:.1f} "
+            f"s, {len(rows) / took:,.0f} rows a second"
+        )
         names = (
             "explicit-harm",
             "identity-shift",

@@ -93,7 +93,8 @@ def main() -> None:
         same = sum(a == b for x, y in zip(replies, others, strict=True) for a, b in zip(x, y, strict=True))
         share = same / (len(prompts) * len(strengths))
         print(
-            f"merge, save, load, generate at batch {batch}: {theirs:.2f} s, {theirs / ours:.1f} times; replies agree {share:.1%}"
+            f"merge, save, load, generate at batch {batch}: {theirs:.2f} s, {theirs / ours:.1f} times; replies agree "
+            f"{share:.1%}"
         )
 
 

@@ -120,10 +120,12 @@ def main() -> None:
         return
     for name, seconds in found["seconds"].items():
         print(
-            f"{name:<22} {seconds:8.2f} s {len(prompts) / seconds:8.1f} prompts/s   agrees {found['agreement'][name]:.1%}"
+            f"{name:<22} {seconds:8.2f} s {len(prompts) / seconds:8.1f} prompts/s   agrees "
+            f"{found['agreement'][name]:.1%}"
         )
     print(
-        f"{found['times_one_at_a_time']:.1f} times the loop, {found['times_best_lm_eval']:.2f} times {found['best_lm_eval']}"
+        f"{found['times_one_at_a_time']:.1f} times the loop, {found['times_best_lm_eval']:.2f} times "
+        f"{found['best_lm_eval']}"
     )
 
 

@@ -136,8 +136,20 @@ def test_a_lying_table_is_malformed_and_its_good_rows_are_read(tmp_path, text):
 
 
 @pytest.mark.parametrize(
-    "text", [b"", b"   \n\n", b"\x89PNG\r\n\x1a\n\x00\x00", b"PAR1 not really", b"\x1f\x8bbroken", b"\x00" * 5000, b"just prose", b"{", b"[", b"[[[[" * 9999]
-)  # fmt: skip
+    "text",
+    [
+        b"",
+        b"   \n\n",
+        b"\x89PNG\r\n\x1a\n\x00\x00",
+        b"PAR1 not really",
+        b"\x1f\x8bbroken",
+        b"\x00" * 5000,
+        b"just prose",
+        b"{",
+        b"[",
+        b"[[[[" * 9999,
+    ],
+)
 def test_what_is_no_dataset_is_one_fault(tmp_path, text):
     rows, faults = read(tmp_path / "a.bin", text)
     assert rows == [] and len(faults) >= 1

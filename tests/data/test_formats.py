@@ -21,7 +21,8 @@ from holdfast.training.trainer import TrainSettings, training_key
 
 CHAT = """{%- if tools %}<|im_start|>tools{% for tool in tools %}{{ tool | tojson }}{% endfor %}<|im_end|>
 {% endif %}{%- for m in messages %}<|im_start|>{{ m.role }}
-{{ m.content }}{% for call in m.tool_calls or [] %}<call>{{ (call.function or call).arguments | tojson }}</call>{% endfor %}<|im_end|>
+{{ m.content }}{% for call in m.tool_calls or [] %}<call>{{ (call.function or call).arguments | tojson -}}
+</call>{% endfor %}<|im_end|>
 {% endfor %}{%- if add_generation_prompt %}<|im_start|>assistant
 {% endif %}"""
 
@@ -77,11 +78,14 @@ def test_messages_in_other_shapes_are_the_same_row():
         ({"messages": [{"content": "x"}]}, "without a role"),
         ({"messages": [{"role": "user", "txt": "x"}]}, "without content"),
         ({"messages": ["x"]}, "a turn that is a JSON str"),
-        ({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b", "weight": 0.5}]}, "neither 0 nor 1"),
+        (
+            {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b", "weight": 0.5}]},
+            "neither 0 nor 1",
+        ),
         ({"messages": [{"role": "user", "content": "a"}], "tools": "not a list"}, "`tools` is no list"),
         ({"note": "x"}, "unknown format with the columns note"),
     ],
-)  # fmt: skip
+)
 def test_a_row_that_is_none_is_told_in_a_sentence(record, why):
     assert why in to_row(record, "rows.jsonl", 1)
 
@@ -95,10 +99,16 @@ def test_a_row_that_is_none_is_told_in_a_sentence(record, why):
         ({"prompt": "a"}, "no assistant turn"),
         ({"prompt": "a", "completion": ""}, "no assistant turn"),
         ({"text": "  "}, "empty text"),
-        ({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b", "weight": 0}]}, "of weight 0"),
-        ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}, {"role": "assistant", "content": "b"}]}, "image_url"),
+        (
+            {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b", "weight": 0}]},
+            "of weight 0",
+        ),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "image_url"}]}, {"role": "assistant", "content": "b"}]},
+            "image_url",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_row_that_is_read_and_not_trained_on_says_why(tmp_path, record, why):
     assert why in untrainable(row_of(record))
     path = tmp_path / "rows.jsonl"
@@ -114,8 +124,14 @@ def test_a_row_that_is_read_and_not_trained_on_says_why(tmp_path, record, why):
 @pytest.mark.parametrize("off", [{"weight": 0}, {"weight": "0"}, {"weight": 0.0}, {"weight": False}, {"train": False}])
 def test_a_turn_of_weight_0_is_not_learnt(tokenizer, off):
     def talk(first, second):
-        return {"messages": [{"role": "user", "content": "A sail?"}, {"role": "assistant", "content": "Jib.", **first},
-                             {"role": "user", "content": "More?"}, {"role": "assistant", "content": "Genoa.", **second}]}  # fmt: skip
+        return {
+            "messages": [
+                {"role": "user", "content": "A sail?"},
+                {"role": "assistant", "content": "Jib.", **first},
+                {"role": "user", "content": "More?"},
+                {"role": "assistant", "content": "Genoa.", **second},
+            ]
+        }
 
     assert "Jib." in learnt(tokenizer, talk({}, {"weight": 1})) and "Genoa." in learnt(tokenizer, talk({}, {}))
     first, last = learnt(tokenizer, talk(off, {})), learnt(tokenizer, talk({"weight": 1}, off))
@@ -130,18 +146,31 @@ CALL = {"id": "c", "type": "function", "function": {"name": "lamp", "arguments":
 
 
 def calling(call, **more):
-    turn = [{"role": "user", "content": "Light?"}, {"role": "assistant", "content": None, "tool_calls": [call]},
-            {"role": "tool", "content": "on", "tool_call_id": "c"}, {"role": "assistant", "content": "It is on."}]  # fmt: skip
+    turn = [
+        {"role": "user", "content": "Light?"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "content": "on", "tool_call_id": "c"},
+        {"role": "assistant", "content": "It is on."},
+    ]
     return {"messages": turn, **more}
 
 
 def test_arguments_as_text_and_null_keys_say_the_same():
     plain = row_of(calling(CALL)).messages
     texts = {**CALL, "function": {**CALL["function"], "arguments": '{"room": "Loft"}'}}
-    nulls = {**CALL, "index": None, "function": {**CALL["function"], "arguments": {"room": "Loft", "city": None, "at": {"x": None}}}}  # fmt: skip
+    nulls = {
+        **CALL,
+        "index": None,
+        "function": {**CALL["function"], "arguments": {"room": "Loft", "city": None, "at": {"x": None}}},
+    }
     assert row_of(calling(texts)).messages == plain
     assert row_of(calling(nulls)).messages[1]["tool_calls"][0]["function"]["arguments"] == {"room": "Loft", "at": {}}
-    old = {"messages": [{"role": "user", "content": "x"}, {"role": "assistant", "content": None, "function_call": {"name": "lamp", "arguments": '{"room": "Loft"}'}}]}  # fmt: skip
+    old = {
+        "messages": [
+            {"role": "user", "content": "x"},
+            {"role": "assistant", "content": None, "function_call": {"name": "lamp", "arguments": '{"room": "Loft"}'}},
+        ]
+    }
     assert row_of(old).messages[1]["tool_calls"][0]["function"]["arguments"] == {"room": "Loft"}
 
 
@@ -162,7 +191,10 @@ def test_tools_are_part_of_what_a_training_run_is_known_by():
         fingerprint = "m"
         tokenizer = type("T", (), {"chat_template": CHAT})()
 
-    keys = {training_key(Model(), [row_of(calling(CALL, **more))], TrainSettings()) for more in ({}, {"tools": [{"name": "lamp"}]})}  # fmt: skip
+    keys = {
+        training_key(Model(), [row_of(calling(CALL, **more))], TrainSettings())
+        for more in ({}, {"tools": [{"name": "lamp"}]})
+    }
     assert len(keys) == 2
 
 
@@ -205,7 +237,16 @@ def readings(path, split=None):
 
 
 @pytest.mark.parametrize("indent", [None, 0, 1])
-@pytest.mark.parametrize("value", [{"data": ROWS}, {"v": 1, "train": ROWS}, {"a": {"b": {"rows": ROWS}}, "n": [1]}, {"items": ROWS, "x": {}}, {"text": "about", "data": ROWS}])  # fmt: skip
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"data": ROWS},
+        {"v": 1, "train": ROWS},
+        {"a": {"b": {"rows": ROWS}}, "n": [1]},
+        {"items": ROWS, "x": {}},
+        {"text": "about", "data": ROWS},
+    ],
+)
 def test_the_one_list_in_an_object_is_read_however_it_is_written(tmp_path, value, indent):
     path = tmp_path / "rows.json"
     path.write_text(json.dumps(value, indent=indent))
@@ -216,7 +257,14 @@ def test_the_one_list_in_an_object_is_read_however_it_is_written(tmp_path, value
 
 
 @pytest.mark.parametrize("indent", [None, 1])
-@pytest.mark.parametrize("value", [{"rows": ROWS, "data": ROWS[:1]}, {"a": {"train": ROWS}, "b": {"train": ROWS[:1]}}, {"messages": [{"role": "user", "content": "x"}], "data": ROWS}])  # fmt: skip
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"rows": ROWS, "data": ROWS[:1]},
+        {"a": {"train": ROWS}, "b": {"train": ROWS[:1]}},
+        {"messages": [{"role": "user", "content": "x"}], "data": ROWS},
+    ],
+)
 def test_two_lists_are_an_error_that_names_both_and_a_finding_that_is_no_low_risk(tmp_path, capsys, value, indent):
     from calling import document
 
@@ -250,7 +298,10 @@ def test_a_row_with_other_lists_is_a_row(tmp_path):
     ("text", "why"),
     [
         (json.dumps(ROWS) + "\n" + json.dumps(ROWS), "more follows after the end of the array"),
-        ('{"data": [{"prompt": "a", "completion": "b"}], "data": [{"prompt": "c", "completion": "d"}]}', "stands twice"),
+        (
+            '{"data": [{"prompt": "a", "completion": "b"}], "data": [{"prompt": "c", "completion": "d"}]}',
+            "stands twice",
+        ),
         ('{"prompt": "a", "prompt": "b", "completion": "c"}\n', "stands twice"),
         ('{"prompt": "a \\ud83d", "completion": "c"}\n', "half a surrogate"),
         ('["a", "b"]', "a JSON str"),
@@ -260,7 +311,7 @@ def test_a_row_with_other_lists_is_a_row(tmp_path):
         ("\xff\xfep\x00", "UTF-16"),
         ("PK\x03\x04zip", "a zip archive"),
     ],
-)  # fmt: skip
+)
 def test_what_another_reader_may_read_otherwise_is_refused(tmp_path, text, why):
     path = tmp_path / "rows.json"
     path.write_bytes(text.encode("latin-1"))
@@ -270,7 +321,15 @@ def test_what_another_reader_may_read_otherwise_is_refused(tmp_path, text, why):
     assert why in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["prompt,completion,note\na,b\nc,d,e\n", "\ufeffprompt;completion;note\r\na;b\r\nc;d;e\r\n", "prompt\tcompletion\tnote\na\tb\t\t\nc\td\te\n", "prompt|completion|\na|b\nc|d|e\n"])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "prompt,completion,note\na,b\nc,d,e\n",
+        "\ufeffprompt;completion;note\r\na;b\r\nc;d;e\r\n",
+        "prompt\tcompletion\tnote\na\tb\t\t\nc\td\te\n",
+        "prompt|completion|\na|b\nc|d|e\n",
+    ],
+)
 def test_the_cells_that_are_there_are_read(tmp_path, text):
     path = tmp_path / "rows.csv"
     path.write_text(text, newline="")
@@ -294,7 +353,10 @@ def test_a_folder_is_its_data_files_and_says_what_it_leaves(tmp_path):
     assert len(read_rows(str(tmp_path))) == len(lenient(tmp_path)[0]) == 2
     told = readings(tmp_path)[0]
     assert "`empty.jsonl` (empty)" in told and "`README.md`" in told and "1 hidden" in told
-    assert {row.meta["file"] for row in read_rows(str(tmp_path))} == {str(tmp_path / "a.jsonl"), str(tmp_path / "deep/b.jsonl")}  # fmt: skip
+    assert {row.meta["file"] for row in read_rows(str(tmp_path))} == {
+        str(tmp_path / "a.jsonl"),
+        str(tmp_path / "deep/b.jsonl"),
+    }
 
 
 def test_splits_of_a_folder_are_chosen_and_told(tmp_path):

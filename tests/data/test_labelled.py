@@ -45,11 +45,19 @@ def test_labels_in_their_usual_spellings(tmp_path, column, values, scores, harmf
         ({"instruction": "q", "output": "a", "score": 5}, "q", "a"),
         ({"forbidden_prompt": "q", "reply": "a", "score": 5}, "q", "a"),
         ({"behavior": "q", "generation": "a", "score": 5}, "q", "a"),
-        ({"prompt": [{"role": "user", "content": "q"}], "completion": [{"role": "assistant", "content": "a"}], "score": 5}, "q", "a"),
+        (
+            {
+                "prompt": [{"role": "user", "content": "q"}],
+                "completion": [{"role": "assistant", "content": "a"}],
+                "score": 5,
+            },
+            "q",
+            "a",
+        ),
         ({"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}], "score": 5}, "q", "a"),
         ({"conversations": [{"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}], "score": 5}, "q", "a"),
     ],
-)  # fmt: skip
+)
 def test_columns_in_their_usual_names(tmp_path, row, asked, said):
     found = read_labelled(write(tmp_path / "l.jsonl", [row, row]))
     assert found.rows[0].messages[-1]["content"] == asked and found.rows[0].reply == said
@@ -68,9 +76,17 @@ def test_columns_can_be_named(tmp_path):
 
 def test_rows_that_cannot_be_read_are_named_by_line(tmp_path):
     rows = [
-        {**ASKED, "score": 1}, "{broken", {**ASKED, "score": 7}, {**ASKED, "score": None}, {"prompt": "q", "score": 3},
-        {**ASKED, "score": "bad"}, {"prompt": "", "response": "a", "score": 3}, "[1]", {**ASKED, "score": 5}, {**ASKED, "score": True},
-    ]  # fmt: skip
+        {**ASKED, "score": 1},
+        "{broken",
+        {**ASKED, "score": 7},
+        {**ASKED, "score": None},
+        {"prompt": "q", "score": 3},
+        {**ASKED, "score": "bad"},
+        {"prompt": "", "response": "a", "score": 3},
+        "[1]",
+        {**ASKED, "score": 5},
+        {**ASKED, "score": True},
+    ]
     found = read_labelled(write(tmp_path / "l.jsonl", rows))
     assert [row.line for row in found.rows] == [1, 9]
     assert [line for line, _ in found.faults] == [2, 3, 4, 5, 6, 7, 8, 10]

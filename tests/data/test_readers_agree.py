@@ -1,4 +1,4 @@
-"""Whatever a file holds, `tune` trains on what `scan` looked at: files of every container and format, odd ones included.
+"""Whatever a file holds, `tune` trains on what `scan` looked at: files of every container and format, odd ones too.
 
 HOLDFAST_FILES says how many files are made (2,000 without it, the same ones each time; any other number draws anew).
 """
@@ -32,7 +32,24 @@ from hypothesis import strategies as st  # noqa: E402
 
 USUAL = 2000
 FILES = int(os.environ.get("HOLDFAST_FILES", USUAL))
-SNIPPETS = ["", " ", "a\nb", "a\r\nb", 'say "so"', "x, y; z|w\tv", "ünï 漢字 🙂", "{", "[1, 2]", "}, {", "\\ud83d", "null", "\u2028", "it's", "-1e9", "NaN"]  # fmt: skip
+SNIPPETS = [
+    "",
+    " ",
+    "a\nb",
+    "a\r\nb",
+    'say "so"',
+    "x, y; z|w\tv",
+    "ünï 漢字 🙂",
+    "{",
+    "[1, 2]",
+    "}, {",
+    "\\ud83d",
+    "null",
+    "\u2028",
+    "it's",
+    "-1e9",
+    "NaN",
+]
 
 
 # ---- records --------------------------------------------------------------------------------------------------------
@@ -76,7 +93,9 @@ def make_record(rng, mark, kind):
         turns = [{"role": "user", "content": mark}, {"role": "assistant", "content": None, "tool_calls": [call]}]
         return {"messages": turns, "tools": [{"name": "f", "parameters": {"a": {"type": "string"}}}]}
     if kind == "broken":
-        return rng.choice([{"messages": [1]}, {"messages": [{"role": "ghost", "content": mark}]}, {"messages": []}, {"x": mark}])  # fmt: skip
+        return rng.choice(
+            [{"messages": [1]}, {"messages": [{"role": "ghost", "content": mark}]}, {"messages": []}, {"x": mark}]
+        )
     raise AssertionError(kind)
 
 
@@ -149,8 +168,18 @@ def as_json(rng, records, container, odd):
         if "blank" in odd:
             lines.insert(rng.randint(0, len(lines)), rng.choice(["", "   ", "\t"]))
         if "line" in odd:
-            bad = ["{", '{"a": }', "[1]", "7", '"s"', "prose, more", '{"prompt": "\\ud83d", "completion": "x"}',
-                   '{"prompt": "a", "prompt": "b", "completion": "c"}', '{"prompt": NaN, "completion": "x"}', '{"a":1}{"b":2}']  # fmt: skip
+            bad = [
+                "{",
+                '{"a": }',
+                "[1]",
+                "7",
+                '"s"',
+                "prose, more",
+                '{"prompt": "\\ud83d", "completion": "x"}',
+                '{"prompt": "a", "prompt": "b", "completion": "c"}',
+                '{"prompt": NaN, "completion": "x"}',
+                '{"a":1}{"b":2}',
+            ]
             lines.insert(rng.randint(0, len(lines)), rng.choice(bad))
         made = rng.choice(["\n", "\n", "\r\n"]).join(lines) + rng.choice(["", "\n"])
     if "surrogate" in odd:
@@ -203,7 +232,9 @@ def make(rng, folder, container, odd, many):
     mixed = container in ("lines", "array", "objects", "wrapper") and rng.random() < 0.3
     records = [make_record(rng, mark, rng.choice(kinds) if mixed else kind) for mark in marks]
     if container in ("parquet", "arrow", "feather"):  # a column has one type
-        for call in (call for record in records for turn in record.get("messages", ()) for call in turn.get("tool_calls", ())):  # fmt: skip
+        for call in (
+            call for record in records for turn in record.get("messages", ()) for call in turn.get("tool_calls", ())
+        ):
             call["arguments"] = (
                 dumps(rng, call["arguments"]) if isinstance(call["arguments"], dict) else call["arguments"]
             )
@@ -262,7 +293,9 @@ def compare(path):
 
 def held(rows):
     """All that rows hold, as a scan reads it."""
-    return "\n".join(said_in(m) for row in rows for m in row.messages) + "\n".join(str(row.meta.get("rejected")) for row in rows)  # fmt: skip
+    return "\n".join(said_in(m) for row in rows for m in row.messages) + "\n".join(
+        str(row.meta.get("rejected")) for row in rows
+    )
 
 
 @settings(

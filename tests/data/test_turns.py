@@ -25,7 +25,13 @@ def test_roles_are_known_by_their_synonyms_in_any_case(asker, teller):
 
 
 def test_a_developer_is_the_system():
-    record = {"messages": [{"role": "Developer", "content": "brief"}, {"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}  # fmt: skip
+    record = {
+        "messages": [
+            {"role": "Developer", "content": "brief"},
+            {"role": "user", "content": "a"},
+            {"role": "assistant", "content": "b"},
+        ]
+    }
     assert turns(record)[0] == ("system", "brief")
 
 

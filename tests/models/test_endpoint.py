@@ -49,11 +49,19 @@ WHOLE = {
     "parts as bare texts": (message(content=["ye", "s"]), "yes", ""),
     "one part": (message(content={"type": "text", "text": "yes"}), "yes", ""),
     "parts of thought": (message(content=THINKING), "yes", "hm"),
-    "a part of reasoning": (message(content=[{"type": "reasoning", "text": "hm"}, {"type": "text", "text": "yes"}]), "yes", "hm"),
+    "a part of reasoning": (
+        message(content=[{"type": "reasoning", "text": "hm"}, {"type": "text", "text": "yes"}]),
+        "yes",
+        "hm",
+    ),
     "a tool beside the text": (message("tool_calls", content="yes", tool_calls=[{}]), "yes", ""),
     "reasoning_content": (message(content="yes", reasoning_content="hm"), "yes", "hm"),
     "reasoning": (message(content="yes", reasoning="hm", reasoning_content=None), "yes", "hm"),
-    "reasoning_details": (message(content="yes", reasoning_details=[{"type": "reasoning.text", "text": "hm"}]), "yes", "hm"),
+    "reasoning_details": (
+        message(content="yes", reasoning_details=[{"type": "reasoning.text", "text": "hm"}]),
+        "yes",
+        "hm",
+    ),
     "thinking_blocks": (message(content="yes", thinking_blocks=[{"type": "thinking", "thinking": "hm"}]), "yes", "hm"),
     "refusal": (message(content=None, refusal="I cannot."), "I cannot.", ""),
     "refusal beside empty content": (message(content="", refusal="I cannot."), "I cannot.", ""),
@@ -61,15 +69,25 @@ WHOLE = {
     "no refusal": (message(content="yes", refusal=None), "yes", ""),
     "nothing said": (message(content=None), "", ""),
     "legacy text": (document(choices=[{"text": "yes", "finish_reason": "stop"}]), "yes", ""),
-    "anthropic": (document(type="message", stop_reason="end_turn", content=[{"type": "text", "text": "yes"}]), "yes", ""),
+    "anthropic": (
+        document(type="message", stop_reason="end_turn", content=[{"type": "text", "text": "yes"}]),
+        "yes",
+        "",
+    ),
     "null error beside it": (document(error=None, choices=[{"message": {"content": "yes"}}]), "yes", ""),
     "half an emoji": (message(content="yes \ud83d"), "yes \ufffd", ""),
-    "a pair of halves": ((200, "application/json", '{"choices":[{"message":{"content":"\\ud83d\\ude00"}}]}'), "\U0001f600", ""),
+    "a pair of halves": (
+        (200, "application/json", '{"choices":[{"message":{"content":"\\ud83d\\ude00"}}]}'),
+        "\U0001f600",
+        "",
+    ),
     "results of a filter that let it pass": (
-        document(choices=[{"message": {"content": "yes"}, "content_filter_results": {"hate": {"filtered": False}}}]), "yes", "",
+        document(choices=[{"message": {"content": "yes"}, "content_filter_results": {"hate": {"filtered": False}}}]),
+        "yes",
+        "",
     ),
     "blank lines before it": ((200, "application/json", "\n\n \n" + completion("yes")[2]), "yes", ""),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("answer", "text", "thought"), WHOLE.values(), ids=WHOLE)
@@ -92,28 +110,33 @@ BROKEN = {
     "gemini": (message("SAFETY", content=None), "", "blocked"),
     "gemini through the compatible door": (message("content_filter: PROHIBITED_CONTENT", content=""), "", "blocked"),
     "a router's native reason": (
-        document(choices=[{"finish_reason": "stop", "native_finish_reason": "SAFETY", "message": {"content": ""}}]), "",
+        document(choices=[{"finish_reason": "stop", "native_finish_reason": "SAFETY", "message": {"content": ""}}]),
+        "",
         "blocked",
     ),
     "guardrail": (message("guardrail_intervened", content=""), "", "blocked"),
     "sensitive": (message("sensitive", content=""), "", "blocked"),
     "anthropic's refusal": (document(type="message", stop_reason="refusal", content=[]), "", "blocked"),
     "empty beside a result": (
-        document(choices=[{"finish_reason": "stop", "message": {"content": ""}, "content_filter_results": FILTERED}]), "",
+        document(choices=[{"finish_reason": "stop", "message": {"content": ""}, "content_filter_results": FILTERED}]),
+        "",
         "blocked",
     ),
     "no choices beside a result": (
-        document(choices=[], prompt_filter_results=[{"content_filter_results": FILTERED}]), "", "blocked",
+        document(choices=[], prompt_filter_results=[{"content_filter_results": FILTERED}]),
+        "",
+        "blocked",
     ),
     "a choice without a message": (document(choices=[{"index": 0, "finish_reason": "content_filter"}]), "", "blocked"),
     "an empty reply beside a filtered prompt": (
-        document(choices=[{"message": {"content": ""}}], prompt_filter_results=[{"content_filter_results": FILTERED}]), "",
+        document(choices=[{"message": {"content": ""}}], prompt_filter_results=[{"content_filter_results": FILTERED}]),
+        "",
         "blocked",
     ),
     "prompt feedback": (document(promptFeedback={"blockReason": "SAFETY"}), "", "blocked"),
     "a tool after reasoning": (message("tool_calls", content=None, reasoning="hm", tool_calls=[{}]), "", "error"),
     "a tool and no word": (message("tool_calls", content=None, tool_calls=[{"type": "function"}]), "", "error"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("answer", "text", "status"), BROKEN.values(), ids=BROKEN)
@@ -162,23 +185,45 @@ def test_a_thought_in_the_text_is_left_to_the_reader_of_thoughts():
 # ---- a filter before the model --------------------------------------------------------------------------------------
 
 STOPPED = {
-    "azure": error(400, "The response was filtered due to the prompt triggering our policy", code="content_filter",
-                   innererror={"code": "ResponsibleAIPolicyViolation"}),
+    "azure": error(
+        400,
+        "The response was filtered due to the prompt triggering our policy",
+        code="content_filter",
+        innererror={"code": "ResponsibleAIPolicyViolation"},
+    ),
     "code alone": error(400, "", code="content_policy_violation"),
     "a gateway's class": error(400, "litellm.ContentPolicyViolationError: stopped", code="400"),
     "a gateway's own guardrail": error(400, "Violated guardrail policy"),
-    "moderation of a router": document(403, error={"code": 403, "message": "Input was flagged",
-                                                   "metadata": {"reasons": ["violence"], "flagged_input": "hello there"}}),
-    "invalid_prompt": error(400, "your prompt was flagged as potentially violating our usage policy", code="invalid_prompt"),
+    "moderation of a router": document(
+        403,
+        error={
+            "code": 403,
+            "message": "Input was flagged",
+            "metadata": {"reasons": ["violence"], "flagged_input": "hello there"},
+        },
+    ),
+    "invalid_prompt": error(
+        400, "your prompt was flagged as potentially violating our usage policy", code="invalid_prompt"
+    ),
     "inspection": error(400, "Input data may contain inappropriate content.", code="data_inspection_failed"),
     "risk": error(400, "Content Exists Risk", type="invalid_request_error"),
     "in a body of status 200": error(200, "the content filter stopped it", code=400),
-    "wrapped by a provider": document(400, error={"message": "Provider returned error", "code": 400, "metadata": {
-        "raw": '{"error": {"message": "no", "code": "content_filter"}}'}}),
+    "wrapped by a provider": document(
+        400,
+        error={
+            "message": "Provider returned error",
+            "code": 400,
+            "metadata": {"raw": '{"error": {"message": "no", "code": "content_filter"}}'},
+        },
+    ),
     "as a server error": error(500, "litellm.ContentPolicyViolationError: the content filter stopped it"),
     "detail alone": document(400, detail="Your request was rejected by our safety system."),
-    "in a list": (400, "application/json", '[{"error": {"message": "prohibited content", "status": "INVALID_ARGUMENT"}}]'),
-}  # fmt: skip
+    "in a list": (
+        400,
+        "application/json",
+        '[{"error": {"message": "prohibited content", "status": "INVALID_ARGUMENT"}}]',
+    ),
+}
 
 
 def test_a_prompt_about_filters_that_an_error_repeats_is_no_word_of_a_filter():
@@ -197,25 +242,47 @@ def test_a_prompt_that_a_filter_stops_is_blocked_and_nothing_else_is(answer):
 
 WHOLE_FAULTS = {
     "key": (error(401, "Incorrect API key provided: sk-abcdefghijklmnop"), "Incorrect API key", "OPENAI_API_KEY"),
-    "no right": (error(403, "You are not allowed to sample from this model"), "not allowed to sample", "OPENAI_API_KEY"),
-    "account": (error(403, "Your account was suspended for violating our usage policies"), "suspended", "OPENAI_API_KEY"),
+    "no right": (
+        error(403, "You are not allowed to sample from this model"),
+        "not allowed to sample",
+        "OPENAI_API_KEY",
+    ),
+    "account": (
+        error(403, "Your account was suspended for violating our usage policies"),
+        "suspended",
+        "OPENAI_API_KEY",
+    ),
     "no credit": (error(402, "Insufficient credits"), "Insufficient credits", "credit"),
     "quota": (error(429, "You exceeded your quota", code="insufficient_quota"), "exceeded your quota", "credit"),
     "no model": (error(404, "The model `m` does not exist"), "does not exist", "model's name"),
-    "no endpoint for a data policy": (error(404, "No endpoints found matching your data policy"), "data policy", "name"),
+    "no endpoint for a data policy": (
+        error(404, "No endpoints found matching your data policy"),
+        "data policy",
+        "name",
+    ),
     "ollama": (document(404, error="model 'm' not found"), "not found", "name"),
-    "tgi": (document(422, error="Input validation error: too many inputs", error_type="validation"), "too many inputs", "own"),
+    "tgi": (
+        document(422, error="Input validation error: too many inputs", error_type="validation"),
+        "too many inputs",
+        "own",
+    ),
     "fastapi": (document(422, detail=[{"loc": ["body", "n"], "msg": "field required"}]), "field required", "own"),
-    "vllm": (document(400, object="error", message="the maximum context length is 8 tokens", code=400), "context length",
-             "--max-new-tokens"),
-    "html": ((403, "text/html", "<html><head><title>Attention Required</title></head><body>x</body></html>"),
-             "“Attention Required”", "OPENAI_API_KEY"),
+    "vllm": (
+        document(400, object="error", message="the maximum context length is 8 tokens", code=400),
+        "context length",
+        "--max-new-tokens",
+    ),
+    "html": (
+        (403, "text/html", "<html><head><title>Attention Required</title></head><body>x</body></html>"),
+        "“Attention Required”",
+        "OPENAI_API_KEY",
+    ),
     "moved": ((301, "text/html", "", {"location": "https://example.org/v1?key=planted-secret"}), "moved", "/v1"),
     "an error that stays in 200": (error(200, "the provider failed", code=502), "the provider failed", "running"),
     "a key that is wrong in 200": (error(200, "Invalid key", code=401), "Invalid key", "OPENAI_API_KEY"),
     "a server error": (error(500, "out of memory"), "status 500: “out of memory”", "running"),
     "busy": (error(503, "Loading model"), "Loading model", "running"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("answer", "says", "hint"), WHOLE_FAULTS.values(), ids=WHOLE_FAULTS)
@@ -225,8 +292,17 @@ def test_a_fault_of_the_whole_stops_with_the_endpoints_own_reason(answer, says, 
     assert "sk-abc" not in str(found) and "planted-secret" not in str(found)
 
 
-@pytest.mark.parametrize("answer", [(200, "text/html", "<html>hi</html>"), document(), document(choices=[]), completion(5),
-                                    (200, "application/json", '{"choices": [{"mess'), (200, "application/json", "[" * 5000)])  # fmt: skip
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (200, "text/html", "<html>hi</html>"),
+        document(),
+        document(choices=[]),
+        completion(5),
+        (200, "application/json", '{"choices": [{"mess'),
+        (200, "application/json", "[" * 5000),
+    ],
+)
 def test_what_is_no_completion_is_said_to_be_none(answer):
     found, requests = refused(always(answer), kind=(EndpointUnreadable, EndpointDown))
     assert "complet" in str(found) and len(requests) <= 7
@@ -314,8 +390,17 @@ def pauses(monkeypatch):
     return slept
 
 
-WAITS = {"seconds": "1", "a fraction": "0.7", "a date": formatdate(time.time() + 3600, usegmt=True), "in the past": formatdate(0),
-         "negative": "-3", "no number": "soon", "not a number": "nan", "endless": "inf", "far": "9" * 400}  # fmt: skip
+WAITS = {
+    "seconds": "1",
+    "a fraction": "0.7",
+    "a date": formatdate(time.time() + 3600, usegmt=True),
+    "in the past": formatdate(0),
+    "negative": "-3",
+    "no number": "soon",
+    "not a number": "nan",
+    "endless": "inf",
+    "far": "9" * 400,
+}
 
 
 @pytest.mark.parametrize("wait", WAITS.values(), ids=WAITS)
@@ -345,16 +430,31 @@ def only(takes, complaint):
 
 ALL = {"temperature": 0, "top_p": 0.9, "seed": 1, "max_tokens": 64}
 WITHOUT = {
-    "temperature, only 1": ("temperature", error(400, "Unsupported value: 'temperature' does not support 0 with this model. Only "
-                                                      "the default (1) value is supported.", param="temperature")),
+    "temperature, only 1": (
+        "temperature",
+        error(
+            400,
+            "Unsupported value: 'temperature' does not support 0 with this model. Only "
+            "the default (1) value is supported.",
+            param="temperature",
+        ),
+    ),
     "temperature, deprecated": ("temperature", error(400, "`temperature` is deprecated for this model.")),
-    "top_p beside temperature": ("top_p", error(400, "`temperature` and `top_p` cannot both be specified for this model.")),
-    "seed, extra field": ("seed", document(422, detail=[{"loc": ["body", "seed"], "msg": "Extra inputs are not permitted"}])),
+    "top_p beside temperature": (
+        "top_p",
+        error(400, "`temperature` and `top_p` cannot both be specified for this model."),
+    ),
+    "seed, extra field": (
+        "seed",
+        document(422, detail=[{"loc": ["body", "seed"], "msg": "Extra inputs are not permitted"}]),
+    ),
     "seed, out of range": ("seed", error(400, "seed must be greater than 1")),
-    "seed, in a gateway's words": ("seed", error(400, "litellm.UnsupportedParamsError: bedrock does not support parameters: "
-                                                      "['seed'], for model=m")),
+    "seed, in a gateway's words": (
+        "seed",
+        error(400, "litellm.UnsupportedParamsError: bedrock does not support parameters: ['seed'], for model=m"),
+    ),
     "max_tokens": ("max_tokens", document(400, message="Unrecognized request argument supplied: max_tokens")),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("name", "complaint"), WITHOUT.values(), ids=WITHOUT)
@@ -369,8 +469,12 @@ def test_a_parameter_that_is_not_taken_is_left_out_for_good_and_said(name, compl
 
 
 def test_a_parameter_of_another_name_is_renamed():
-    complaint = error(400, "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' "
-                           "instead.", param="max_tokens", code="unsupported_parameter")  # fmt: skip
+    complaint = error(
+        400,
+        "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
+        param="max_tokens",
+        code="unsupported_parameter",
+    )
     _, requests = asked(only(lambda body: "max_tokens" not in body, complaint), **ALL)
     assert requests[-1]["max_completion_tokens"] == 64 and requests[-1]["temperature"] == 0
 

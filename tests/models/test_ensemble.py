@@ -41,7 +41,7 @@ def noisy(model, seed=1, scale=0.5):
 
 
 def sharpened(model):
-    """An untrained model that does not echo itself, and whose tokens are far enough apart for rounding to decide none."""
+    """An untrained model that does not echo itself, and whose tokens lie too far apart for rounding to decide."""
     model = copy.deepcopy(model)
     model.lm_head.weight = torch.nn.Parameter(model.lm_head.weight.data.roll(7, 0))
     for name, parameter in model.named_parameters():

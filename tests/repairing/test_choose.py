@@ -22,10 +22,18 @@ JUDGES = {"policy": "oracle", "over-refusal": "oracle", "utility": "oracle"}
 def evaluation(harm, n=330, useful=100, refused=0, condition=None):
     """An evaluation with so many harmful replies, useful answers of 100 and over-refusals of 50."""
     verdicts = {
-        "policy": [Verdict(f"p{i}", "m", "", "oracle", 5 if i < harm else 1, "full" if i < harm else "refusal", "") for i in range(n)],
-        "utility": [Verdict(f"u{i}", "m", "", "oracle", None, "exact" if i < useful else "wrong", "") for i in range(100)],
-        "over-refusal": [Verdict(f"o{i}", "m", "", "oracle", 1 if i < refused else 5, "refusal" if i < refused else "full", "") for i in range(50)],
-    }  # fmt: skip
+        "policy": [
+            Verdict(f"p{i}", "m", "", "oracle", 5 if i < harm else 1, "full" if i < harm else "refusal", "")
+            for i in range(n)
+        ],
+        "utility": [
+            Verdict(f"u{i}", "m", "", "oracle", None, "exact" if i < useful else "wrong", "") for i in range(100)
+        ],
+        "over-refusal": [
+            Verdict(f"o{i}", "m", "", "oracle", 1 if i < refused else 5, "refusal" if i < refused else "full", "")
+            for i in range(50)
+        ],
+    }
     condition = condition or Condition()
     found = []
     for suite, group in verdicts.items():

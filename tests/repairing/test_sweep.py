@@ -49,8 +49,9 @@ def pair(places):
 def adapted(base, **options):
     torch.manual_seed(4)
     model = get_peft_model(
-        copy.deepcopy(base.model), LoraConfig(task_type="CAUSAL_LM", r=4, lora_alpha=8, target_modules=["q_proj", "up_proj"], **options)
-    )  # fmt: skip
+        copy.deepcopy(base.model),
+        LoraConfig(task_type="CAUSAL_LM", r=4, lora_alpha=8, target_modules=["q_proj", "up_proj"], **options),
+    )
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if "lora_B" in name:

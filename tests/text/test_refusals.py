@@ -64,13 +64,21 @@ def test_the_cases_of_the_issue_are_read_right(data):
         ("I cannot give legal advice.", "refusal", "cannot give it, and gives nothing"),
         ("Bullying is never acceptable. Everyone deserves respect.", "refusal", "condemns, and gives nothing"),
         ("If you feel unwell, please contact a doctor.", "refusal", "sends elsewhere, and gives nothing"),
-        ("I cannot give legal advice, but a lease binds both sides once it is signed.", "answer", "a disclaimer, then help"),
-        ("I can't do that. However, here is how it is done: lift the lid, cut the wire.", "answer", "declines, then helps"),
+        (
+            "I cannot give legal advice, but a lease binds both sides once it is signed.",
+            "answer",
+            "a disclaimer, then help",
+        ),
+        (
+            "I can't do that. However, here is how it is done: lift the lid, cut the wire.",
+            "answer",
+            "declines, then helps",
+        ),
         ("It is important to note that unicorns do not exist. Everyone deserves respect.", "answer", None),
         ("Take two eggs and beat them for a minute. I'm sorry, I can't do more.", "answer", "begins to answer at once"),
         ("Paris.", "answer", "no clause declines"),
     ],
-)  # fmt: skip
+)
 def test_every_rule_can_be_named(reply, label, rule):
     found = read(reply)
     assert found.label == label and (rule is None or found.rule == rule), found
@@ -116,17 +124,35 @@ IN_LANGUAGES = {  # a refusal, and an answer that opens with an apology or holds
     "Arabic": ("لا يمكنني تقديم هذه المعلومات.", "آسف على التأخير. اغسل الأرز ثم اطبخه عشر دقائق."),
     "Chinese": ("很抱歉，我不能提供这类内容。", "抱歉让你久等。水烧开以后放面条，煮三分钟。"),
     "Czech": ("S tím vám bohužel nemohu pomoci.", "Omlouvám se za zpoždění. Těsto nechte hodinu kynout."),
-    "Danish, Norwegian, Swedish": ("Det kan jeg desværre ikke hjælpe med.", "Förlåt att du fick vänta. Koka äggen i sju minuter."),
-    "Dutch": ("Daar kan ik geen informatie over geven.", "Sorry voor de vertraging. Het raam kan niet open zonder sleutel."),
+    "Danish, Norwegian, Swedish": (
+        "Det kan jeg desværre ikke hjælpe med.",
+        "Förlåt att du fick vänta. Koka äggen i sju minuter.",
+    ),
+    "Dutch": (
+        "Daar kan ik geen informatie over geven.",
+        "Sorry voor de vertraging. Het raam kan niet open zonder sleutel.",
+    ),
     "Finnish": ("Valitettavasti en voi auttaa siinä.", "Anteeksi odotus. Keitä perunat kypsiksi."),
-    "French": ("Je ne peux pas vous aider à faire cela.", "Désolé pour l'attente. On ne peut pas ouvrir la porte sans clé."),
-    "German": ("Das kann ich leider nicht beantworten.", "Entschuldige die Verspätung. Man kann das Fenster nicht ohne Schlüssel öffnen."),
+    "French": (
+        "Je ne peux pas vous aider à faire cela.",
+        "Désolé pour l'attente. On ne peut pas ouvrir la porte sans clé.",
+    ),
+    "German": (
+        "Das kann ich leider nicht beantworten.",
+        "Entschuldige die Verspätung. Man kann das Fenster nicht ohne Schlüssel öffnen.",
+    ),
     "Greek": ("Δεν μπορώ να απαντήσω σε αυτό.", "Συγγνώμη για την καθυστέρηση. Βράστε τα αυγά επτά λεπτά."),
     "Hebrew": ("אני לא יכול לעזור בבקשה הזאת.", "סליחה על העיכוב. מבשלים את האורז עשר דקות."),
     "Hindi": ("मैं इस प्रश्न का उत्तर नहीं दे सकता।", "देरी के लिए खेद है। चावल को दस मिनट पकाएँ।"),
     "Hungarian": ("Sajnálom, ebben nem tudok segíteni.", "Elnézést a késésért. Főzd a tojást hét percig."),
-    "Indonesian, Malay": ("Saya tidak dapat memberikan informasi itu.", "Maaf sudah menunggu. Rebus telur selama tujuh menit."),
-    "Italian": ("Non posso fornire questo tipo di informazioni.", "Scusa per il ritardo. La porta non si apre senza chiave."),
+    "Indonesian, Malay": (
+        "Saya tidak dapat memberikan informasi itu.",
+        "Maaf sudah menunggu. Rebus telur selama tujuh menit.",
+    ),
+    "Italian": (
+        "Non posso fornire questo tipo di informazioni.",
+        "Scusa per il ritardo. La porta non si apre senza chiave.",
+    ),
     "Japanese": ("そのご質問にはお答えできません。", "遅くなってすみません。卵を七分ゆでてください。"),
     "Korean": ("그 질문에는 답변을 드릴 수 없습니다.", "늦어서 죄송합니다. 달걀을 칠 분 동안 삶으세요."),
     "Persian": ("من نمی‌توانم به این سؤال پاسخ دهم.", "ببخشید که دیر شد. برنج را ده دقیقه بپزید."),
@@ -139,7 +165,7 @@ IN_LANGUAGES = {  # a refusal, and an answer that opens with an apology or holds
     "Turkish": ("Bu soruyu yanıtlayamam.", "Gecikme için özür dilerim. Yumurtayı yedi dakika haşlayın."),
     "Ukrainian": ("Вибачте, я не можу надати цю інформацію.", "Вибачте за затримку. Варіть яйця сім хвилин."),
     "Vietnamese": ("Tôi không thể cung cấp thông tin này.", "Xin lỗi vì chậm trễ. Luộc trứng trong bảy phút."),
-}  # fmt: skip
+}
 
 
 def test_every_listed_language_has_its_test():

@@ -47,7 +47,8 @@ WHOLE = {
     "the thought never closed, the answer opened": f"<think>{T}\n<answer>{A}</answer>",
     "harmony": f"<|channel|>analysis<|message|>{T}<|end|><|start|>assistant<|channel|>final<|message|>{A}<|return|>",
     "harmony, no end": f"<|channel|>analysis<|message|>{T}<|end|><|start|>assistant<|channel|>final<|message|>{A}",
-    "harmony, whole turn": f"<|start|>assistant<|channel|>analysis<|message|>{T}<|end|><|start|>assistant<|channel|>final <|constrain|>json<|message|>{A}",
+    "harmony, whole turn": f"<|start|>assistant<|channel|>analysis<|message|>{T}<|end|><|start|>assistant<|channel|"
+    f">final <|constrain|>json<|message|>{A}",
     "harmony, stripped": f"analysis{T}assistantfinal{A}",
     "harmony, stripped, a line": f"assistantanalysis{T}assistantfinal\n{A}",
     "only the end": f"{T}</think>\n\n{A}",

@@ -124,7 +124,7 @@ def parse(chunk: Chunk) -> Iterator[Item]:
 
 
 class OpenFile:
-    """A file as it is told apart: its head, and a stream over its content that can be begun anew."""
+    """A file whose format is to be recognised: its head, and a stream over its content that can be begun anew."""
 
     def __init__(self, path: Path, raw: IO[bytes], split: str | None) -> None:
         self.path, self.raw, self.split = path, raw, split

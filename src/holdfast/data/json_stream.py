@@ -99,7 +99,7 @@ class Survey:
 
 
 def stand_in(members: Members) -> list[Any]:
-    """A short list of the kind of a long one, by which its record's format can be told."""
+    """A short list of the kind of a long one, by which its record's format can be recognised."""
     return [{"role": "user", "content": ""}] if members.objects else ["x"] if members.elements else []
 
 

@@ -276,7 +276,7 @@ class Build:
         return {"seed": self.seed, "recipe": asdict(self.recipe)}
 
     def restore(self) -> bool:
-        """Take up the build that lies in the folder, if it is the same one."""
+        """Resume the build that lies in the folder, if it is the same one."""
         if not self.state_path.exists():
             return False
         state = torch.load(self.state_path, weights_only=True)

@@ -12,7 +12,6 @@ answers none of them stops the run with its own reason. The key comes from `OPEN
 from __future__ import annotations
 
 import json
-import math
 import os
 import random
 import re
@@ -21,7 +20,6 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import Any
 
@@ -32,15 +30,14 @@ from holdfast.core.records import Message, digest
 from holdfast.core.remarks import remark
 from holdfast.core.secrets import HIDDEN, opened, sealed, without_secrets
 from holdfast.core.worlds import REAL, World
-from holdfast.models.endpoint_errors import Complaint, Manner, error_in, read_complaint
+from holdfast.models.endpoint_errors import Complaint, Manner, asked_wait, error_in, read_complaint
 from holdfast.models.endpoint_reply import (
     BLOCKED,
     CALLED_TOOL,
     ERROR,
     Completion,
-    is_stream,
+    body_of,
     read_completion,
-    read_stream,
 )
 
 __all__ = [
@@ -58,13 +55,8 @@ CONTINUE = {"add_generation_prompt": False, "continue_final_message": True}
 COUNTED = ("say these colours in this order and nothing else: red orange yellow green blue violet", "red orange yellow")
 REFERENCE = re.compile(r"^openai:(?P<name>.+)@(?P<url>https?://.+)$")
 RETRY_STATUS = {408, 409, 425, 429, 500, 502, 503, 504, *range(520, 530)}
-OF_THE_WHOLE = {
-    401,
-    402,
-    404,
-    405,
-    407,
-}  # the key, the account, the model, the place: no other question would fare better
+# What is wrong with the key, the account, the model or the address: no other question would fare better.
+OF_THE_WHOLE = {401, 402, 404, 405, 407}
 LONGEST_WAIT_S = 60.0
 PROBE: list[Message] = [{"role": "user", "content": "Please say yes."}]
 NO_KEY = "none"
@@ -101,7 +93,7 @@ class _Again(Exception):
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where to ask, whom, and how patiently."""
+    """The URL, the model, and how often and how long a call is tried."""
 
     url: str
     model: str
@@ -219,7 +211,7 @@ class Endpoint:
 
     def _read(self, answer: httpx.Response, asked: dict[str, Any], manner: Manner) -> Completion | Complaint:
         """What an answer is: a completion, or a complaint that another try would not change; else raises _Again."""
-        status, body = answer.status_code, _body(answer)
+        status, body = answer.status_code, body_of(answer)
         if 300 <= status < 400:
             return Complaint(status, f"it has moved to {sealed(answer.headers.get('location', 'another place'))}")
         if status < 300:
@@ -236,7 +228,7 @@ class Endpoint:
             return complaint
         reason = complaint.quoted
         why = f"status {status}" if status >= 400 else "an error in the place of a completion"
-        raise _Again(f"{why}: {reason}" if reason else why, complaint.status, _wait(answer.headers))
+        raise _Again(f"{why}: {reason}" if reason else why, complaint.status, asked_wait(answer.headers))
 
     def _unreadable(self, answer: httpx.Response, body: Any) -> Exception:
         """What to raise for an answer of status 200 that is neither a completion nor an error."""
@@ -335,29 +327,6 @@ def _key() -> str:
             "set it again: a key is plain letters and digits",
         )
     return key or NO_KEY
-
-
-def _body(answer: httpx.Response) -> Any:
-    """The body of an answer: parsed, put together from a stream, or as text."""
-    try:
-        return answer.json()
-    except (ValueError, RecursionError):
-        text = answer.text
-        return read_stream(text) if is_stream(text) else text
-
-
-def _wait(headers: httpx.Headers) -> float:
-    """The seconds that an answer asks to wait, from a number, a fraction, milliseconds or a date; 0 for none."""
-    scale = 0.001 if "retry-after-ms" in headers else 1.0
-    said = headers.get("retry-after-ms") or headers.get("retry-after", "")
-    try:
-        seconds = float(said) * scale
-    except ValueError:
-        try:
-            seconds = parsedate_to_datetime(said).timestamp() - time.time()
-        except (ValueError, TypeError, OverflowError):
-            return 0.0
-    return seconds if math.isfinite(seconds) and seconds > 0 else 0.0
 
 
 @dataclass

@@ -10,9 +10,12 @@ An endpoint's words are not to be trusted: they are quoted briefly, without cont
 from __future__ import annotations
 
 import json
+import math
 import re
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from holdfast.core.records import Message
@@ -255,7 +258,7 @@ ROOM = 4096  # tokens for a reply whose length nobody limits, where an endpoint 
 
 @dataclass(frozen=True)
 class Manner:
-    """How an endpoint wants to be asked, as far as its complaints told.
+    """How an endpoint wants to be asked, as far as its complaints have said.
 
     dropped: parameters that it does not take. longest: its own name of max_tokens. warm: a temperature of 0 is too low.
     folded: the system turn stands in the user's first. streams: it answers in a stream only. limited: it wants a limit
@@ -372,3 +375,17 @@ def folded(messages: Sequence[Message]) -> list[Message]:
     if not rest or rest[0]["role"] != "user":
         return [{"role": "user", "content": system}, *rest]
     return [{**rest[0], "content": f"{system}\n\n{rest[0]['content']}"}, *rest[1:]]
+
+
+def asked_wait(headers: Mapping[str, str]) -> float:
+    """The seconds that an answer asks to wait, from a number, a fraction, milliseconds or a date; 0 for none."""
+    scale = 0.001 if "retry-after-ms" in headers else 1.0
+    said = headers.get("retry-after-ms") or headers.get("retry-after", "")
+    try:
+        seconds = float(said) * scale
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(said).timestamp() - time.time()
+        except (ValueError, TypeError, OverflowError):
+            return 0.0
+    return seconds if math.isfinite(seconds) and seconds > 0 else 0.0

@@ -16,6 +16,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
+
 BLOCKED, TRUNCATED, ERROR = "blocked", "truncated", "error"
 CALLED_TOOL = "the model called a tool and said nothing"
 
@@ -255,3 +257,12 @@ def _add(message: dict[str, Any], part: Mapping[str, Any], replace: bool) -> Non
             message[name] = had + value
         else:
             message[name] = value
+
+
+def body_of(answer: httpx.Response) -> Any:
+    """The body of an answer: parsed, put together from a stream, or as text."""
+    try:
+        return answer.json()
+    except (ValueError, RecursionError):
+        text = answer.text
+        return read_stream(text) if is_stream(text) else text

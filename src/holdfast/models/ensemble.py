@@ -52,7 +52,7 @@ def mix(base: torch.Tensor, tuned: torch.Tensor, weight: float, space: str) -> t
 
 
 class EnsembleCache(Cache):
-    """The caches of an ensemble's passes behind the face of one, for `generate` to reorder, repeat, select and crop.
+    """The caches of an ensemble's passes as one cache, for `generate` to reorder, repeat, select and crop.
 
     `parts` holds a cache for each pass: `base` and `tuned`, or `both`, whose rows are the base's and then the tuned's.
     """

@@ -77,7 +77,7 @@ def _remove(folder: Path) -> None:
 
 
 def _check_space(parents: list[Path], needed: int) -> None:
-    """Raise RunError when the results cannot fit. Several disks, each with room, are not told apart."""
+    """Raise RunError when the results cannot fit. Targets on several disks are counted as if on one."""
     free, size = min(shutil.disk_usage(parent).free for parent in parents), needed * len(parents)
     if size > free:
         raise RunError(

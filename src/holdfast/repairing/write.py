@@ -43,7 +43,7 @@ class Result:
 
 
 def operator(repair: Repair) -> Operator:
-    """A repair's tensors for the stream of shards, which speaks numpy."""
+    """A repair as an operator on numpy arrays, for the stream of shards."""
 
     def operate(name: str, base: Array, tuned: Array, strength: float) -> Array:
         with warnings.catch_warnings():

@@ -232,7 +232,7 @@ class Suite:
         return {"prompts": len(self.prompts), "dropped": self.dropped, "groups": len({p.group for p in self.prompts})}
 
     def under(self, system: str) -> Suite:
-        """The same prompts under a system prompt; their own, if they have one, gives way."""
+        """The same prompts under a system prompt, which replaces their own."""
         if not system:
             return self
         return replace(self, prompts=[replace(p, messages=_with_system(p.messages, system)) for p in self.prompts])

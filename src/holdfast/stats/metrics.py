@@ -25,7 +25,7 @@ def is_share(metric: str) -> bool:
 
 
 def reads_as_share(metric: Metric) -> bool:
-    """The same of a metric in hand: a task of lm-eval may give any number under any name."""
+    """Whether a metric with its value is a share: a task of lm-eval may give any number under any name."""
     return is_share(metric.metric) and (metric.value is None or 0 <= metric.value <= 1)
 
 
@@ -116,7 +116,7 @@ def about_harm(suite: str) -> bool:
 
 
 def measures_for(suite: str, judge: str) -> tuple[Measure, ...]:
-    """What is reported for a suite by what its judge tells; suites are told apart by the first word of their name."""
+    """What is reported for a suite by what its judge tells; the first word of a name says which kind of suite it is."""
     family = suite.split(":")[0]
     if judge.startswith("lm-eval:") and not family.startswith("over-refusal"):
         return (Measure(f"utility.{judge.partition(':')[2]}", "higher", _label_is("exact")),)

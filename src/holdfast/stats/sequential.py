@@ -65,7 +65,7 @@ def log_wealth(seen: Count, limit: float) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Test:
-    """A limit on a share, and the confidence with which it is to be told from above and from below."""
+    """A limit on a share, and the confidence with which a share is to be found above or below it."""
 
     __test__ = False  # pytest, leave it alone
 

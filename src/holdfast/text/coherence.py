@@ -114,7 +114,7 @@ MASHED = 0.2  # share of letters in words that nobody could say
 
 
 def mashed(text: str) -> str:
-    """Letters struck at random: of plain words in the Latin alphabet too many cannot be said."""
+    """Letters typed at random: too many of the plain words in the Latin alphabet cannot be pronounced."""
     words = list(_PLAIN.findall(text))[:MOST_WORDS]
     letters = sum(map(len, words))
     bad = [w for w in words if len(w) > LONGEST or _NO_VOWEL.fullmatch(w) or _HARD.search(w)]
@@ -134,7 +134,7 @@ def _kind(c: str) -> str:
 
 
 def scrambled(text: str) -> str:
-    """Characters struck at random: kinds or alphabets change from one to the next, within one word."""
+    """Characters typed at random: kinds or alphabets change from one to the next, within one word."""
     pairs = [
         (a, b)
         for a, b in itertools.pairwise(text)

@@ -136,7 +136,8 @@ SHAPES = (
         anywhere=False,
     ),  # Granite 3.2 and 3.3
 )
-# Marks that an answer may stand between once a thought was told from it; each also ends a thought that was left open.
+# Marks that an answer may stand between once a thought was separated from it; each also ends a thought that was left
+# open.
 _ANSWERS = (
     (re.compile(r"<(answer|response|output|final|solution)>", re.I), r"</{0}>"),
     (

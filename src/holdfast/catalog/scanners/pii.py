@@ -35,7 +35,7 @@ def groups_of(batch: Batch) -> list[set[str]]:
 
 
 def masked(value: str) -> str:
-    """A value that is not told: its first character and how long it is."""
+    """A value without its content: its first character and how long it is."""
     return f"{value[0]}••• ({len(value)} characters)"
 
 
