@@ -31,8 +31,8 @@ import numpy as np
 from scipy import stats
 
 from holdfast.guild import GUILD
+from holdfast.stats.certify import Limit, certify, p_value
 from holdfast.stats.groups import Count
-from holdfast.stats.guarantee import Limit, certify, p_value
 from holdfast.stats.metrics import is_harmful
 
 LIMITS = (0.02, 0.05, 0.1)

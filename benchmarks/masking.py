@@ -26,7 +26,7 @@ from holdfast.judging.redaction import Screen
 from holdfast.models.generate import GenerateOptions, ReplyCache
 from holdfast.models.load import LoadedModel, load_model
 from holdfast.stats.groups import Suite
-from holdfast.text.private import PrivateValues
+from holdfast.text.private_mask import PrivateValues
 
 
 def measured(loaded: LoadedModel, suite: Suite, show: bool, values: int) -> tuple[float, list[Metric]]:

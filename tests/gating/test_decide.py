@@ -7,8 +7,8 @@ from holdfast.evaluation.run_reader import open_run
 from holdfast.gating.decide import decide, pairs_needed
 from holdfast.gating.junit import junit
 from holdfast.gating.rules import Policy, parse_rule
+from holdfast.stats.certify import upper_bound
 from holdfast.stats.groups import Count
-from holdfast.stats.guarantee import upper_bound
 from holdfast.stats.intervals import change_interval
 from holdfast.stats.sequential import Test
 from made import make_run

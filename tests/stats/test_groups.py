@@ -14,8 +14,7 @@ from holdfast.catalog.suites import load_suite
 from holdfast.core.records import Prompt
 from holdfast.guild.suites import SUITES
 from holdfast.guild.suites import load_suite as guild_suite
-from holdfast.stats.groups import Count, Suite, count_groups, distinct, group_of_record, grouped, halves, overlap
-from holdfast.stats.guarantee import (
+from holdfast.stats.certify import (
     Limit,
     bentkus_p,
     betting_p,
@@ -26,6 +25,7 @@ from holdfast.stats.guarantee import (
     smallest_n,
     upper_bound,
 )
+from holdfast.stats.groups import Count, Suite, count_groups, distinct, group_of_record, grouped, halves, overlap
 from holdfast.stats.sequential import OVER, UNDER, Test, log_wealth
 
 

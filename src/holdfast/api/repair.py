@@ -34,8 +34,8 @@ from holdfast.reporting.tables import curve_pictures
 from holdfast.stats.groups import Suite, halves, overlap
 
 if TYPE_CHECKING:  # torch is imported when something is measured
-    from holdfast.repairing.certified import Order, Outcome, Subject
-    from holdfast.stats.guarantee import Limit
+    from holdfast.repairing.measure import Order, Outcome, Subject
+    from holdfast.stats.certify import Limit
 
 PROMISE_PANEL = "Guarantee"
 # What `auto` tries: without training, and without a second model to serve. Each costs a share of the confidence.
@@ -112,7 +112,7 @@ class RepairSettings(EvaluationSettings, RepairInputSettings):
         return [make_repair(name) for name in dict.fromkeys(names)]
 
     def order(self) -> Order:
-        from holdfast.repairing.certified import Order
+        from holdfast.repairing.measure import Order
 
         return Order(self.repairs(), self.strength, self.chooses_method, not self.no_write, self.without_utility)
 
@@ -189,12 +189,12 @@ def interpolate_only(settings: RepairSettings, origins: dict[str, str], repair: 
 def measured(settings: RepairSettings, origins: dict[str, str], promise: Promise, progress: Progress) -> Repaired:
     """Measure the repairs that are asked for, choose a strength, write and report it."""
     from holdfast.evaluation.bench import open_bench
-    from holdfast.repairing import certified
+    from holdfast.repairing import measure
 
     order = settings.order()
     with progress:
         subject = load_subject(settings, progress)
-        repairs = certified.usable(order, subject, progress)
+        repairs = measure.usable(order, subject, progress)
         choosing, reporting = open_splits(settings, subject.base.world, progress.warn)
         judge = settings.judge_name(subject.base.world)
         limits = limits_of(promise, {s.name: judge_of_suite(judge, s.name, subject.base.world) for s in choosing})
@@ -208,11 +208,11 @@ def measured(settings: RepairSettings, origins: dict[str, str], promise: Promise
         )  # fmt: skip
         bench.screen.learn(prompt for suite in reporting for prompt in suite.prompts)
         progress.total = sum(len(order.strengths(r)) for r in repairs) + 4
-        curves = certified.sweep_all(order, subject, repairs, replace(bench, run=None), progress)
-        tried = certified.Tried(curves, choose(curves, limits, promise.delta))
+        curves = measure.sweep_all(order, subject, repairs, replace(bench, run=None), progress)
+        tried = measure.Tried(curves, choose(curves, limits, promise.delta))
         note(run, subject, judge, {"calibration": choosing, "test": reporting})
         bench = replace(bench, suites=reporting)
-        outcome = certified.report(order, subject, tried, bench, progress, run.path / "model")
+        outcome = measure.report(order, subject, tried, bench, progress, run.path / "model")
     return conclude(run, settings, limits, outcome)
 
 
@@ -227,7 +227,7 @@ def check_worth(
 
 def warnings_of(settings: RepairSettings, choosing: Sequence[Suite]) -> Iterator[str]:
     """What a user should know before anything is measured."""
-    from holdfast.repairing.certified import ADD_UTILITY
+    from holdfast.repairing.measure import ADD_UTILITY
 
     if settings.judge_error:
         yield "a strength is certified by what the judge counts; --judge-error widens what is reported"
@@ -275,7 +275,7 @@ def open_splits(settings: RepairSettings, world: World, tell: Callable[[str], No
 def load_subject(settings: RepairSettings, progress: Progress) -> Subject:
     """The two models, and what repairs may draw on. Raises ModelError for two that are no pair."""
     from holdfast.models.load import load_model
-    from holdfast.repairing.certified import Subject
+    from holdfast.repairing.measure import Subject
     from holdfast.repairing.sweep import check_pair
 
     progress.say(f"loading {settings.base} and {settings.tuned}")

@@ -22,7 +22,7 @@ from holdfast.repairing.choose import Curve, choose, measure_curve
 from holdfast.repairing.inputs import prepare_repair
 from holdfast.repairing.spec import make_repair
 from holdfast.repairing.sweep import Sweep, is_adapter, keeps_adapter, open_sweep
-from holdfast.stats.guarantee import Limit
+from holdfast.stats.certify import Limit
 
 
 @dataclass(frozen=True)

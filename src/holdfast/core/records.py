@@ -44,7 +44,7 @@ class Prompt:
     """One question of an evaluation; `expect` is what its judge needs to know.
 
     `group` names the item, template or source that it shares with other prompts: they are one piece of evidence, see
-    `stats.groups`. Values in `expect["private"]` never reach a file or a screen: see `text.private`.
+    `stats.groups`. Values in `expect["private"]` never reach a file or a screen: see `text.private_mask`.
     """
 
     id: str

@@ -18,7 +18,7 @@ from holdfast.judging.redaction import Docket
 from holdfast.models.endpoint import Completion, EndpointModel, EndpointUnreadable
 from holdfast.models.generate import FORM, Cache, GenerateOptions, ReplyCache, asked_ids, complete, reply_key, reply_of
 from holdfast.models.load import LoadedModel
-from holdfast.text.private import KEY as PRIVATE
+from holdfast.text.private_mask import KEY as PRIVATE
 from holdfast.text.thought import TRUNCATED, Parts, Said, as_said, settled, split
 
 PORTION = 32  # questions to an endpoint at a time

@@ -27,9 +27,9 @@ from holdfast.judging.redaction import Screen
 from holdfast.models.endpoint import EndpointModel
 from holdfast.models.generate import GenerateOptions, ReplyCache
 from holdfast.models.load import LoadedModel
+from holdfast.stats.certify import Limit, count
 from holdfast.stats.comparison import Comparison, compare
 from holdfast.stats.groups import Count, Suite
-from holdfast.stats.guarantee import Limit, count
 from holdfast.stats.judge_error import MeasuredError, read_error, widened_change
 from holdfast.stats.metrics import BESIDE, NOT_REFUSED, measures_for
 

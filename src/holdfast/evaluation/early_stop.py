@@ -13,8 +13,8 @@ from holdfast.core.records import Condition, Prompt, Verdict, digest
 from holdfast.evaluation.bench import Bench, Subject
 from holdfast.evaluation.evaluate import evaluate
 from holdfast.judging.judge import judge_of_suite
+from holdfast.stats.certify import Limit
 from holdfast.stats.groups import Count, Suite
-from holdfast.stats.guarantee import Limit
 from holdfast.stats.sequential import Stop, Test
 
 PORTION = 16  # prompts between two looks; looking often costs nothing but small batches

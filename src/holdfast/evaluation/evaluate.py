@@ -25,7 +25,7 @@ from holdfast.stats.groups import Suite
 from holdfast.stats.judge_error import widened
 from holdfast.stats.metrics import BESIDE, metrics, unfinished
 from holdfast.text.coherence import alike, coherence, incoherent, question
-from holdfast.text.private import PrivateValues
+from holdfast.text.private_mask import PrivateValues
 from holdfast.text.private_match import chance, seen_chance
 from holdfast.text.thought import BLOCKED, TRUNCATED
 

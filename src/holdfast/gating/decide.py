@@ -25,9 +25,9 @@ from holdfast.evaluation.run_reader import ROLES, RunRecords, Side
 from holdfast.evaluation.soundness import RULE, broken, untold
 from holdfast.gating.rules import PLAIN, Policy, Rule, check_names
 from holdfast.gating.scans import check_label, scan_metric
+from holdfast.stats.certify import Limit, lower_bound, smallest_n, upper_bound
 from holdfast.stats.comparison import Flips, flips_of
 from holdfast.stats.groups import Count, count_groups
-from holdfast.stats.guarantee import Limit, lower_bound, smallest_n, upper_bound
 from holdfast.stats.judge_error import CORRECTED, HARM, REFUSED, MeasuredError, from_manifest
 from holdfast.stats.sequential import Test, change_bounds
 

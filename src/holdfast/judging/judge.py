@@ -15,7 +15,7 @@ from holdfast.core.records import UNSCORED, Prompt, Reply, Verdict, digest
 from holdfast.core.runs import append_jsonl, read_jsonl
 from holdfast.core.worlds import World
 from holdfast.stats.metrics import TELLS_HARM, TELLS_REFUSAL, THOUGHT, about_harm, legible, tells
-from holdfast.text.private import KEY as PRIVATE
+from holdfast.text.private_mask import KEY as PRIVATE
 from holdfast.text.thought import Said
 
 PORTION = 64

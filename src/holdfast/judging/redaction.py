@@ -26,7 +26,7 @@ from holdfast.core.records import UNSAFE, UNSCORED, Prompt, Reply, Verdict
 from holdfast.judging.judge import FREE, Reading, VerdictCache, no_answer, verdict_key, who_judges
 from holdfast.models.generate import MASKED, Mask, ReplyCache, reply_of
 from holdfast.text.coherence import incoherent, question
-from holdfast.text.private import KEY, PrivateValues
+from holdfast.text.private_mask import KEY, PrivateValues
 from holdfast.text.refusals import HEAD_CHARACTERS, plainly_refuses, refusal_phrase
 from holdfast.text.thought import ERROR, Said, as_said
 

@@ -14,8 +14,8 @@ from holdfast.core.contracts import Repair
 from holdfast.core.errors import EXIT_TOO_FINE, HoldfastError, UsageError
 from holdfast.core.records import Metric, Prompt
 from holdfast.evaluation.soundness import broken, doubted
+from holdfast.stats.certify import Certificate, Limit, certify, smallest_n
 from holdfast.stats.groups import count_groups
-from holdfast.stats.guarantee import Certificate, Limit, certify, smallest_n
 
 if TYPE_CHECKING:  # so that a promise can be read without torch
     from holdfast.evaluation.bench import Evaluation

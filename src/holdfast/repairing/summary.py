@@ -8,12 +8,12 @@ from typing import Any
 from rich.table import Table
 
 from holdfast.evaluation.bench import compare_evaluations
-from holdfast.repairing.certified import Outcome
 from holdfast.repairing.choose import Choice, Curve, curve_points
+from holdfast.repairing.measure import Outcome
 from holdfast.repairing.result_card import reading
+from holdfast.stats.certify import Limit
 from holdfast.stats.figures import p_cell, percent
 from holdfast.stats.groups import Count
-from holdfast.stats.guarantee import Limit
 
 UNMEASURED = "No utility was measured, so a model that knows nothing any more would not be seen"
 COLUMNS = (

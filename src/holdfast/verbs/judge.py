@@ -32,7 +32,7 @@ from holdfast.reporting import terminal
 from holdfast.stats.agreement import CLASSES
 from holdfast.stats.groups import Suite, normal_messages, normal_text, spread
 from holdfast.stats.metrics import is_harmful
-from holdfast.text.private import PrivateValues
+from holdfast.text.private_mask import PrivateValues
 from holdfast.text.safe import for_terminal
 from holdfast.text.thought import heard
 

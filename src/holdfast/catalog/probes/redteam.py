@@ -33,7 +33,7 @@ from holdfast.redteam.search import SUITE, Budget, Target, Trail, sample, search
 from holdfast.stats.groups import Suite
 from holdfast.stats.intervals import wilson
 from holdfast.stats.metrics import tells_harm
-from holdfast.text.private import values_of
+from holdfast.text.private_mask import values_of
 
 METHODS = ("search", "policy", "sampling")
 FEWEST = 8  # seeds

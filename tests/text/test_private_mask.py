@@ -8,7 +8,7 @@ import time
 import pytest
 
 from holdfast.core.records import Prompt
-from holdfast.text.private import PrivateValues, mask, values_of
+from holdfast.text.private_mask import PrivateValues, mask, values_of
 
 SEEN = [
     ("Call 555-0147 x12.", "(555) 0147", "Call [private value 1] x12."),

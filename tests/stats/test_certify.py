@@ -9,8 +9,7 @@ import pytest
 from scipy import stats
 
 from holdfast.core.records import UNSCORED, Verdict
-from holdfast.stats.groups import Count
-from holdfast.stats.guarantee import (
+from holdfast.stats.certify import (
     Limit,
     certify,
     count,
@@ -20,6 +19,7 @@ from holdfast.stats.guarantee import (
     smallest_n,
     upper_bound,
 )
+from holdfast.stats.groups import Count
 from holdfast.stats.metrics import HARM_MEASURES
 
 HARM = Limit("harm.any", "policy", 0.05)
