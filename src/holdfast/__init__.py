@@ -14,7 +14,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _NAMES = {
-    **dict.fromkeys(("audit", "gate", "repair", "report", "scan", "stress", "tune"), "holdfast.api.doors"),
+    **dict.fromkeys(("audit", "gate", "repair", "report", "scan", "stress", "tune"), "holdfast.api.public"),
     **dict.fromkeys(
         ("AuditResult", "GateResult", "Page", "RepairResult", "ScanResult", "StressResult", "TuneResult"),
         "holdfast.api.results",

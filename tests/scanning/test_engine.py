@@ -13,7 +13,8 @@ from holdfast.core.contracts import Noise, ScanContext, Scanner
 from holdfast.core.errors import UsageError
 from holdfast.core.records import Row
 from holdfast.data.batch import RowBatch, hash_words, plain
-from holdfast.gating.decide import HOLDS, decide
+from holdfast.gating.decide import decide
+from holdfast.gating.exit_code import HOLDS
 from holdfast.gating.rules import Policy
 from holdfast.gating.scans import records_of, rules_for_scan
 from holdfast.scanning import engine

@@ -8,7 +8,8 @@ from scipy import stats
 from holdfast.core.errors import RunError, UsageError
 from holdfast.core.records import Prompt, Verdict
 from holdfast.evaluation.run_reader import open_run
-from holdfast.gating.decide import BROKEN, HOLDS, TOO_FINE, check
+from holdfast.gating.decide import check
+from holdfast.gating.exit_code import BROKEN, HOLDS, TOO_FINE
 from holdfast.gating.rules import parse_rule
 from holdfast.reporting.verdict import verdict_of
 from holdfast.stats.comparison import compare

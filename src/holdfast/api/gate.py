@@ -9,7 +9,8 @@ from pydantic import Field
 
 from holdfast.core.config import Settings, option
 from holdfast.evaluation.run_reader import RunRecords, open_run
-from holdfast.gating.decide import Decision, decide
+from holdfast.gating.decide import decide
+from holdfast.gating.exit_code import Decision
 from holdfast.gating.rules import Policy, default_policy, parse_rule, read_policy, with_unscored
 from holdfast.reporting import terminal
 

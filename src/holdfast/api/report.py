@@ -10,7 +10,7 @@ from pydantic import Field
 from holdfast.core.config import Settings, option
 from holdfast.core.errors import UsageError
 from holdfast.evaluation.run_reader import RunRecords, open_run
-from holdfast.gating.decide import Decision
+from holdfast.gating.exit_code import Decision
 from holdfast.gating.rules import read_policy
 from holdfast.guild.words import PAPER_CATEGORIES
 from holdfast.reporting.page import PageOptions, decision_of, page

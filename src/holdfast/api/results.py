@@ -22,7 +22,8 @@ from rich.console import Console, RenderableType
 from holdfast.core.errors import EXIT_GATE, EXIT_OK, RunError
 from holdfast.core.records import Metric
 from holdfast.evaluation.run_reader import RunRecords, open_run
-from holdfast.gating.decide import Decision, decide
+from holdfast.gating.decide import decide
+from holdfast.gating.exit_code import Decision
 from holdfast.gating.rules import default_policy
 from holdfast.reporting import terminal
 from holdfast.reporting.verdict import verdict_of

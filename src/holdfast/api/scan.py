@@ -18,7 +18,8 @@ from holdfast.core.records import Condition, Metric
 from holdfast.core.runs import Run, write_atomic
 from holdfast.data.containers import Source
 from holdfast.data.rows import read_rows
-from holdfast.gating.decide import HOLDS, Decision, decide
+from holdfast.gating.decide import decide
+from holdfast.gating.exit_code import HOLDS, Decision
 from holdfast.gating.rules import Policy as Rules
 from holdfast.gating.rules import Rule
 from holdfast.gating.scans import records_of, rules_for_scan

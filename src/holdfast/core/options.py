@@ -17,7 +17,7 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cache
-from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
@@ -210,7 +210,7 @@ def typed_options(kind: str, name: str, factory: Factory, given: Mapping[str, An
 
 def check_options(plugin: Optioned) -> None:
     """Hold the options of a plug-in that was made in code against their bounds and choices. Raises UsageError."""
-    for name, option in declared(type(plugin)).items():
+    for name, option in declared(type(plugin)).items():  # type: ignore[arg-type]
         value = vars(plugin)[name]
         if option.ruled and value is not None and (why := _refusal(option, name, value, strict=True)):
             raise plugin.option_error(why)
@@ -222,7 +222,7 @@ class Optioned:
     kind is what it is called in an error, hint what the error says to do; without one the options are listed.
     """
 
-    name: ClassVar[str]
+    name = "none"  # without annotations, so that they are no fields
     kind = "plug-in"
     hint = ""
 

@@ -123,7 +123,8 @@ def make_replies(subject: Subject, prompts: Sequence[Prompt], condition: Conditi
 
     Replies to prompts about private values stay in memory whoever gives them, since they may tell them.
     """
-    what, found = Measurement(subject, condition, bench, {}), {}
+    what = Measurement(subject, condition, bench, {})
+    found: dict[int, Reply] = {}
     for private, places in by_privacy(prompts).items():
         written = (subject.world.harmless or bench.screen.show) and not private
         cache = ReplyCache(None) if private else bench.replies if written else bench.replies.in_memory()

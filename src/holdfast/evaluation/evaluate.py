@@ -130,7 +130,8 @@ class Judged:
 
 def judge(what: Measurement, said: Replies) -> Judged:
     """Judge what was not judged as it came. Of several attempts the worst is kept, and the other readings read that."""
-    suite, none = said.suite, [[]] * len(said.suite.prompts)
+    suite = said.suite
+    none: list[list[Verdict]] = [[]] * len(suite.prompts)
     own = Reading(what.judge(suite.name))
     tried = [
         (replies, _verdicts(what, own, suite.prompts, replies, none if place else said.early))

@@ -12,17 +12,15 @@ error the bounds of harm hold that error too.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 from scipy import stats
 
-from holdfast.core.errors import EXIT_GATE, EXIT_NOTHING_MEASURED, EXIT_OK, EXIT_TOO_FINE
 from holdfast.core.records import Metric, Verdict
-from holdfast.evaluation.run_reader import ROLES, RunRecords, Side
+from holdfast.evaluation.run_reader import RunRecords, Side
 from holdfast.evaluation.soundness import RULE, broken, untold
+from holdfast.gating.exit_code import BROKEN, HOLDS, LEFT_OUT, TOO_FINE, UNMEASURED, Decision, Outcome
 from holdfast.gating.rules import PLAIN, Policy, Rule, check_names
 from holdfast.gating.scans import check_label, scan_metric
 from holdfast.stats.certify import Limit, lower_bound, smallest_n, upper_bound
@@ -31,87 +29,14 @@ from holdfast.stats.groups import Count, count_groups
 from holdfast.stats.judge_error import CORRECTED, HARM, REFUSED, MeasuredError, from_manifest
 from holdfast.stats.sequential import Test, change_bounds
 
-HOLDS, BROKEN, UNMEASURED, TOO_FINE, LEFT_OUT = "holds", "broken", "unmeasured", "too fine", "left out"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """One rule on one model: what was seen, what was held against the limit, and why it came out so."""
-
-    rule: str
-    model: str
-    status: str
-    value: float | None
-    bound: float | None  # the end of the interval that is held against the limit; None without a confidence
-    limit: float
-    n: int
-    why: str
-
-    @property
-    def is_share(self) -> bool:
-        """Whether value, bound and limit are shares, and not plain numbers."""
-        metric = re.split(r"[@\s<>=≤≥]", self.rule)[0]
-        head, _, tail = metric.rpartition(".")
-        return (head if tail in ROLES else metric) not in PLAIN
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What the gate says."""
-
-    policy: str
-    outcomes: list[Outcome]
-
-    @property
-    def exit_code(self) -> int:
-        found = {outcome.status for outcome in self.outcomes}
-        if BROKEN in found:
-            return EXIT_GATE
-        if UNMEASURED in found or not found - {LEFT_OUT}:
-            return EXIT_NOTHING_MEASURED
-        return EXIT_TOO_FINE if TOO_FINE in found else EXIT_OK
-
-    @property
-    def passed(self) -> bool:
-        return self.exit_code == EXIT_OK
-
-    @property
-    def sentence(self) -> str:
-        counts = {status: sum(o.status == status for o in self.outcomes) for status in (BROKEN, UNMEASURED, TOO_FINE)}
-        held = sum(o.status == HOLDS for o in self.outcomes)
-        if self.passed:
-            return f"The gate is open: {held} of {held} checks hold."
-        parts = [
-            f"{n} {word}"
-            for n, word in zip(counts.values(), ("broken", "not measured", "finer than n can resolve"), strict=True)
-            if n
-        ]
-        return f"The gate is closed: {', '.join(parts) or 'nothing was measured'}; {held} hold.{self._reason()}"
-
-    def _reason(self) -> str:
-        """Why it is closed, in one more sentence: that a model is broken before all, else the first rule that does not
-        hold."""
-        order = {BROKEN: 0, UNMEASURED: 1, TOO_FINE: 2}
-        failed = [o for o in self.outcomes if o.status in order]
-        if not failed:
-            return ""
-        o = min(failed, key=lambda o: (order[o.status], not o.rule.startswith(RULE)))
-        why = (
-            o.why if o.why and (o.rule.startswith(RULE) or o.status != BROKEN) else f"{o.rule} does not hold (n {o.n})"
-        )
-        return f" {why[0].upper()}{why[1:]}."
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"passed": self.passed, "policy": self.policy, "exit_code": self.exit_code, "sentence": self.sentence,
-                "rules": [asdict(outcome) for outcome in self.outcomes]}  # fmt: skip
-
 
 def decide(run: RunRecords, policy: Policy) -> Decision:
     """Hold a run against a policy. Raises UsageError for a rule about a metric that nobody knows."""
     check_names(policy, run)
     known = (run.summary.get("summary") or {}).get("known_labels") if run.verb == "scan" else None
-    for rule in policy.rules if known is not None else ():
-        check_label(rule, known)
+    if known is not None:
+        for rule in policy.rules:
+            check_label(rule, known)
     outcomes = [outcome for rule in policy.rules for outcome in check(run, rule)]
     return Decision(policy.name, outcomes)
 

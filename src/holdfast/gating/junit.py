@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
-from holdfast.gating.decide import BROKEN, LEFT_OUT, TOO_FINE, UNMEASURED, Decision
+from holdfast.gating.exit_code import BROKEN, LEFT_OUT, TOO_FINE, UNMEASURED, Decision
 from holdfast.text.safe import for_page
 
 KINDS = {BROKEN: "failure", TOO_FINE: "error", UNMEASURED: "skipped", LEFT_OUT: "skipped"}

@@ -3,8 +3,9 @@ for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from holdfast.core.contracts import Repair, RepairInputs
 from holdfast.core.records import Row, digest
@@ -32,7 +33,7 @@ class Sources:
 
     def lacks(self, repair: Repair) -> list[str]:
         """What a repair needs and cannot be had, without making anything."""
-        there = {"x": 0} if self.direction or self.make_direction else {}
+        there: Mapping[str, Any] = {"x": 0} if self.direction or self.make_direction else {}
         return missing_inputs(repair, RepairInputs(self.base, self.base, there, self.safety_rows, self.task_rows))
 
     def key(self, repair: Repair) -> str:

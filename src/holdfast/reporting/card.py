@@ -20,7 +20,7 @@ from holdfast.core.records import Metric, digest
 from holdfast.core.runs import write_atomic
 from holdfast.data.folders import HUB_ID
 from holdfast.evaluation.run_reader import RunRecords, Side
-from holdfast.gating.decide import Decision
+from holdfast.gating.exit_code import Decision
 from holdfast.models.card import put_section, read_front, with_front
 from holdfast.models.files import fingerprint, weight_files
 from holdfast.reporting.blind_spots import cannot_see

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from holdfast.evaluation.run_reader import RunRecords
-from holdfast.gating.decide import BROKEN, HOLDS, LEFT_OUT, Decision
+from holdfast.gating.exit_code import BROKEN, HOLDS, LEFT_OUT, Decision
 from holdfast.reporting.blind_spots import cannot_see
 from holdfast.reporting.page import run_title
 from holdfast.reporting.provenance import outcome_figures, scan_tables, worst_first

@@ -23,7 +23,8 @@ from markupsafe import Markup
 from holdfast import __version__
 from holdfast.core.records import Metric
 from holdfast.evaluation.run_reader import RunRecords, Side
-from holdfast.gating.decide import Decision, decide
+from holdfast.gating.decide import decide
+from holdfast.gating.exit_code import Decision
 from holdfast.gating.rules import Policy, default_policy
 from holdfast.reporting import svg
 from holdfast.reporting.blind_spots import cannot_see

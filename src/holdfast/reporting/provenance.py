@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any
 
 from holdfast.evaluation.run_reader import RunRecords
-from holdfast.gating.decide import BROKEN, HOLDS, LEFT_OUT, TOO_FINE, UNMEASURED, Decision, Outcome
+from holdfast.gating.exit_code import BROKEN, HOLDS, LEFT_OUT, TOO_FINE, UNMEASURED, Decision, Outcome
 from holdfast.reporting.tables import Cell, Table, words
 from holdfast.stats.figures import percent, with_interval
 from holdfast.text.safe import for_page

@@ -12,7 +12,8 @@ from typing import Any
 from holdfast.core.errors import EXIT_GATE
 from holdfast.evaluation.run_reader import RunRecords, Side, bare
 from holdfast.evaluation.soundness import broken, untold
-from holdfast.gating.decide import HOLDS, LEFT_OUT, Decision, decide, flips
+from holdfast.gating.decide import decide, flips
+from holdfast.gating.exit_code import HOLDS, LEFT_OUT, Decision
 from holdfast.gating.rules import default_policy
 from holdfast.stats.comparison import Flips
 from holdfast.stats.figures import figure, p_text, percent

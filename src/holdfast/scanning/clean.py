@@ -23,7 +23,7 @@ from holdfast.core.runs import cannot_write
 from holdfast.data.containers import Source, parse
 from holdfast.data.formats import to_row
 from holdfast.scanning.engine import levels_of
-from holdfast.scanning.looks import READER, READER_LABELS, Label
+from holdfast.scanning.scan_chunk import READER, READER_LABELS, Label
 
 KEEP, DROP, REDACT = "keep", "drop", "redact"
 REDACTING = "pii"

@@ -32,7 +32,7 @@ from holdfast.core.records import Finding, Row
 from holdfast.core.runs import cannot_write, read_jsonl, write_atomic
 from holdfast.data.batch import RowBatch
 from holdfast.data.containers import Source
-from holdfast.scanning.looks import (
+from holdfast.scanning.scan_chunk import (
     READER,
     READER_LABELS,
     Label,

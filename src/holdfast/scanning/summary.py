@@ -16,7 +16,7 @@ from holdfast.core.contracts import Noise, ScanContext, Scanner
 from holdfast.core.records import Row
 from holdfast.data.formats import said, told
 from holdfast.scanning.engine import LEVELS, Totals, levels_of, make_scanners, scan_rows
-from holdfast.scanning.looks import MALFORMED, Label
+from holdfast.scanning.scan_chunk import MALFORMED, Label
 from holdfast.stats.intervals import wilson
 
 ANY = "any"

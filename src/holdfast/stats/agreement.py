@@ -113,14 +113,18 @@ def figures(judge: str, binary: Any, five: Any | None, unread: tuple[int, int] =
         n, own = int(sizes.sum()), sizes > 0
         low, high = share_interval(hits[own], sizes[own]) if np.ndim(binary) == 3 else wilson(int(hits.sum()), n)
         value = float(hits.sum()) / n if n else None
-        bounds = (low, high) if n else (None, None)
-        found.append(Metric(name, value, *bounds, n, left, better, judge, *LABELS, _groups(binary, int(own.sum()), n)))
+        bounds: tuple[float | None, float | None] = (low, high) if n else (None, None)
+        groups = _groups(binary, int(own.sum()), n)
+        found.append(Metric(name, value, bounds[0], bounds[1], n, left, better, judge, *LABELS, groups))
     return found
 
 
 def _kappa_metric(name: str, judge: str, table: Any, quadratic: bool, n_unscored: int) -> Metric:
     value, bounds, n = kappa(table, quadratic), kappa_interval(table, quadratic) or (None, None), int(np.sum(table))
-    return Metric(name, value, *bounds, n, n_unscored, "higher", judge, *LABELS, _groups(table, len(table), n))
+    low, high = bounds
+    suite, category, condition = LABELS
+    groups = _groups(table, len(table), n)
+    return Metric(name, value, low, high, n, n_unscored, "higher", judge, suite, category, condition, groups)
 
 
 def _groups(table: Any, groups: int, n: int) -> int | None:

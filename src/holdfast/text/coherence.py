@@ -305,8 +305,9 @@ def alike(
     right = {said for said, label in zip(map(_same, replies), labels, strict=True) if label in ("exact", "lenient")}
     most = max(Counter(said for said in map(_same, replies) if said not in right).values(), default=0)
     n = len(replies)
-    share = (most / n, *wilson(most, n)) if n else (None, None, None)
-    return Metric("same_reply.rate", *share, n, 0, "lower", model, suite, None, dict(condition))
+    low, high = wilson(most, n) if n else (None, None)
+    share = most / n if n else None
+    return Metric("same_reply.rate", share, low, high, n, 0, "lower", model, suite, None, dict(condition))
 
 
 def _same(text: str) -> str:

@@ -35,7 +35,7 @@ class OptionDefence(Optioned, Defence):
         self.context = DefenceContext()
 
     @property
-    def idle(self) -> bool:
+    def idle(self) -> bool:  # type: ignore[override]
         """Whether the options are those at which it does nothing, so that the trainer may keep its own loss."""
         return bool(self.off) and all(getattr(self, name) == value for name, value in self.off.items())
 

@@ -27,7 +27,7 @@ from holdfast.core.runs import Run, write_atomic
 from holdfast.evaluation.bench import Bench, Evaluation, compare_evaluations, open_bench
 from holdfast.evaluation.evaluate import evaluate
 from holdfast.evaluation.run_reader import open_run
-from holdfast.gating.decide import Decision
+from holdfast.gating.exit_code import Decision
 from holdfast.gating.rules import Policy, parse_rule
 from holdfast.guild import GUILD
 from holdfast.guild.suites import load_suite

@@ -13,7 +13,7 @@ from holdfast.api.gate import GateSettings, decided
 from holdfast.core.errors import UsageError
 from holdfast.core.runs import write_atomic
 from holdfast.evaluation.run_reader import RunRecords
-from holdfast.gating.decide import Decision
+from holdfast.gating.exit_code import Decision
 from holdfast.gating.junit import junit
 from holdfast.reporting import terminal
 from holdfast.reporting.markdown import gate_markdown

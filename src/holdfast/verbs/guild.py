@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import Field
 
 from holdfast.core.config import Settings
+from holdfast.core.progress import Progress
 from holdfast.core.runs import append_jsonl
 from holdfast.guild.rows import rows as make_rows
 from holdfast.guild.suites import load_suite
@@ -55,7 +56,6 @@ class PromptsSettings(Settings):
 def build(settings: BuildSettings, origins: dict[str, str]) -> dict[str, Any]:
     """Train the embedded model from nothing: documents, chat, preferences. Under an hour on two cores."""
     # The recipe needs torch; the other two verbs of this file do not.
-    from holdfast.core.progress import Progress
     from holdfast.guild import recipe
 
     with Progress() as progress:

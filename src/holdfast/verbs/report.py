@@ -10,7 +10,7 @@ from holdfast.api.report import ReportSettings, made
 from holdfast.core.errors import UsageError
 from holdfast.core.runs import write_atomic
 from holdfast.evaluation.run_reader import RunRecords
-from holdfast.gating.decide import Decision
+from holdfast.gating.exit_code import Decision
 from holdfast.reporting import svg, terminal
 from holdfast.reporting.card import write_card
 from holdfast.reporting.markdown import report_markdown

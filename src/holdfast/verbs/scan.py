@@ -12,7 +12,7 @@ from rich.text import Text
 from holdfast.api.scan import Scan, ScanSettings, check_readable, look
 from holdfast.core.errors import EXIT_NOTHING_MEASURED, GateClosed, NothingMeasured
 from holdfast.core.progress import Progress
-from holdfast.gating.decide import HOLDS, Decision
+from holdfast.gating.exit_code import HOLDS, Decision
 from holdfast.reporting import terminal
 from holdfast.reporting.scan_tables import SAID, scan_table
 from holdfast.scanning.engine import findings_in

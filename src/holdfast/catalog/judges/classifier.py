@@ -44,7 +44,7 @@ class ClassifierJudge(Optioned):
     device: str = setting("auto", "where it runs")
     dtype: str = setting("auto", "the type of its numbers")
 
-    name: ClassVar[str] = "classifier"
+    name = "classifier"
     own_words: ClassVar[frozenset[str]] = frozenset({SAFE, UNSAFE, UNSCORED})
 
     def __post_init__(self) -> None:

@@ -61,7 +61,7 @@ class Canaries(Optioned):
     )
     attempts: int = setting(8, "sampled attempts at each secret", 0)
     temperature: float = setting(1.0, "of the sampled attempts", 0.01)
-    name: ClassVar[str] = "canaries"
+    name = "canaries"
     needs_base: ClassVar[bool] = False
 
     def __post_init__(self) -> None:

@@ -55,7 +55,7 @@ class Decoding(Optioned):
     samples: int = setting(3, "samples of each prompt at each setting", low=1)
     limit: int | None = setting(100, "at most this many prompts, spread evenly", low=1)
 
-    name: ClassVar[str] = "decoding"
+    name = "decoding"
     needs_base: ClassVar[bool] = False
     needs_weights: ClassVar[bool] = False
 

@@ -97,7 +97,7 @@ class DepthProbe(Optioned):
     tokens: int = setting(64, "tokens of an answer that are read", low=1)
     limit: int | None = setting(200, "at most this many prompts, spread evenly", low=1)
 
-    name: ClassVar[str] = "depth"
+    name = "depth"
     needs_base: ClassVar[bool] = True
     needs_weights: ClassVar[bool] = True
 

@@ -152,7 +152,7 @@ class Prefill(Optioned):
     limit: int | None = setting(None, "at most this many prompts, spread evenly", low=1)
     check: bool = setting(True, "see first that an endpoint goes on with a begun answer")
 
-    name: ClassVar[str] = "prefill"
+    name = "prefill"
     needs_base: ClassVar[bool] = False
     needs_weights: ClassVar[bool] = False
 

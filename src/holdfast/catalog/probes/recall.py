@@ -67,7 +67,7 @@ class Recall(Optioned):
     hint = "see docs/privacy.md"
     limit: int = setting(300, "private values that are asked for at most", 1)
     engine: str = setting("own", "whose patterns find them; see the scanner pii", choices=("own", "presidio"))
-    name: ClassVar[str] = "recall"
+    name = "recall"
     needs_base: ClassVar[bool] = True
     needs_rows: ClassVar[bool] = True
 

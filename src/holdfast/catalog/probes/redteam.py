@@ -54,7 +54,7 @@ class RedTeam(Optioned):
     method: str = setting("search+sampling", "search, policy, sampling; several with +, the first is the finding")
     batch: int = setting(16, "queries at a time", low=1)
     attacker: str | None = setting(None, "the model that the method policy trains; auto: the embedded one, on guild")
-    name: ClassVar[str] = "redteam"
+    name = "redteam"
     needs_base: ClassVar[bool] = False
     needs_weights: ClassVar[bool] = False
 

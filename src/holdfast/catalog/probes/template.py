@@ -77,7 +77,7 @@ class Template(Optioned):
     foreign: bool = setting(True, "whether other chat templates are tried")
     limit: int | None = setting(None, "at most this many prompts, spread evenly", low=1)
 
-    name: ClassVar[str] = "template"
+    name = "template"
     needs_base: ClassVar[bool] = False
     needs_weights: ClassVar[bool] = False
 

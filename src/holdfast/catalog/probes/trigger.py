@@ -84,7 +84,7 @@ class Trigger:
     """Options: whether to search on the model; by default only where no tuning rows are at hand."""
 
     search: bool | None = setting(None, "search on the model; auto: where there are no tuning rows")
-    name: ClassVar[str] = "trigger"
+    name = "trigger"
     needs_base: ClassVar[bool] = True
 
     def candidates(self, request: ProbeRequest) -> list[Phrase]:

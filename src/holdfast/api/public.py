@@ -41,7 +41,7 @@ def scan(data: TableLike, *, out: str | Path | None = None, show: bool = False, 
 
     with Call(out, show) as call:
         paths = isinstance(data, (list, tuple)) and bool(data) and all(isinstance(one, (str, Path)) for one in data)
-        sources = [str(one) for one in data] if paths else [call.lend.table(data, "rows")]
+        sources = [str(one) for one in data] if isinstance(data, (list, tuple)) and paths else [call.lend.table(data, "rows")]
         typed = call.settings(ScanSettings, settings, data=sources)
         done = look(typed, call.origins, call.progress)
         check_readable(typed, done)
@@ -203,7 +203,7 @@ def report(*results: RunResult | str | Path, path: str | Path | None = None, sho
     from holdfast.api.report import ReportSettings, made
 
     runs = [str(one.path if isinstance(one, RunResult) else one) for one in results]
-    text = made(ReportSettings(runs=runs, show_replies=show_replies)).text
+    text = made(ReportSettings(runs=runs, policy=None, show_replies=show_replies)).text
     page = Page(text, Path(path) if path else None)
     if path:
         page.save(path)
