@@ -41,7 +41,9 @@ def scan(data: TableLike, *, out: str | Path | None = None, show: bool = False, 
 
     with Call(out, show) as call:
         paths = isinstance(data, (list, tuple)) and bool(data) and all(isinstance(one, (str, Path)) for one in data)
-        sources = [str(one) for one in data] if isinstance(data, (list, tuple)) and paths else [call.lend.table(data, "rows")]
+        sources = (
+            [str(one) for one in data] if isinstance(data, (list, tuple)) and paths else [call.lend.table(data, "rows")]
+        )
         typed = call.settings(ScanSettings, settings, data=sources)
         done = look(typed, call.origins, call.progress)
         check_readable(typed, done)

@@ -15,14 +15,13 @@ from holdfast.data.rows import read_rows
 from holdfast.judging.judge import JudgeOptions, parse_judge
 from holdfast.models.chat import TemplateArguments, template_argument
 from holdfast.models.endpoint import EndpointModel, endpoint_model
-from holdfast.stats.groups import evidence_note
+from holdfast.stats.groups import Suite, evidence_note
 from holdfast.training.defences import make_defence
 
 if TYPE_CHECKING:  # torch is imported by what loads a model, and not by settings
     from holdfast.evaluation.lm_eval import LmEval
     from holdfast.models.generate import GenerateOptions
     from holdfast.models.load import LoadedModel, ModelOptions
-    from holdfast.stats.groups import Suite
     from holdfast.training.trainer import LoraSettings
 
 MODEL_PANEL, ASK_PANEL, JUDGE_PANEL, TRAIN_PANEL, OUT_PANEL = "Model", "What is asked", "Judge", "Training", "Output"
@@ -297,8 +296,6 @@ def open_suites(
 
     Raises UsageError when a real model is given nothing to answer, if it must be.
     """
-    from holdfast.stats.groups import Suite
-
     suites = []
     wanted = list(dict.fromkeys(settings.suite or ()))
     if settings.records:
@@ -338,7 +335,5 @@ def open_suites(
 
 def _any_attempt(suite: Suite, attempts: int) -> Suite:
     """A suite whose prompts count as told when any of several attempts tells."""
-    from holdfast.stats.groups import Suite
-
     name = f"{suite.name}-any"
     return Suite(name, [replace(p, id=f"{name}:{p.id.partition(':')[2]}", suite=name) for p in suite.prompts], attempts)

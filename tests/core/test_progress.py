@@ -1,0 +1,33 @@
+"""Progress: lines on stderr where there is no terminal, and nothing at all for a caller of the library."""
+
+from holdfast.core.progress import Progress, Silent
+
+
+def test_jobs_are_said_with_their_place_and_what_is_left(capsys):
+    with Progress(total=2) as progress:
+        progress.say("the first")
+        progress.finish()
+        progress.say("the second")
+        progress.warn("odd")
+    said = capsys.readouterr()
+    assert said.out == ""
+    first, second, warned = said.err.splitlines()
+    assert first == "[1/2] the first" and second.startswith("[2/2] the second, about ") and warned == "warning: odd"
+
+
+def test_steps_are_said_now_and_then(capsys, monkeypatch):
+    monkeypatch.setattr("holdfast.core.progress.QUIET_S", -1.0)
+    with Progress() as progress:
+        progress.step("generate", 3, 9)
+        progress.train(1, 4, 0.5)
+    assert capsys.readouterr().err.splitlines() == ["  generate 3/9", "  train (loss 0.50) 1/4"]
+
+
+def test_silence_keeps_the_warnings(capsys):
+    with Silent(total=3) as progress:
+        progress.say("work")
+        progress.step("generate", 1, 2)
+        progress.train(1, 2, 0.1)
+        progress.warn("odd")
+        progress.finish()
+    assert progress.warnings == ["odd"] and capsys.readouterr().err == ""
