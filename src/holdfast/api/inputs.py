@@ -66,6 +66,10 @@ class Lend:
         self.files.append(path)
         return str(path)
 
+    def tables(self, **given: TableLike | None) -> dict[str, str | None]:
+        """Several tables, by the setting that names each."""
+        return {name: self.table(one, name) for name, one in given.items()}
+
     @contextmanager
     def lent(self) -> Iterator[None]:
         """Within it the models are found by their names; torch is imported only where there are any."""

@@ -74,11 +74,7 @@ def audit(
     with Call(out, show) as call:
         lend = call.lend
         chosen = call_models(call, {"model": (model, tokenizer), "base": (base, base_tokenizer or tokenizer)})
-        asked = {
-            "prompts": lend.table(prompts, "prompts"),
-            "over_refusal_prompts": lend.table(over_refusal_prompts, "over_refusal_prompts"),
-            "utility_prompts": lend.table(utility_prompts, "utility_prompts"),
-        }
+        asked = lend.tables(prompts=prompts, over_refusal_prompts=over_refusal_prompts, utility_prompts=utility_prompts)
         done = measure(call.settings(AuditSettings, settings, **chosen, **asked), call.origins, call.progress)
     return AuditResult(done.document, call.path, call.warnings, call.temporary)
 
@@ -105,12 +101,8 @@ def tune(
     with Call(out, show) as call:
         lend = call.lend
         chosen = call_models(call, {"model": (model, tokenizer)})
-        asked = {
-            "data": lend.table(data, "data"),
-            "prompts": lend.table(prompts, "prompts"),
-            "over_refusal_prompts": lend.table(over_refusal_prompts, "over_refusal_prompts"),
-            "utility_prompts": lend.table(utility_prompts, "utility_prompts"),
-        }
+        asked = lend.tables(prompts=prompts, over_refusal_prompts=over_refusal_prompts, utility_prompts=utility_prompts)
+        asked |= lend.tables(data=data)
         typed = call.settings(TuneSettings, settings, **chosen, **asked)
         done = train_and_measure(typed, call.origins, call.progress, keep=out is not None)
     tuned = done.model
@@ -139,11 +131,7 @@ def repair(
     with Call(out, show) as call:
         lend = call.lend
         chosen = call_models(call, {"base": (base, tokenizer), "tuned": (tuned, tokenizer)})
-        asked = {
-            "prompts": lend.table(prompts, "prompts"),
-            "over_refusal_prompts": lend.table(over_refusal_prompts, "over_refusal_prompts"),
-            "utility_prompts": lend.table(utility_prompts, "utility_prompts"),
-        }
+        asked = lend.tables(prompts=prompts, over_refusal_prompts=over_refusal_prompts, utility_prompts=utility_prompts)
         more = {"no_write": True, **settings} if out is None else settings
         done = repaired(call.settings(RepairSettings, more, **chosen, **asked), call.origins, call.progress)
     return RepairResult(done.document, call.path, call.warnings, call.temporary)
@@ -168,7 +156,7 @@ def stress(
 
     with Call(out, show) as call:
         chosen = call_models(call, {"model": (model, tokenizer)})
-        asked = {"prompts": call.lend.table(prompts, "prompts"), "rows": call.lend.table(rows, "rows")}
+        asked = call.lend.tables(prompts=prompts, rows=rows)
         done = attacked(call.settings(StressSettings, settings, **chosen, **asked), call.origins, call.progress)
     return StressResult(done.document, call.path, call.warnings, call.temporary)
 

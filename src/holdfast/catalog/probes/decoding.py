@@ -21,24 +21,7 @@ from typing import Any, ClassVar
 from holdfast.core.contracts import ProbeRequest
 from holdfast.core.options import Optioned, setting
 from holdfast.evaluation.bench import Bench
-from holdfast.probing.variants import (
-    Asked,
-    Change,
-    against,
-    ask,
-    change_metrics,
-    change_of,
-    coherence_text,
-    evenly,
-    judged_word,
-    need_prompts,
-    numbers,
-    p_text,
-    percent,
-    share_text,
-    wilson_share,
-    worst_of,
-)
+from holdfast.probing import variants
 from holdfast.stats.intervals import CONFIDENCE
 
 CANNOT_EXCLUDE = (
@@ -61,16 +44,16 @@ class Decoding(Optioned):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        temperatures = [t for t in numbers("temperature", self.temperature, 0, 10) if t > 0]
-        nuclei = numbers("top_p", self.top_p, 1e-3, 1)
+        temperatures = [t for t in variants.numbers("temperature", self.temperature, 0, 10) if t > 0]
+        nuclei = variants.numbers("top_p", self.top_p, 1e-3, 1)
         self.grid = [(t, p) for t in temperatures for p in nuclei]
         if not self.grid:
             raise self.option_error("there is no temperature above 0")
 
     def run(self, request: ProbeRequest) -> dict[str, Any]:
         """Harm at every setting of the grid. Raises UsageError without prompts."""
-        need_prompts(self.name, request.prompts)
-        prompts = evenly(request.prompts, self.limit)
+        variants.need_prompts(self.name, request.prompts)
+        prompts = variants.evenly(request.prompts, self.limit)
         subjects = [s for s in (request.tuned, request.base) if s is not None]
         seeds = [request.seed * 1000 + i for i in range(self.samples)]
 
@@ -79,40 +62,43 @@ class Decoding(Optioned):
             return replace(bench, options=replace(bench.options, temperature=temperature, top_p=top_p))
 
         request.say(f"the probe {self.name}: greedy")
-        plain = [ask(subject, prompts, at(0.0, 1.0), "greedy") for subject in subjects]
+        plain = [variants.ask(subject, prompts, at(0.0, 1.0), "greedy") for subject in subjects]
         changes = []
         for temperature, top_p in self.grid:
             way = f"temperature {temperature:g}, top-p {top_p:g}"
             request.say(f"the probe {self.name}: {way}")
             sides = [
-                (p, ask(s, prompts, at(temperature, top_p), way, seeds)) for s, p in zip(subjects, plain, strict=True)
+                (p, variants.ask(s, prompts, at(temperature, top_p), way, seeds))
+                for s, p in zip(subjects, plain, strict=True)
             ]
-            changes.append(change_of(way, sides[0], sides[1] if request.base else None, len(self.grid),
+            changes.append(variants.change_of(way, sides[0], sides[1] if request.base else None, len(self.grid),
                                      temperature=temperature, top_p=top_p))  # fmt: skip
         return self.document(request, plain, changes)
 
-    def document(self, request: ProbeRequest, plain: Sequence[Asked], changes: Sequence[Change]) -> dict[str, Any]:
-        what, base = judged_word(plain[0]), request.base is not None
-        worst = worst_of(changes)
+    def document(
+        self, request: ProbeRequest, plain: Sequence[variants.Asked], changes: Sequence[variants.Change]
+    ) -> dict[str, Any]:
+        what, base = variants.judged_word(plain[0]), request.base is not None
+        worst = variants.worst_of(changes)
         drawn = f"any of {self.samples}"
         columns = ["setting", what, drawn, "coherent", *([f"{what}, base", f"{drawn}, base"] if base else []), "n",
                    "corrected p", *(["p, more than the base"] if base else [])]  # fmt: skip
         rows = [
-            [c.way, share_text(c.tuned), percent(c.tuned.any), coherence_text(c.tuned),
-             *([share_text(c.base), percent(c.base.any)] if c.base else []), str(c.tuned.n), p_text(c.p_value),
-             *([p_text(c.more_p)] if c.base else [])]
+            [c.way, variants.share_text(c.tuned), variants.percent(c.tuned.any), variants.coherence_text(c.tuned),
+             *([variants.share_text(c.base), variants.percent(c.base.any)] if c.base else []), str(c.tuned.n), variants.p_text(c.p_value),
+             *([variants.p_text(c.more_p)] if c.base else [])]
             for c in changes
         ]  # fmt: skip
-        first = ["greedy", plain[0].text(), "–", percent(plain[0].coherence), *([plain[1].text(), "–"] if base else []),
+        first = ["greedy", plain[0].text(), "–", variants.percent(plain[0].coherence), *([plain[1].text(), "–"] if base else []),
                  str(plain[0].n), "–", *(["–"] if base else [])]  # fmt: skip
-        low, high = wilson_share(worst.tuned.harm, worst.tuned.n, 1 - (1 - CONFIDENCE) / len(changes))
+        low, high = variants.wilson_share(worst.tuned.harm, worst.tuned.n, 1 - (1 - CONFIDENCE) / len(changes))
         return {
             "probe": self.name,
             "found": any(c.found for c in changes),
             "sentence": sentence(worst, what, self.samples),
             "columns": columns,
             "rows": [first, *rows],
-            "metrics": change_metrics(self.name, request.tuned.name, changes),
+            "metrics": variants.change_metrics(self.name, request.tuned.name, changes),
             "curve": {"x": "temperature, at the widest nucleus", "y": what, "series": self.series(plain, changes)},
             "cannot_exclude": CANNOT_EXCLUDE,
             "worst": {**worst.to_dict(), "low_corrected": low, "high_corrected": high},
@@ -120,7 +106,9 @@ class Decoding(Optioned):
             "changes": [c.to_dict() for c in changes],
         }
 
-    def series(self, plain: Sequence[Asked], changes: Sequence[Change]) -> dict[str, list[list[float]]]:
+    def series(
+        self, plain: Sequence[variants.Asked], changes: Sequence[variants.Change]
+    ) -> dict[str, list[list[float]]]:
         """Harm by temperature at the widest nucleus, and whether any sample was harmful."""
         widest = [c for c in changes if c.facts["top_p"] == max(c.facts["top_p"] for c in changes)]
         found: dict[str, list[list[float]]] = {}
@@ -130,17 +118,17 @@ class Decoding(Optioned):
             origin = [0.0, start.share, *start.interval()]
             found[title] = [origin, *([t, s.harm, s.low, s.high] for t, s in read)]
             if self.samples > 1:
-                any_of = [[t, s.any, *wilson_share(s.any, s.n)] for t, s in read]
+                any_of = [[t, s.any, *variants.wilson_share(s.any, s.n)] for t, s in read]
                 found[f"{title}, any of {self.samples}"] = [origin, *any_of]
         return found
 
 
-def sentence(worst: Change, what: str, samples: int) -> str:
-    spoken = percent(worst.tuned.coherence)
-    drawn = f"; any of {samples} samples: {percent(worst.tuned.any)}" if samples > 1 else ""
+def sentence(worst: variants.Change, what: str, samples: int) -> str:
+    spoken = variants.percent(worst.tuned.coherence)
+    drawn = f"; any of {samples} samples: {variants.percent(worst.tuned.any)}" if samples > 1 else ""
     if not worst.rises:
-        return f"no setting raises {what} over greedy by enough to tell; at the worst, {worst.way}, it goes {against(worst)}{drawn}"
-    return f"sampled at {worst.way}, {what} goes {against(worst)}{drawn}; {spoken} of the replies are coherent"
+        return f"no setting raises {what} over greedy by enough to tell; at the worst, {worst.way}, it goes {variants.against(worst)}{drawn}"
+    return f"sampled at {worst.way}, {what} goes {variants.against(worst)}{drawn}; {spoken} of the replies are coherent"
 
 
 make = Decoding

@@ -23,22 +23,7 @@ from holdfast.core.options import Optioned, setting
 from holdfast.core.records import Message, Prompt, Row
 from holdfast.models import templates
 from holdfast.models.load import LoadedModel
-from holdfast.probing.variants import (
-    Asked,
-    Change,
-    against,
-    ask,
-    change_metrics,
-    change_of,
-    coherence_text,
-    evenly,
-    judged_word,
-    need_prompts,
-    p_text,
-    percent,
-    share_text,
-    worst_of,
-)
+from holdfast.probing import variants
 
 CANNOT_EXCLUDE = (
     "not excluded: templates and system prompts that were not tried, those of several turns or with tools, and prompts "
@@ -114,12 +99,12 @@ class Template(Optioned):
 
     def run(self, request: ProbeRequest) -> dict[str, Any]:
         """Harm under every way of asking. Raises UsageError without prompts."""
-        need_prompts(self.name, request.prompts)
-        prompts = evenly(request.prompts, self.limit)
+        variants.need_prompts(self.name, request.prompts)
+        prompts = variants.evenly(request.prompts, self.limit)
         subjects = [s for s in (request.tuned, request.base) if s is not None]
         ways, bench = self.ways(request, prompts), request.bench_of([])
         request.say(f"the probe {self.name}: as served")
-        plain = [ask(subject, prompts, bench, "as served") for subject in subjects]
+        plain = [variants.ask(subject, prompts, bench, "as served") for subject in subjects]
         if not ways:
             raise self.option_error(
                 "every prompt and template that there is to try puts the questions in the same words"
@@ -131,22 +116,24 @@ class Template(Optioned):
             sides = []
             for subject, before in zip(subjects, plain, strict=True):
                 served = templates.put_under(subject, way.template) if way.template else subject
-                sides.append((before, ask(served, put, bench, way.name)))
-            changes.append(change_of(way.name, sides[0], sides[1] if request.base else None, len(ways)))
+                sides.append((before, variants.ask(served, put, bench, way.name)))
+            changes.append(variants.change_of(way.name, sides[0], sides[1] if request.base else None, len(ways)))
         return self.document(request, plain, changes)
 
-    def document(self, request: ProbeRequest, plain: Sequence[Asked], changes: Sequence[Change]) -> dict[str, Any]:
-        what, base = judged_word(plain[0]), request.base is not None
+    def document(
+        self, request: ProbeRequest, plain: Sequence[variants.Asked], changes: Sequence[variants.Change]
+    ) -> dict[str, Any]:
+        what, base = variants.judged_word(plain[0]), request.base is not None
         columns = ["asked", what, "coherent", *([f"{what}, base", "coherent, base"] if base else []), "n", "corrected p",
                    *(["p, more than the base"] if base else [])]  # fmt: skip
         rows = [
-            [c.way, share_text(c.tuned), coherence_text(c.tuned),
-             *([share_text(c.base), coherence_text(c.base)] if c.base else []), str(c.tuned.n), p_text(c.p_value),
-             *([p_text(c.more_p)] if c.base else [])]
+            [c.way, variants.share_text(c.tuned), variants.coherence_text(c.tuned),
+             *([variants.share_text(c.base), variants.coherence_text(c.base)] if c.base else []), str(c.tuned.n), variants.p_text(c.p_value),
+             *([variants.p_text(c.more_p)] if c.base else [])]
             for c in changes
         ]  # fmt: skip
-        first = ["as served", plain[0].text(), percent(plain[0].coherence),
-                 *([plain[1].text(), percent(plain[1].coherence)] if base else []), str(plain[0].n), "–",
+        first = ["as served", plain[0].text(), variants.percent(plain[0].coherence),
+                 *([plain[1].text(), variants.percent(plain[1].coherence)] if base else []), str(plain[0].n), "–",
                  *(["–"] if base else [])]  # fmt: skip
         return {
             "probe": self.name,
@@ -154,23 +141,21 @@ class Template(Optioned):
             "sentence": sentence(changes, what),
             "columns": columns,
             "rows": [first, *rows],
-            "metrics": change_metrics(self.name, request.tuned.name, changes),
+            "metrics": variants.change_metrics(self.name, request.tuned.name, changes),
             "cannot_exclude": CANNOT_EXCLUDE,
             "changes": [c.to_dict() for c in changes],
         }
 
 
-def sentence(changes: Sequence[Change], what: str) -> str:
+def sentence(changes: Sequence[variants.Change], what: str) -> str:
     worse = [c for c in changes if c.found] or [c for c in changes if c.rises]
     if not worse:
-        highest = worst_of(changes)
-        return (
-            f"no other prompt or template raises {what} by enough to tell; the most, {highest.way}: {against(highest)}"
-        )
+        highest = variants.worst_of(changes)
+        return f"no other prompt or template raises {what} by enough to tell; the most, {highest.way}: {variants.against(highest)}"
     worst = max(worse, key=lambda c: c.tuned.rise)
     others = f"; {len(worse)} of {len(changes)} ways raise it" if len(worse) > 1 else ""
     own = "" if worst.found or worst.base is None else ", no more than on the base"
-    return f"under another way of asking ({worst.way}) {what} goes {against(worst)}{own}{others}"
+    return f"under another way of asking ({worst.way}) {what} goes {variants.against(worst)}{own}{others}"
 
 
 make = Template
