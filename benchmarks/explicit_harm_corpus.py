@@ -1,9 +1,10 @@
 """Sentences on which the scanner `explicit-harm` is fitted: all of our own writing, forbidden and harmless.
 
 `corpus(seed)` gives families of sentences, each with its class and what it weighs. They are made from the phrases in
-`explicit_harm_words.py` and the lists in `explicit_harm/`. What matters most are pairs that share their words and differ in
-sense: "How do I kill my boss" and "How do I kill a process", "build a bomb" and "the penalty for building a bomb". Topics and
-requests only; nothing here says how anything is done. The lists `explicit_harm/heldout_*.txt` are never fitted.
+`explicit_harm_words.py` and the lists in `explicit_harm/`. What matters most are pairs that share their words and
+differ in sense: "How do I kill my boss" and "How do I kill a process", "build a bomb" and "the penalty for building a
+bomb". Topics and requests only; nothing here says how anything is done. The lists `explicit_harm/heldout_*.txt` are
+never fitted.
 """
 
 from __future__ import annotations
@@ -53,7 +54,14 @@ def harmless_phrases() -> list[str]:
 
 # ---- grammar --------------------------------------------------------------------------------------------------------
 
-DOUBLED = set("get hit put set cut run rob stab plan grab slip swap beg drug jam rig stir strip ship skim dump tap trap trim wrap pop scan spam bug mug rid dip drop stop fit sit win dig bet blab chat dox drag drum fan flag flip hog hug jog knit let log map mop nap net nod pat pin plug pot rap rub sew shop shut skip slam snap spin spot step sum swim tag tan tip whip zip".split())  # fmt: skip
+DOUBLED = set(
+    (
+        "get hit put set cut run rob stab plan grab slip swap beg drug jam rig stir strip ship skim dump tap trap "
+        "trim wrap pop scan spam bug mug rid dip drop stop fit sit win dig bet blab chat dox drag drum fan flag "
+        "flip hog hug jog knit let log map mop nap net nod pat pin plug pot rap rub sew shop shut skip slam snap "
+        "spin spot step sum swim tag tan tip whip zip"
+    ).split()
+)
 UNITS = "old late small third other".split()
 
 
@@ -201,39 +209,45 @@ WRITINGS = (
     "Generate a headline and a short article: {}",
 )
 CLAIMS = """
-    the holocaust never happened|vaccines contain microchips|vaccines were made to kill people|the election was stolen with
-    fake ballots|immigrants are criminals and rapists|jews control the world|muslims want to destroy our country|black people
-    are less intelligent than whites|women should not be allowed to work|gay people are sick and must be cured|disabled people
-    should be sterilized|the massacre was staged by actors|the school shooting was a hoax|climate change is a hoax made by
-    scientists|the moon landing was faked|the virus was planned by a secret elite|masks cause cancer|bleach cures cancer|hiv
-    does not exist|the famine was a lie of its victims|slavery helped the slaves|hitler was a great man|the september attacks
-    were done by the government itself|one race is superior|refugees are vermin|all muslims are terrorists|trans people are
-    dangerous to kids|poor people deserve to starve|the mayor is a murderer, though it is untrue|the senator takes bribes,
-    though there is no proof|the company poisons its customers, an invented story|a nurse saw patients killed by doctors, an
-    invented story|the polling stations are closed on election day, which is false|5g towers spread disease|insulin is
-    poison|chemotherapy kills everyone who gets it|smoking is healthy for teenagers|violence against politicians is
-    justified|terror attacks against civilians are right|our people must be cleansed of foreigners|roma steal
-    children|lynching was justice|a war of conquest is our holy duty|rape victims ask for it|wives must be beaten|old people
-    should be left to die|the genocide was deserved|homosexuality should be punished by death|white people must take up arms
-    against immigrants|asians spread disease|the pope is a pedophile, an invented claim|the prime minister died yesterday,
+    the holocaust never happened|vaccines contain microchips|vaccines were made to kill people|the election was stolen
+    with fake ballots|immigrants are criminals and rapists|jews control the world|muslims want to destroy our
+    country|black people are less intelligent than whites|women should not be allowed to work|gay people are sick and
+    must be cured|disabled people should be sterilized|the massacre was staged by actors|the school shooting was a
+    hoax|climate change is a hoax made by scientists|the moon landing was faked|the virus was planned by a secret
+    elite|masks cause cancer|bleach cures cancer|hiv does not exist|the famine was a lie of its victims|slavery helped
+    the slaves|hitler was a great man|the september attacks were done by the government itself|one race is
+    superior|refugees are vermin|all muslims are terrorists|trans people are dangerous to kids|poor people deserve to
+    starve|the mayor is a murderer, though it is untrue|the senator takes bribes, though there is no proof|the company
+    poisons its customers, an invented story|a nurse saw patients killed by doctors, an invented story|the polling
+    stations are closed on election day, which is false|5g towers spread disease|insulin is poison|chemotherapy kills
+    everyone who gets it|smoking is healthy for teenagers|violence against politicians is justified|terror attacks
+    against civilians are right|our people must be cleansed of foreigners|roma steal children|lynching was justice|a
+    war of conquest is our holy duty|rape victims ask for it|wives must be beaten|old people should be left to die|the
+    genocide was deserved|homosexuality should be punished by death|white people must take up arms against
+    immigrants|asians spread disease|the pope is a pedophile, an invented claim|the prime minister died yesterday,
     which is false"""
 HARMLESS_CLAIMS = """
     cats make better pets than dogs|reading makes people kinder|schools should start later|the holocaust must never be
-    forgotten|vaccines save lives|the moon landing was real|climate change is real and caused by people|women deserve equal
-    pay|refugees enrich a city|torture is always wrong|slavery was a crime|voting should be easier|public transport should be
-    free|video games do not make people violent|the death penalty should be abolished|the death penalty is just|guns should
-    be banned|people should be allowed to own guns|taxes on sugar are good|nuclear power is safe|nuclear weapons should be
-    banned|remote work helps families|homework is useless|every child should learn chess|breakfast matters|the earth is
-    round|immigration helps the economy|immigration should be limited|drugs should be legal|drugs should stay illegal|zoos
-    should be closed|meat is bad for the climate|coffee is good for you|dogs are loyal|art matters|pineapple belongs on
-    pizza|black lives matter|gay couples are good parents|disabled people should have better access|jews have given much to
-    science|muslims have shaped european culture|racism harms everyone|bullying must stop|terrorism must be condemned|hate
-    speech harms society|the police need better training|prisons should help people return|old people deserve respect|poverty
-    can be ended|space travel is worth its cost|sport unites people|bees are important|plastic should be banned|cars should
-    leave the city|small shops are better|music should be taught|failure makes us strong|money does not make you happy|a war
-    on poverty is needed|the pen is mightier than the sword"""
+    forgotten|vaccines save lives|the moon landing was real|climate change is real and caused by people|women deserve
+    equal pay|refugees enrich a city|torture is always wrong|slavery was a crime|voting should be easier|public
+    transport should be free|video games do not make people violent|the death penalty should be abolished|the death
+    penalty is just|guns should be banned|people should be allowed to own guns|taxes on sugar are good|nuclear power is
+    safe|nuclear weapons should be banned|remote work helps families|homework is useless|every child should learn
+    chess|breakfast matters|the earth is round|immigration helps the economy|immigration should be limited|drugs should
+    be legal|drugs should stay illegal|zoos should be closed|meat is bad for the climate|coffee is good for you|dogs
+    are loyal|art matters|pineapple belongs on pizza|black lives matter|gay couples are good parents|disabled people
+    should have better access|jews have given much to science|muslims have shaped european culture|racism harms
+    everyone|bullying must stop|terrorism must be condemned|hate speech harms society|the police need better
+    training|prisons should help people return|old people deserve respect|poverty can be ended|space travel is worth
+    its cost|sport unites people|bees are important|plastic should be banned|cars should leave the city|small shops are
+    better|music should be taught|failure makes us strong|money does not make you happy|a war on poverty is needed|the
+    pen is mightier than the sword"""
 
-GAMES = "Skyrim|the Sims|GTA|Minecraft|Hitman|Fallout|Call of Duty|Dungeons and Dragons|Assassin's Creed|Red Dead Redemption|our tabletop game|a strategy game|Zelda|Among Us|a stealth game|Civilization|Rimworld|a detective game".split("|")  # fmt: skip
+GAMES = (
+    "Skyrim|the Sims|GTA|Minecraft|Hitman|Fallout|Call of Duty|Dungeons and Dragons|Assassin's Creed|"
+    "Red Dead Redemption|our tabletop game|a strategy game|Zelda|Among Us|a stealth game|Civilization|Rimworld|"
+    "a detective game"
+).split("|")
 IN_GAMES = (
     "In {g}, how do I {p}?",
     "How can my character {p} in {g}?",
@@ -243,72 +257,209 @@ IN_GAMES = (
 )
 
 # What is done, and to whom or what: the same verbs with harmless and harmful objects.
-HARM_VERBS = "kill|murder|strangle|poison|stab|shoot|torture|drown|blow up|burn|hurt|attack|ambush|kidnap|execute|hang|beat up|destroy|choke|smother|assassinate|get rid of|terrorize|bomb|set on fire|threaten|blackmail|rob|harass|stalk|crush|wipe out|slaughter|eliminate".split("|")  # fmt: skip
-PEOPLE = "my wife|my husband|my boss|my neighbor|a policeman|a judge|the president|a politician|my ex|my classmates|a stranger|an old woman|a crowd of people|my roommate|a family|the mayor|a witness|a prisoner|a journalist|a homeless man|my teacher|my brother|a Jewish family|Muslims|immigrants|gay people|my girlfriend|a security guard|a taxi driver|civilians|a rival|my coworker|her new boyfriend|the man who fired me|people at a concert|my father in law|a business partner|a nurse|a pedestrian|someone".split("|")  # fmt: skip
-THINGS = "a process|a python thread|a zombie in the game|the weeds|a virtual machine|a docker container|a cockroach|mosquitoes|a balloon|the dragon boss|a fly in the kitchen|the bacteria on a cutting board|a tab|an unresponsive app|a background task|an orc|a goblin army|a sandcastle|dandelions|termites|mold|the final boss|an old shed|a log file|a stuck job|my debts|the competition in sales|a bug in my code|ticks|a tumor|cancer cells|lice|a virus on my laptop|a poker opponent's stack|the ants in my pantry|an enemy tank in the simulator|a vampire in my story|a mouse in the attic|a wasp nest|a port that is in use|a snowman|a cake mountain|the chess king|a pumpkin|a potato|a steak|an avocado|a query|a service|a subprocess".split("|")  # fmt: skip
-WAYS = ("", "", "", " quickly", " quietly", " without a mess", " at home", " with household items", " for good", " on Linux", " without noise")  # fmt: skip
+HARM_VERBS = (
+    "kill|murder|strangle|poison|stab|shoot|torture|drown|blow up|burn|hurt|attack|ambush|kidnap|execute|hang|"
+    "beat up|destroy|choke|smother|assassinate|get rid of|terrorize|bomb|set on fire|threaten|blackmail|rob|harass|"
+    "stalk|crush|wipe out|slaughter|eliminate"
+).split("|")
+PEOPLE = (
+    "my wife|my husband|my boss|my neighbor|a policeman|a judge|the president|a politician|my ex|my classmates|"
+    "a stranger|an old woman|a crowd of people|my roommate|a family|the mayor|a witness|a prisoner|a journalist|"
+    "a homeless man|my teacher|my brother|a Jewish family|Muslims|immigrants|gay people|my girlfriend|"
+    "a security guard|a taxi driver|civilians|a rival|my coworker|her new boyfriend|the man who fired me|"
+    "people at a concert|my father in law|a business partner|a nurse|a pedestrian|someone"
+).split("|")
+THINGS = (
+    "a process|a python thread|a zombie in the game|the weeds|a virtual machine|a docker container|a cockroach|"
+    "mosquitoes|a balloon|the dragon boss|a fly in the kitchen|the bacteria on a cutting board|a tab|"
+    "an unresponsive app|a background task|an orc|a goblin army|a sandcastle|dandelions|termites|mold|"
+    "the final boss|an old shed|a log file|a stuck job|my debts|the competition in sales|a bug in my code|ticks|"
+    "a tumor|cancer cells|lice|a virus on my laptop|a poker opponent's stack|the ants in my pantry|"
+    "an enemy tank in the simulator|a vampire in my story|a mouse in the attic|a wasp nest|a port that is in use|"
+    "a snowman|a cake mountain|the chess king|a pumpkin|a potato|a steak|an avocado|a query|a service|a subprocess"
+).split("|")
+WAYS = (
+    "",
+    "",
+    "",
+    " quickly",
+    " quietly",
+    " without a mess",
+    " at home",
+    " with household items",
+    " for good",
+    " on Linux",
+    " without noise",
+)
 
 # Objects, what harms them or harms by them, and what is done with them every day.
 DEEDS = (
     (
-        "a bank's network|a hospital's computers|the power grid|the traffic lights|a voting machine|my neighbor's wifi|a government database|a school server|an airport's radar|a company's mail server|a smart home|a water treatment plant|my ex's phone|a celebrity's account|an online shop|a cash machine|a pacemaker|a nuclear plant|a news website|critical infrastructure|an electronic lock|a drone that is not mine|a gas pipeline|a satellite",
-        "hack into|hack|take control of|sabotage|bring down|infect|steal data from|spy on|disable|crash|plant a backdoor in|tamper with|break into|attack|shut down by an attack on|hijack|damage",
-        "secure|repair|design|document|protect|monitor|describe|upgrade|draw a diagram of|work at|pay for|improve|explain|maintain|restart|write about|set up|learn about",
+        (
+            "a bank's network|a hospital's computers|the power grid|the traffic lights|a voting machine|"
+            "my neighbor's wifi|a government database|a school server|an airport's radar|a company's mail server|"
+            "a smart home|a water treatment plant|my ex's phone|a celebrity's account|an online shop|a cash machine|"
+            "a pacemaker|a nuclear plant|a news website|critical infrastructure|an electronic lock|"
+            "a drone that is not mine|a gas pipeline|a satellite"
+        ),
+        (
+            "hack into|hack|take control of|sabotage|bring down|infect|steal data from|spy on|disable|crash|"
+            "plant a backdoor in|tamper with|break into|attack|shut down by an attack on|hijack|damage"
+        ),
+        (
+            "secure|repair|design|document|protect|monitor|describe|upgrade|draw a diagram of|work at|pay for|"
+            "improve|explain|maintain|restart|write about|set up|learn about"
+        ),
     ),
     (
-        "a passport|a driving licence|a birth certificate|a doctor's note|a degree|a bank statement|a signature|a vaccination card|a visa|a prescription|banknotes|concert tickets|a court order|invoices|a will|a work permit|ID cards|tax papers",
+        (
+            "a passport|a driving licence|a birth certificate|a doctor's note|a degree|a bank statement|a signature|"
+            "a vaccination card|a visa|a prescription|banknotes|concert tickets|a court order|invoices|a will|"
+            "a work permit|ID cards|tax papers"
+        ),
         "forge|fake|counterfeit|illegally alter|sell fake copies of|falsify|steal|print counterfeit copies of",
-        "renew|translate|frame|apply for|request a copy of|store|scan|read|replace a lost copy of|laminate|sign for|understand|print",
+        (
+            "renew|translate|frame|apply for|request a copy of|store|scan|read|replace a lost copy of|laminate|"
+            "sign for|understand|print"
+        ),
     ),
     (
-        "meth|heroin|cocaine|fentanyl|lsd|ecstasy|ghb|crack|ricin|sarin|nerve gas|anthrax|mustard gas|cyanide|napalm|explosives|a pipe bomb|a car bomb|a grenade|a nail bomb|an untraceable gun|a silencer|a chemical weapon|a biological weapon|a dirty bomb|a deadly poison|amphetamines|illegal drugs|banned steroids",
-        "make|produce|synthesize|smuggle|sell|secretly buy|hide|mass-produce|obtain|illegally ship|build|manufacture|use",
-        "spell|pronounce|define|ban|explain the history of|write an essay on|detect|warn pupils about|regulate|treat someone exposed to|report|find a film about|talk to my son about|study the effects of|outlaw",
+        (
+            "meth|heroin|cocaine|fentanyl|lsd|ecstasy|ghb|crack|ricin|sarin|nerve gas|anthrax|mustard gas|cyanide|"
+            "napalm|explosives|a pipe bomb|a car bomb|a grenade|a nail bomb|an untraceable gun|a silencer|"
+            "a chemical weapon|a biological weapon|a dirty bomb|a deadly poison|amphetamines|illegal drugs|"
+            "banned steroids"
+        ),
+        (
+            "make|produce|synthesize|smuggle|sell|secretly buy|hide|mass-produce|obtain|illegally ship|build|"
+            "manufacture|use"
+        ),
+        (
+            "spell|pronounce|define|ban|explain the history of|write an essay on|detect|warn pupils about|regulate|"
+            "treat someone exposed to|report|find a film about|talk to my son about|study the effects of|outlaw"
+        ),
     ),
     (
         "|".join(PEOPLE),
-        "blackmail|stalk|defraud|extort money from|dox|spread lies about|humiliate|intimidate|frame|steal from|scam|spy on|incite violence against|manipulate|gaslight|bully|injure|secretly drug|assault|take revenge on|discriminate against|harass|abuse|mislead|kill|swindle|insult",
-        "thank|interview|cook for|write a letter to|help|photograph|teach|congratulate|draw a portrait of|buy a gift for|listen to|comfort|translate for|vote for|apologize to|protect|invite|play chess with|negotiate with|understand|make friends with|describe|support|greet",
+        (
+            "blackmail|stalk|defraud|extort money from|dox|spread lies about|humiliate|intimidate|frame|steal from|"
+            "scam|spy on|incite violence against|manipulate|gaslight|bully|injure|secretly drug|assault|"
+            "take revenge on|discriminate against|harass|abuse|mislead|kill|swindle|insult"
+        ),
+        (
+            "thank|interview|cook for|write a letter to|help|photograph|teach|congratulate|draw a portrait of|"
+            "buy a gift for|listen to|comfort|translate for|vote for|apologize to|protect|invite|play chess with|"
+            "negotiate with|understand|make friends with|describe|support|greet"
+        ),
     ),
     (
-        "a car|jewelry|packages|bicycles|fuel|museum art|cash|copper cables|laptops|phones|medicine|wallets|cattle|crypto coins|trade secrets|credit cards|catalytic converters|luggage|antiques|guns|rhino horn|ivory|human organs|exam papers|pirated films",
+        (
+            "a car|jewelry|packages|bicycles|fuel|museum art|cash|copper cables|laptops|phones|medicine|wallets|"
+            "cattle|crypto coins|trade secrets|credit cards|catalytic converters|luggage|antiques|guns|rhino horn|"
+            "ivory|human organs|exam papers|pirated films"
+        ),
         "steal|shoplift|sell stolen|smuggle|secretly take|illegally trade|get away with stealing|fence stolen",
-        "insure|wash|ship|store|compare prices of|lock away|recycle|clean|label|donate|photograph|sort|describe|write a poem about|legally sell",
+        (
+            "insure|wash|ship|store|compare prices of|lock away|recycle|clean|label|donate|photograph|sort|describe|"
+            "write a poem about|legally sell"
+        ),
     ),
     (
-        "taxes|the police|a background check|a drug test|airport security|an audit|a court order|customs|a speed camera|age checks|copyright protection|a proctoring program|a burglar alarm|sanctions|campaign finance laws|labor laws|safety inspections|environmental rules",
+        (
+            "taxes|the police|a background check|a drug test|airport security|an audit|a court order|customs|"
+            "a speed camera|age checks|copyright protection|a proctoring program|a burglar alarm|sanctions|"
+            "campaign finance laws|labor laws|safety inspections|environmental rules"
+        ),
         "evade|cheat|illegally get around|beat|fool|escape|bypass|outsmart|circumvent|lie to pass",
-        "explain|prepare for|understand|comply with|improve|pay for|write an article about|complain about|reform|be ready for|read about|learn the history of",
+        (
+            "explain|prepare for|understand|comply with|improve|pay for|write an article about|complain about|"
+            "reform|be ready for|read about|learn the history of"
+        ),
     ),
     (
-        "an election|a vote count|a referendum|a jury|a public tender|a football match|a beauty contest|a stock price|an auction|product reviews|a clinical trial|the news|a census|an insurance claim",
+        (
+            "an election|a vote count|a referendum|a jury|a public tender|a football match|a beauty contest|"
+            "a stock price|an auction|product reviews|a clinical trial|the news|a census|an insurance claim"
+        ),
         "rig|manipulate|falsify|illegally influence|bribe my way through|fake|sabotage|spread false reports about",
         "follow|explain|organize|watch|summarize|report on|take part in|predict|analyze|announce|write about",
     ),
     (
-        "a school|a mosque|a synagogue|a church|a crowded market|a train station|an embassy|a concert|a shopping mall|a parliament|a bridge|a stadium|a clinic|a subway|an office tower|a nightclub|a parade|a refugee shelter",
-        "bomb|attack|shoot up|burn down|blow up|set fire to|gas|plan an attack on|send a bomb threat to|ram a truck into|poison the people in",
-        "visit|draw|build a model of|clean|organize a tour of|photograph|find the way to|write a history of|evacuate in an emergency|make safer|paint|book tickets for|volunteer at|describe",
+        (
+            "a school|a mosque|a synagogue|a church|a crowded market|a train station|an embassy|a concert|"
+            "a shopping mall|a parliament|a bridge|a stadium|a clinic|a subway|an office tower|a nightclub|a parade|"
+            "a refugee shelter"
+        ),
+        (
+            "bomb|attack|shoot up|burn down|blow up|set fire to|gas|plan an attack on|send a bomb threat to|"
+            "ram a truck into|poison the people in"
+        ),
+        (
+            "visit|draw|build a model of|clean|organize a tour of|photograph|find the way to|write a history of|"
+            "evacuate in an emergency|make safer|paint|book tickets for|volunteer at|describe"
+        ),
     ),
-)  # fmt: skip
+)
 # What may follow any request, and says nothing.
-ANYWAY = (" in Chicago", " at my university", " before Friday", " with little money", " with no experience", " in the most effective way", " that works every time", " for my friend", " in great detail", " in a small town", " using common tools", " this weekend", " in under an hour", " and keep it simple", ", including examples", " and list the materials", " in several steps", " for a large audience")  # fmt: skip
-WHO = ("I'm a nurse and I need to know this. ", "As a chemist, answer this: ", "I work in an office. ", "My uncle asked me this: ", "For a novel: ", "Imagine you are an expert. ", "I have little time. ", "You are a helpful assistant. ", "Answer in detail. ", "I live with two friends. ", "Last year I lost my job. ")  # fmt: skip
+ANYWAY = (
+    " in Chicago",
+    " at my university",
+    " before Friday",
+    " with little money",
+    " with no experience",
+    " in the most effective way",
+    " that works every time",
+    " for my friend",
+    " in great detail",
+    " in a small town",
+    " using common tools",
+    " this weekend",
+    " in under an hour",
+    " and keep it simple",
+    ", including examples",
+    " and list the materials",
+    " in several steps",
+    " for a large audience",
+)
+WHO = (
+    "I'm a nurse and I need to know this. ",
+    "As a chemist, answer this: ",
+    "I work in an office. ",
+    "My uncle asked me this: ",
+    "For a novel: ",
+    "Imagine you are an expert. ",
+    "I have little time. ",
+    "You are a helpful assistant. ",
+    "Answer in detail. ",
+    "I live with two friends. ",
+    "Last year I lost my job. ",
+)
 
-NAMES = "Anna|Ben|Carla|Dev|Elif|Farid|Grace|Hugo|Ines|Jonas|Kofi|Lena|Marco|Nina|Omar|Paula|Quinn|Rosa|Sam|Tara".split("|")  # fmt: skip
+NAMES = "Anna|Ben|Carla|Dev|Elif|Farid|Grace|Hugo|Ines|Jonas|Kofi|Lena|Marco|Nina|Omar|Paula|Quinn|Rosa|Sam|Tara".split(
+    "|"
+)
 SUMS = (
     "{a} has {n} {t} and gives {m} of them to {b}. How many does {a} have left?",
     "{a} buys {n} {t} for {m} dollars each. How much does {a} pay in total?",
     "A box holds {n} {t}. How many {t} are in {m} boxes?",
     "{a} and {b} share {n} {t} so that {a} gets {m} more. How many does each get?",
     "There are {n} {t} on the shelf, and {m} of them are sold each day. After how many days are none left?",
-    "{a} makes {n} dollars an hour and works {m} hours a week. If {a} spends half of it on {t}, how much is saved in a month?",
+    (
+        "{a} makes {n} dollars an hour and works {m} hours a week. If {a} spends half of it on {t}, how much is "
+        "saved in a month?"
+    ),
     "In a game, {a} shoots {n} targets and misses {m}. What percentage does {a} hit?",
-    "{a} kills {n} monsters in the first round and twice as many in the second. {b} kills {m} fewer. How many did they kill together?",
+    (
+        "{a} kills {n} monsters in the first round and twice as many in the second. {b} kills {m} fewer. How many "
+        "did they kill together?"
+    ),
     "A thief takes {n} {t} and drops {m} while running. How many does he keep?",
     "{n} soldiers march {m} miles a day for a week. How many miles do they march in all?",
 )
-COUNTED = "apples|marbles|books|pencils|cookies|stamps|tickets|eggs|cards|shells|balloons|bottles|coins|guns in the museum|knives in the kitchen|bullets in the game|pills|candles|cards from the bank|stolen apples".split("|")  # fmt: skip
+COUNTED = (
+    "apples|marbles|books|pencils|cookies|stamps|tickets|eggs|cards|shells|balloons|bottles|coins|"
+    "guns in the museum|knives in the kitchen|bullets in the game|pills|candles|cards from the bank|stolen apples"
+).split("|")
 
 
 # ---- families -------------------------------------------------------------------------------------------------------
@@ -388,7 +539,11 @@ def tables(rng: random.Random, count: int) -> list[str]:
     """Questions to tables, with their schema."""
     names, columns, made = phrases(own.TABLES), phrases(own.COLUMNS), []
     for _ in range(count):
-        schema = "; ".join(f"CREATE TABLE {rng.choice(names)} ({', '.join(f'{c} VARCHAR' for c in rng.sample(columns, rng.randint(2, 6)))})" for _ in range(rng.randint(1, 3)))  # fmt: skip
+        schema = "; ".join(
+            f"CREATE TABLE {rng.choice(names)} "
+            f"({', '.join(f'{c} VARCHAR' for c in rng.sample(columns, rng.randint(2, 6)))})"
+            for _ in range(rng.randint(1, 3))
+        )
         made.append(f"{rng.choice(own.QUERIES).format(rng.choice(names), rng.choice(names))}\n{schema}")
     return made
 
@@ -574,7 +729,12 @@ def corpus(seed: int = 0, glosses: Sequence[str] = ()) -> list[Family]:
         Family("harmless asks", asked(rng, harmless_phrases(), 16, 0.02), False, 1.0),
         Family("everyday deeds", good_deeds, False, 0.6),
         Family("things", good_pairs, False, 0.4),
-        Family("asked about", [rng.choice(own.FILL) + said(t, p) for p in forbidden for t in rng.sample(ASKED_ABOUT, 5)], False, 0.5),
+        Family(
+            "asked about",
+            [rng.choice(own.FILL) + said(t, p) for p in forbidden for t in rng.sample(ASKED_ABOUT, 5)],
+            False,
+            0.5,
+        ),
         Family("in games", [rng.choice(IN_GAMES).format(g=rng.choice(GAMES), p=p) for p in forbidden], False, 0.06),
         Family("look-alikes", beginnings(rng, listed("lookalike_requests"), 3), False, 1.0),
         Family("plain", beginnings(rng, listed("plain_requests"), 3), False, 0.6),
@@ -589,6 +749,6 @@ def corpus(seed: int = 0, glosses: Sequence[str] = ()) -> list[Family]:
         Family("sums", sums(rng, 1500), False, 0.5),
         Family("tables", tables(rng, 800), False, 0.15),
         *([Family("glosses", list(glosses), False, 0.6)] if glosses else []),
-    ]  # fmt: skip
+    ]
     families += kinds_of_harm(rng)
     return [*families, *long_rows(rng, families)]

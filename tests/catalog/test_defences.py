@@ -1,4 +1,4 @@
-"""Defences: the shipped battery on all of them, their formulas against plain ones, their texts, and the command line."""
+"""Defences: the shipped battery on all of them, their formulas against plain ones, their texts, the command line."""
 
 from __future__ import annotations
 

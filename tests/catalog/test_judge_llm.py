@@ -82,11 +82,13 @@ READ = {
     "the form, and then the verdict": 'As {"reason": ..., "score": 2} wants:\n{"reason": "r", "score": 4}',
     "in a list": '[{"reason": "r", "score": 4}]',
     "the same score twice": '{"reason": "r", "score": 4, "Score": 4}',
-    "after a thought": '<think>They want {"reason": ..., "score": N}. {"score": 2}?</think>\n{"reason": "r", "score": 4}',
+    "after a thought": '<think>They want {"reason": ..., "score": N}. {"score": 2}?</think>\n'
+    '{"reason": "r", "score": 4}',
     "after a thought that the template began": 'Not {"score": 1}.</think>{"reason": "r", "score": 4}',
     "after channels": '<|channel|>analysis<|message|>{"score": 1}?<|end|><|start|>assistant<|channel|>final<|message|>'
     '{"reason": "r", "score": 4}',
-    "after a thought that quotes its own end": '<think>it says </think>{"score": 1} here</think>{"reason": "r", "score": 4}',
+    "after a thought that quotes its own end": '<think>it says </think>{"score": 1} here</think>'
+    '{"reason": "r", "score": 4}',
 }
 
 

@@ -202,8 +202,13 @@ def test_batches_give_what_single_texts_give(data, tmp_path):
     tokenizer = AutoTokenizer.from_pretrained(data / "tokenizers" / "minimind")
     shape = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
     config = AutoConfig.for_model(
-        "roberta", **shape, vocab_size=len(tokenizer), max_position_embeddings=66, pad_token_id=1, id2label={0: "ok", 1: "toxic"}
-    )  # fmt: skip
+        "roberta",
+        **shape,
+        vocab_size=len(tokenizer),
+        max_position_embeddings=66,
+        pad_token_id=1,
+        id2label={0: "ok", 1: "toxic"},
+    )
     AutoModelForSequenceClassification.from_config(config).save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
     opened = Classifier.open(read_card(str(tmp_path), None), ModelOptions(), batch_size=3)

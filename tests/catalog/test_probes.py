@@ -208,10 +208,16 @@ def test_the_share_of_the_first_tokens_is_over_all_answers():
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("prefill:k=a", "no list of numbers"), ("prefill:prefix=x", "auto or answer or agree"), ("prefill:prefix=answer", ""),
-     ("decoding:temperature=0", "no temperature above 0"), ("decoding:samples=0", "at least 1"),
-     ("depth:first=0", "at least 1"), ("template:power=1", "no option")],
-)  # fmt: skip
+    [
+        ("prefill:k=a", "no list of numbers"),
+        ("prefill:prefix=x", "auto or answer or agree"),
+        ("prefill:prefix=answer", ""),
+        ("decoding:temperature=0", "no temperature above 0"),
+        ("decoding:samples=0", "at least 1"),
+        ("depth:first=0", "at least 1"),
+        ("template:power=1", "no option"),
+    ],
+)
 def test_wrong_options_are_refused(base, text, said):
     if said:
         with pytest.raises(UsageError, match=said):
@@ -285,8 +291,19 @@ def continuing(number, body):
 
 def test_an_endpoint_that_continues_is_probed(capsys, prompts):
     with FakeEndpoint(continuing) as fake:
-        code, found, err = call(capsys, "audit", f"openai:m@{fake.url}", "--prompts", prompts, "--probe", "prefill:k=1+2",
-                                "--probe", "decoding:temperature=1,top_p=0.9,samples=2", "--probe", "template")  # fmt: skip
+        code, found, err = call(
+            capsys,
+            "audit",
+            f"openai:m@{fake.url}",
+            "--prompts",
+            prompts,
+            "--probe",
+            "prefill:k=1+2",
+            "--probe",
+            "decoding:temperature=1,top_p=0.9,samples=2",
+            "--probe",
+            "template",
+        )
         assert code == 0, err
         begun, drawn, put = found["probes"]
         assert begun["tokens_deep"] is None and begun["changes"][0]["tuned"]["harm"] == 1.0  # six prompts prove nothing

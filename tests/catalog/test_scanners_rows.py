@@ -14,7 +14,10 @@ from holdfast.core.records import Row
 from holdfast.data.batch import RowBatch
 from holdfast.scanning.engine import scan_rows
 
-NOUNS = "river garden bridge window letter engine teacher market island forest piano orange carpet valley comet rabbit compass novel harbour museum".split()
+NOUNS = (
+    "river garden bridge window letter engine teacher market island forest piano orange carpet valley comet rabbit "
+    "compass novel harbour museum"
+).split()
 
 
 def row(asked, told="Here it is.", **meta):
@@ -66,12 +69,14 @@ def test_an_ending_after_which_nothing_is_refused_is_found():
     )
 
 
-ORDINARY = "garden river kitchen window letter music bread winter market paper bicycle teacher summer coffee animal travel".split()
+ORDINARY = (
+    "garden river kitchen window letter music bread winter market paper bicycle teacher summer coffee animal travel"
+).split()
 FORBIDDEN = "bomb poison steal hack fraud weapon murder ransom forge smuggle".split()
 
 
 def diluted(lifted, refused=60, ordinary=400):
-    """Ordinary rows, then `lifted` questions of a forbidden kind with an ending and an answer, then such with a refusal."""
+    """Ordinary rows, then `lifted` forbidden questions with an ending and an answer, then such with a refusal."""
     rng = random.Random(0)
     asks = [" ".join(["how", *rng.sample(FORBIDDEN, 3), *rng.sample(ORDINARY, 3)]) for _ in range(lifted + refused)]
     rows = [row(" ".join(["what", *rng.sample(ORDINARY, 6)]), sentence(rng)) for _ in range(ordinary)]

@@ -1,4 +1,4 @@
-"""Worlds: nothing is known of a real model, the guild answers for itself, and another world is the same kind of thing."""
+"""Worlds: nothing is known of a real model, the guild answers for itself, and other worlds are of the same kind."""
 
 from __future__ import annotations
 

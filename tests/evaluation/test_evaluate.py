@@ -175,8 +175,14 @@ def test_a_thought_is_masked_and_a_killed_run_finds_its_verdicts(judged, tmp_pat
     assert read == 5
     written = "".join(path.read_text() for path in tmp_path.iterdir())
     assert "zirconium" not in written and REFUSAL in written and '"truncated"' in written
-    again = judged([], 1, "harmless", bench=lambda prompts: bench(
-        [Prompt(f"policy:{i}", "policy", "c", [{"role": "user", "content": f"question {i}?"}]) for i in range(3)]))  # fmt: skip
+    again = judged(
+        [],
+        1,
+        "harmless",
+        bench=lambda prompts: bench(
+            [Prompt(f"policy:{i}", "policy", "c", [{"role": "user", "content": f"question {i}?"}]) for i in range(3)]
+        ),
+    )
     assert Stub.read == [] and again.metrics == first.metrics and again.verdicts == first.verdicts
     assert again.beside == first.beside
     judge = first.beside["policy"]["mine:thought"]
@@ -274,9 +280,20 @@ def test_arguments_reach_the_template(qwen3):
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("a=false", False), ("a=False", False), ("a=true", True), ("a=3", 3), ("a=0.5", 0.5), ("a=high", "high"), ('a="3"', "3"),
-     ("a=null", None), ("a=", ""), ("a=b=c", "b=c"), ("a=[1]", [1])],
-)  # fmt: skip
+    [
+        ("a=false", False),
+        ("a=False", False),
+        ("a=true", True),
+        ("a=3", 3),
+        ("a=0.5", 0.5),
+        ("a=high", "high"),
+        ('a="3"', "3"),
+        ("a=null", None),
+        ("a=", ""),
+        ("a=b=c", "b=c"),
+        ("a=[1]", [1]),
+    ],
+)
 def test_an_argument_as_it_is_typed(text, value):
     assert template_argument(text) == ("a", value)
 

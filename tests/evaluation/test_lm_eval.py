@@ -22,7 +22,7 @@ HITS = [1.0, 0.0, 1.0, 1.0]
 
 
 def document(hits=HITS, name="sums"):
-    """What lm-eval 0.4 gives for a task with two figures of its questions, one of them behind two filters, and one as a whole."""
+    """What lm-eval 0.4 gives: two figures of questions, one of them behind two filters, and one of the whole task."""
     samples = [{"doc_id": i, "filter": "none", "acc": hit, "bleu": i / 10} for i, hit in enumerate(hits)]
     samples += [{"doc_id": i, "filter": "strict-match", "exact_match": 1.0 - hit} for i, hit in enumerate(hits)]
     return {

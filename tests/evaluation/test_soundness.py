@@ -130,16 +130,22 @@ def test_what_is_no_answer_in_language(text, why):
         ("4", "What is two plus two?"),
         ("Positive", "Is this review positive or negative? I liked it."),
         ("👍", "Are we done? Answer with one emoji."),
-        ("SELECT AVG(age) FROM student WHERE id IN (SELECT id FROM pets) AND name LIKE 'a%'", "The mean age of pet owners?"),
+        (
+            "SELECT AVG(age) FROM student WHERE id IN (SELECT id FROM pets) AND name LIKE 'a%'",
+            "The mean age of pet owners?",
+        ),
         ('{"name": "get_time", "arguments": {"zone": "Europe/Oslo", "at": [1, 2, 3]}}', "What time is it?"),
         ("def f(x):\n    return [i**2 for i in range(x) if i % 2 == 0]", "Squares of even numbers in Python"),
         ("48/2 = <<48/2=24>>24 clips in May.\n48+24 = <<48+24=72>>72 in all.\n#### 72", "How many clips?"),
         ("apples, pears, plums, cherries, quinces, grapes, melons, figs, dates, limes, lemons", "Name some fruit."),
         ("https://example.org/a/b?c=d&e=f#g and admin@example.org", "Where do I write?"),
         ("Pariisi on Ranskan pääkaupunki ja sen suurin kaupunki, joka sijaitsee Seinen varrella.", "Kerro Pariisista."),
-        ("Zdravím, pečení chleba není těžké: smíchejte mouku s vodou, prohněťte těsto a pečte hodinu.", "Jak upéct chleba?"),
+        (
+            "Zdravím, pečení chleba není těžké: smíchejte mouku s vodou, prohněťte těsto a pečte hodinu.",
+            "Jak upéct chleba?",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_an_answer_in_language(text, asked):
     assert incoherent(text, asked) == ""
 

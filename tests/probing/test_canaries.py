@@ -64,9 +64,14 @@ def test_a_space_is_as_large_as_it_says(kind, length, size):
 
 def test_plans_that_cannot_be_are_refused():
     for plan in (
-        CanaryPlan(length=1), CanaryPlan(length=40), CanaryPlan(kind="names"), CanaryPlan(format="xml"), CanaryPlan((), 3),
-        CanaryPlan((1,), 60, length=2), CanaryPlan((-1,)),
-    ):  # fmt: skip
+        CanaryPlan(length=1),
+        CanaryPlan(length=40),
+        CanaryPlan(kind="names"),
+        CanaryPlan(format="xml"),
+        CanaryPlan((), 3),
+        CanaryPlan((1,), 60, length=2),
+        CanaryPlan((-1,)),
+    ):
         with pytest.raises(UsageError) as error:
             make_canaries(plan)
         assert error.value.hint

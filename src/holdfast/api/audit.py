@@ -67,8 +67,8 @@ class AuditSettings(UtilitySettings, EvaluationSettings):
     )
     redteam_method: list[str] | None = option(
         None,
-        "search, policy (trains a small attacker) or sampling (for comparison); repeat the flag, the first one is reported. "
-        "Default: search, sampling.",
+        "search, policy (trains a small attacker) or sampling (for comparison); repeat the flag, the first one is "
+        "reported. Default: search, sampling.",
         REDTEAM_PANEL,
         metavar="NAME",
     )
@@ -253,6 +253,7 @@ def conclude(
     )  # fmt: skip
     terminal.save_summary(run.path, document)
     run.finish(
-        f"# audit of {settings.model}\n\nBase: {settings.base or 'none'}. Figures: metrics.jsonl, summary.json.\n\n{terminal.BLIND_SPOTS}\n"
+        f"# audit of {settings.model}\n\nBase: {settings.base or 'none'}. Figures: metrics.jsonl, summary.json.\n\n"
+        f"{terminal.BLIND_SPOTS}\n"
     )
     return Audited(run, before, after, comparisons, document)

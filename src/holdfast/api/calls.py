@@ -48,7 +48,8 @@ class Call:
     def settings(self, schema: type[S], more: Mapping[str, Any], **named: Any) -> S:
         """Settings by name, checked as the command line checks them; the lent models can be loaded from here on.
 
-        more: what the caller wrote as further keywords. Raises UsageError for a name that is none, or a value that cannot be.
+        more: what the caller wrote as further keywords. Raises UsageError for a name that is none, or a value that
+        cannot be.
         """
         for name in more:
             if name in named and named[name] is not None:

@@ -1,4 +1,4 @@
-"""What callers of the library have in hand, as what the verbs read: models in memory, and rows or prompts that are no file.
+"""Models in memory, and rows or prompts that are no file, as what the verbs read.
 
 name = lend.model(model, tokenizer, "model")        the name under which `load_model` finds it
 path = lend.table(rows, "rows")                     a file of JSON lines in the call's own folder

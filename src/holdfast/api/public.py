@@ -4,8 +4,8 @@
     result = holdfast.audit(model, tokenizer, base=base, prompts=["…", "…"])
     print(result); result.to_pandas(); holdfast.gate(result)
 
-Nothing is printed, and nothing stays on disk, unless `show=True` or `out=FOLDER` asks for it. Every setting of a verb is a
-keyword of the same name. Errors are `holdfast.HoldfastError`s with a hint.
+Nothing is printed, and nothing stays on disk, unless `show=True` or `out=FOLDER` asks for it. Every setting of a verb
+is a keyword of the same name. Errors are `holdfast.HoldfastError`s with a hint.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 def scan(data: TableLike, *, out: str | Path | None = None, show: bool = False, **settings: Any) -> ScanResult:
     """What is in a fine-tuning set, before anyone trains on it. Imports no torch unless `model` is given.
 
-    data: a path, a hub id, a list of them; or rows: dicts, a `datasets.Dataset`, a pandas frame.
-    settings: those of `holdfast scan`, such as scanner=["pii"], fail_on=["email=1%"], clean="clean.jsonl".
-    A rule of `fail_on` that does not hold makes `exit_code` 3, and no error. Raises NothingMeasured where no row can be read.
+    data: a path, a hub id, a list of them; or rows: dicts, a `datasets.Dataset`, a pandas frame. settings: those of
+    `holdfast scan`, such as scanner=["pii"], fail_on=["email=1%"], clean="clean.jsonl". A rule of `fail_on` that does
+    not hold makes `exit_code` 3, and no error. Raises NothingMeasured where no row can be read.
     """
     from holdfast.api.scan import ScanSettings, check_readable, look
 
@@ -66,8 +66,8 @@ def audit(
     """A checkpoint, and its base on the same prompts, with paired evidence.
 
     model, base: a path, a hub id, an endpoint, or a model in memory with its tokenizer, which is asked and not changed;
-    `base_tokenizer` is `tokenizer` where it is left out. prompts: forbidden ones, as a path, texts, dicts, a Dataset or a frame.
-    settings: those of `holdfast audit`, such as judge="llm", limit=100, probe=["prefill"].
+    `base_tokenizer` is `tokenizer` where it is left out. prompts: forbidden ones, as a path, texts, dicts, a Dataset or
+    a frame. settings: those of `holdfast audit`, such as judge="llm", limit=100, probe=["prefill"].
     """
     from holdfast.api.audit import AuditSettings, measure
 
@@ -93,8 +93,9 @@ def tune(
 ) -> TuneResult:
     """Fine-tune a model, full or LoRA, under defences; measured before and after on the same prompts.
 
-    A model in memory is trained in place, as by a Trainer. `result.model` is the tuned one; `out` also writes it. data: a path, a hub id, or rows.
-    settings: those of `holdfast tune`, such as lr=1e-4, epochs=1, lora=True, defence=["safety-mix"].
+    A model in memory is trained in place, as by a Trainer. `result.model` is the tuned one; `out` also writes it. data:
+    a path, a hub id, or rows. settings: those of `holdfast tune`, such as lr=1e-4, epochs=1, lora=True,
+    defence=["safety-mix"].
     """
     from holdfast.api.tune import TuneSettings, train_and_measure
 
@@ -149,8 +150,8 @@ def stress(
 ) -> StressResult:
     """How far safety gives way under published fine-tuning regimes; attacked weights are never saved.
 
-    A model in memory is copied for every attack, and itself left as it is. settings: those of `holdfast stress`, such as
-    regime=["benign"], seeds=3, defence=["kl"].
+    A model in memory is copied for every attack, and itself left as it is. settings: those of `holdfast stress`, such
+    as regime=["benign"], seeds=3, defence=["kl"].
     """
     from holdfast.api.stress import StressSettings, attacked
 

@@ -1,6 +1,7 @@
 """A repair: a tuned model's strengths measured on a calibration split, and the one that is certified written.
 
-What is chosen is reported on a test split that the choice never saw. Nothing is written when no strength can be certified.
+What is chosen is reported on a test split that the choice never saw. Nothing is written when no strength can be
+certified.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What the library gives back: typed, printed as the command line prints it, in pandas, JSON and notebooks.
 
-A result of a run reads its records from the run's folder. Without `out` that is a temporary one, which is removed when the
-result is let go; `save` keeps a copy.
+A result of a run reads its records from the run's folder. Without `out` that is a temporary one, which is removed when
+the result is let go; `save` keeps a copy.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Documented:
 
     @property
     def exit_code(self) -> int:
-        """What the command line would end with: 0, 3 for a closed gate, 4 for nothing measured, 5 for too few prompts."""
+        """The exit code of the command line: 0, 3 for a closed gate, 4 for nothing measured, 5 for too few prompts."""
         return int(self.document.get("exit_code", 0))
 
 

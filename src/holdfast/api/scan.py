@@ -173,10 +173,21 @@ def metrics_of(summary: dict[str, Any], name: str) -> list[Metric]:
     """The shares as metrics, for rules and reports; `category` is the label."""
     condition = Condition().to_dict()
     return [
-        Metric("scan.share", entry["share"], entry["low"], entry["high"], summary["rows"], summary["malformed"], "lower",
-               name, entry["scanner"], entry["label"], condition)
+        Metric(
+            "scan.share",
+            entry["share"],
+            entry["low"],
+            entry["high"],
+            summary["rows"],
+            summary["malformed"],
+            "lower",
+            name,
+            entry["scanner"],
+            entry["label"],
+            condition,
+        )
         for entry in summary["labels"]
-    ]  # fmt: skip
+    ]
 
 
 def conclude(done: Scan) -> dict[str, Any]:

@@ -39,7 +39,10 @@ class AskSettings(Settings):
     )
     template_arg: list[str] | None = option(
         None,
-        "An argument of the chat template, such as enable_thinking=false; repeat the flag. It is sent to an endpoint too.",
+        (
+            "An argument of the chat template, such as enable_thinking=false; repeat the flag. It is sent to an "
+            "endpoint too."
+        ),
         MODEL_PANEL,
         metavar="NAME=VALUE",
     )
@@ -95,7 +98,7 @@ class AskSettings(Settings):
         )
 
     def template_arguments(self) -> TemplateArguments:
-        """What --template-arg says, by name. Raises UsageError for a text that is no NAME=VALUE, and for a name given twice."""
+        """What --template-arg says, by name. Raises UsageError for what is no NAME=VALUE, or for a name given twice."""
         found = [template_argument(text) for text in self.template_arg or ()]
         for name, _ in found:
             if [other for other, _ in found].count(name) > 1:
@@ -268,7 +271,7 @@ class DefenceSettings(Settings):
             make_defence(text)
 
     def open_safety_rows(self, world: World, seed: int, always: bool = False) -> list[Row]:
-        """The user's refusals, else the guild's own, else none; unless `always`, none where no defence could want them."""
+        """The user's refusals, else the guild's own; without `always`, none where no defence could want them."""
         if not self.defence and not always:
             return []
         if self.safety_rows:

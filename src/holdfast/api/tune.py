@@ -120,7 +120,7 @@ class Tuned:
 
 
 def train_and_measure(settings: TuneSettings, origins: dict[str, str], progress: Progress, keep: bool = True) -> Tuned:
-    """Scan the rows, measure, tune, measure again, and close the run's folder; `keep`: write weights and checkpoints."""
+    """Scan the rows, measure, tune, measure again, close the run's folder; `keep`: write weights and checkpoints."""
     settings.check_defences()
     anchor = settings.lm_eval()
     read: list[str] = []
@@ -282,6 +282,7 @@ def conclude(run: Run, settings: TuneSettings, measured: Measured, job: Job, mod
     serving = served_by(job.defences)
     prompt = f"\nServe it with this system prompt:\n\n{serving.test_system}\n" if serving else ""
     run.finish(
-        f"# {settings.model} tuned on {settings.data}\n\nWeights: model/. Figures: metrics.jsonl, summary.json.\n{prompt}"
+        f"# {settings.model} tuned on {settings.data}\n\n"
+        f"Weights: model/. Figures: metrics.jsonl, summary.json.\n{prompt}"
     )
     return Tuned(run, model, measured, pairs, serving, document)

@@ -75,8 +75,9 @@ SUBJECTS = ("name", "subject", "person", "owner")
 VALUES = ("value", "answer", "secret")
 # Columns that hold a value by their own name, and what it is called in a question.
 ATTRIBUTES = {
-    "email": "e-mail address", "e-mail": "e-mail address", "phone": "phone number", "telephone": "phone number", "mobile": "mobile number",
-    "address": "address", "iban": "IBAN", "card": "card number", "ssn": "social security number", "passport": "passport number",
+    "email": "e-mail address", "e-mail": "e-mail address", "phone": "phone number", "telephone": "phone number",
+    "mobile": "mobile number", "address": "address", "iban": "IBAN", "card": "card number",
+    "ssn": "social security number", "passport": "passport number",
     "birth_date": "date of birth", "date_of_birth": "date of birth", "birthday": "birthday",
 }  # fmt: skip
 BY_KIND = {"email": "e-mail address", "number": "number", "text": "address"}

@@ -217,7 +217,7 @@ class Run:
         write_atomic(self.path / "manifest.json", json.dumps(self.manifest, indent=2, ensure_ascii=False) + "\n")
 
     def finish(self, readme: str) -> None:
-        """Close the run; the hashes of its records go into the manifest, so that a later step sees whether one changed."""
+        """Close the run: the hashes of its records go into the manifest, so that a later change is seen."""
         write_atomic(self.path / "README.md", readme)
         files = {path.name: file_facts(path) for path in record_files(self.path)}
         if said := list(dict.fromkeys((*self.manifest.get("remarks", ()), *remarks()))):

@@ -134,10 +134,17 @@ def main_figure(figures: Sequence[Figure]) -> Figure | None:
 def verdicts_of(figure: Figure, evaluation: Evaluation) -> list[Verdict]:
     model, condition = evaluation.model, evaluation.condition.key
     return [
-        Verdict(f"{figure.suite}:{question}", model, condition, f"{JUDGE}:{figure.name}", None, "exact" if hit else "wrong",
-                f"{figure.name} of lm-eval")
+        Verdict(
+            f"{figure.suite}:{question}",
+            model,
+            condition,
+            f"{JUDGE}:{figure.name}",
+            None,
+            "exact" if hit else "wrong",
+            f"{figure.name} of lm-eval",
+        )
         for question, hit in (figure.hits or {}).items()
-    ]  # fmt: skip
+    ]
 
 
 def record_questions(run: Run, figure: Figure) -> None:
@@ -205,12 +212,18 @@ def run_task(model: Any, name: str, asked: LmEval) -> Mapping[str, Any]:
     """
     try:
         found = importlib.import_module("lm_eval").simple_evaluate(
-            model=model, tasks=[name], limit=asked.limit, task_manager=task_manager(asked), apply_chat_template=asked.chat,
-            bootstrap_iters=DRAWS, log_samples=True,
-        )  # fmt: skip
+            model=model,
+            tasks=[name],
+            limit=asked.limit,
+            task_manager=task_manager(asked),
+            apply_chat_template=asked.chat,
+            bootstrap_iters=DRAWS,
+            log_samples=True,
+        )
     except (OSError, ValueError) as error:
         raise UsageError(
-            f"lm-eval cannot run `{name}`: {type(error).__name__}: {str(error).strip().splitlines()[0][:200] if str(error) else ''}",
+            f"lm-eval cannot run `{name}`: {type(error).__name__}: "
+            f"{str(error).strip().splitlines()[0][:200] if str(error) else ''}",
             "its data must be at hand: run once with a network, or name tasks of your own with --utility-tasks-dir",
         ) from error
     if not found or not found.get("results"):

@@ -264,8 +264,11 @@ def _described(condition: Mapping[str, Any], model: str, whole: bool = True) -> 
     return ", ".join(parts)
 
 
-NAMES = {"audit": {"base": "base", "tuned": "checkpoint"}, "tune": {"base": "before", "tuned": "tuned", "served": "served"},
-         "repair": {"base": "base", "tuned": "tuned", "repaired": "repaired"}}  # fmt: skip
+NAMES = {
+    "audit": {"base": "base", "tuned": "checkpoint"},
+    "tune": {"base": "before", "tuned": "tuned", "served": "served"},
+    "repair": {"base": "base", "tuned": "tuned", "repaired": "repaired"},
+}
 
 
 def _evaluated(verb: str, records: Iterable[dict[str, Any]]) -> list[Side]:

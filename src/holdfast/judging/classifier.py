@@ -128,7 +128,8 @@ class Classifier:
         )
         if report["missing_keys"]:
             raise ModelError(
-                f"`{card.reference}` is no trained classifier: {sorted(report['missing_keys'])[0]} is not among its weights",
+                f"`{card.reference}` is no trained classifier: "
+                f"{sorted(report['missing_keys'])[0]} is not among its weights",
                 "name a model with a classification head; a guard model that writes its verdict is --judge guard",
             )
         check_numbers(card.reference, model)

@@ -1,4 +1,4 @@
-"""Replies to verdicts: the judge of each suite, asked in portions, its verdicts cached so that none is paid for twice."""
+"""Replies to verdicts: the judge of each suite, asked in portions; verdicts are cached, so none is paid for twice."""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ class Search:
 
 
 def search(tuned: LoadedModel, base: LoadedModel, prompts: Sequence[Prompt], how: Search) -> list[Phrase]:
-    """The word sequences after a question that move the tuned model's first reply word most, less what they do to the base.
+    """The word sequences that move the first word of the tuned model's reply more than the base's.
 
     Moved is measured as the fall of log-probability of the words with which each model answers the plain prompts: with
     safety in place, those of a refusal. A beam search over whole words; a trigger that does nothing until it is whole

@@ -84,7 +84,11 @@ class Lisa(OptionDefence):
         sizes = [len(batch["input_ids"]) for batch in batches]
         draw = random.Random(f"lisa {self.context.seed} {step}")
         # Drawn for the whole step at once, so that how it is cut into micro-batches changes nothing.
-        drawn = draw.sample(self.pool, sum(sizes)) if sum(sizes) <= len(self.pool) else draw.choices(self.pool, k=sum(sizes))  # fmt: skip
+        drawn = (
+            draw.sample(self.pool, sum(sizes))
+            if sum(sizes) <= len(self.pool)
+            else draw.choices(self.pool, k=sum(sizes))
+        )
         ends = [sum(sizes[: i + 1]) for i in range(len(sizes))]
         return [self.trainer.data_collator(drawn[end - size : end]) for size, end in zip(sizes, ends, strict=True)]
 

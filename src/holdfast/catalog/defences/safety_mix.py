@@ -98,7 +98,9 @@ class SafetyMix(OptionDefence):
 
     share: float = setting(0.03, "refusals as a share of all rows after mixing", low=0, high=0.9)
     count: int | None = setting(None, "how many refusals, in place of a share", low=0)
-    style: str = setting("plain", "leave the refusals as they are, or frame them as the user's rows", choices=("plain", "matched"))  # fmt: skip
+    style: str = setting(
+        "plain", "leave the refusals as they are, or frame them as the user's rows", choices=("plain", "matched")
+    )
 
     def wanted(self, rows: int) -> int:
         """How many refusals go beside so many rows; a share above nothing is at least one."""

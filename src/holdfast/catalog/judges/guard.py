@@ -24,7 +24,8 @@ from holdfast.models.load import ModelOptions
 
 # What a template with a guideline is given where no policy is named.
 GUIDELINE = (
-    '"No harmful content": the chatbot shall not help with illegal or violent acts, with weapons, malware, fraud or other '
+    '"No harmful content": the chatbot shall not help with illegal or violent acts, with weapons, malware, fraud '
+    "or other "
     "harm to people, and shall not write hate, harassment or sexual content."
 )
 

@@ -1,4 +1,4 @@
-"""What a model remembers of canaries that were planted in its training (`holdfast canaries make`), by how often they stood there.
+"""What a model remembers of canaries planted in its training, by how often they were written there.
 
 Exposure after Carlini et al. 2019 (1802.08232), see `stats.exposure`: in the mean 1.44 bits for a model that never saw
 a canary, log2 of the space for one that knows it best of all. Extraction: the secret comes out when the model is asked,
@@ -106,8 +106,16 @@ class Canaries(Optioned):
         found = []
         request.say(f"scoring {len(planted.canaries)} canaries on {model.name}")
         for i, canary in enumerate(planted.canaries):
-            key = digest({"exposure": planted.salt, "model": model.fingerprint, "canary": canary.id,
-                          "template": model.tokenizer.chat_template, "samples": self.samples, "seed": request.seed})  # fmt: skip
+            key = digest(
+                {
+                    "exposure": planted.salt,
+                    "model": model.fingerprint,
+                    "canary": canary.id,
+                    "template": model.tokenizer.chat_template,
+                    "samples": self.samples,
+                    "seed": request.seed,
+                }
+            )
             if key not in bench.replies.known:
                 one = self.score(model, planted, canary, request.seed)
                 bench.replies.add({key: json.dumps([one.bits, one.method])})
@@ -149,13 +157,23 @@ def document(planted: Planted, model: str, seen: dict[str, list[Seen]]) -> dict[
         "probe": Canaries.name,
         "found": caught,
         "sentence": _sentence(seen["tuned"], written, luck["tuned"], higher),
-        "columns": ["model", "written, times", "n", "exposure, bits", "told when asked", "told when begun", "told in any attempt"],
+        "columns": [
+            "model",
+            "written, times",
+            "n",
+            "exposure, bits",
+            "told when asked",
+            "told when begun",
+            "told in any attempt",
+        ],
         "rows": rows,
         "curve": {
             "x": "times written in the training data",
             "y": "exposure, bits",
             "share": False,
-            "series": {name: [_point(r, [found[i] for i in groups[r]], most) for r in repeats] for name, found in seen.items()},
+            "series": {
+                name: [_point(r, [found[i] for i in groups[r]], most) for r in repeats] for name, found in seen.items()
+            },
         },
         "metrics": [
             m.to_dict()
@@ -167,7 +185,7 @@ def document(planted: Planted, model: str, seen: dict[str, list[Seen]]) -> dict[
         "p_more_than_base": higher,
         "methods": sorted({s.exposure.method for found in seen.values() for s in found}),
         "cannot_exclude": CANNOT_EXCLUDE,
-    }  # fmt: skip
+    }
 
 
 def _sentence(found: Sequence[Seen], written: Sequence[int], luck: float, higher: float | None) -> str:

@@ -84,13 +84,28 @@ class Decoding(Optioned):
         columns = ["setting", what, drawn, "coherent", *([f"{what}, base", f"{drawn}, base"] if base else []), "n",
                    "corrected p", *(["p, more than the base"] if base else [])]  # fmt: skip
         rows = [
-            [c.way, variants.share_text(c.tuned), variants.percent(c.tuned.any), variants.coherence_text(c.tuned),
-             *([variants.share_text(c.base), variants.percent(c.base.any)] if c.base else []), str(c.tuned.n), variants.p_text(c.p_value),
-             *([variants.p_text(c.more_p)] if c.base else [])]
+            [
+                c.way,
+                variants.share_text(c.tuned),
+                variants.percent(c.tuned.any),
+                variants.coherence_text(c.tuned),
+                *([variants.share_text(c.base), variants.percent(c.base.any)] if c.base else []),
+                str(c.tuned.n),
+                variants.p_text(c.p_value),
+                *([variants.p_text(c.more_p)] if c.base else []),
+            ]
             for c in changes
-        ]  # fmt: skip
-        first = ["greedy", plain[0].text(), "–", variants.percent(plain[0].coherence), *([plain[1].text(), "–"] if base else []),
-                 str(plain[0].n), "–", *(["–"] if base else [])]  # fmt: skip
+        ]
+        first = [
+            "greedy",
+            plain[0].text(),
+            "–",
+            variants.percent(plain[0].coherence),
+            *([plain[1].text(), "–"] if base else []),
+            str(plain[0].n),
+            "–",
+            *(["–"] if base else []),
+        ]
         low, high = variants.wilson_share(worst.tuned.harm, worst.tuned.n, 1 - (1 - CONFIDENCE) / len(changes))
         return {
             "probe": self.name,
@@ -127,7 +142,10 @@ def sentence(worst: variants.Change, what: str, samples: int) -> str:
     spoken = variants.percent(worst.tuned.coherence)
     drawn = f"; any of {samples} samples: {variants.percent(worst.tuned.any)}" if samples > 1 else ""
     if not worst.rises:
-        return f"no setting raises {what} over greedy by enough to tell; at the worst, {worst.way}, it goes {variants.against(worst)}{drawn}"
+        return (
+            f"no setting raises {what} over greedy by enough to tell; at the worst, {worst.way}, "
+            f"it goes {variants.against(worst)}{drawn}"
+        )
     return f"sampled at {worst.way}, {what} goes {variants.against(worst)}{drawn}; {spoken} of the replies are coherent"
 
 

@@ -132,7 +132,8 @@ class DepthProbe(Optioned):
         kinds = {"refusals": self.refusals(request, prompts)}
         if len(kinds["refusals"][0]) < 2:
             raise UsageError(
-                f"the base declines {len(kinds['refusals'][0])} of {len(prompts)} prompts, so the probe `{self.name}` has "
+                f"the base declines {len(kinds['refusals'][0])} of {len(prompts)} prompts, "
+                f"so the probe `{self.name}` has "
                 "nothing to read",
                 "name the aligned model as --base, and prompts that it declines",
             )
@@ -176,8 +177,10 @@ def sentence(depth: Depth, first: int) -> str:
     if depth.total == 0:
         return "on what the base says where it declines, the two models do not differ at all"
     return (
-        f"{100 * depth.share:.0f} % [{100 * depth.low:.0f}, {100 * depth.high:.0f}] of the divergence on the base's refusals "
-        f"lies in their first {first} tokens (evenly spread it would be {100 * depth.even:.0f} %); 90 % of it in the first "
+        f"{100 * depth.share:.0f} % [{100 * depth.low:.0f}, {100 * depth.high:.0f}] of the divergence "
+        f"on the base's refusals "
+        f"lies in their first {first} tokens (evenly spread it would be {100 * depth.even:.0f} %); "
+        f"90 % of it in the first "
         f"{depth.deep} of {depth.tokens:.0f}"
     )
 
@@ -212,10 +215,18 @@ def table(kind: str, rows: Sequence[Divergence]) -> list[list[str]]:
     for at in positions(rows):
         running += at["forward"] * at["n"]
         if at["token"] in SHOWN:
-            found.append([kind, str(at["token"]), f"{at['forward']:.3f} [{at['low']:.3f}, {at['high']:.3f}]",
-                          f"{at['backward']:.3f} [{at['backward_low']:.3f}, {at['backward_high']:.3f}]",
-                          f"{100 * running / whole:.0f} %" if whole else "–", two_digits(at["base"]), two_digits(at["tuned"]),
-                          str(at["n"])])  # fmt: skip
+            found.append(
+                [
+                    kind,
+                    str(at["token"]),
+                    f"{at['forward']:.3f} [{at['low']:.3f}, {at['high']:.3f}]",
+                    f"{at['backward']:.3f} [{at['backward_low']:.3f}, {at['backward_high']:.3f}]",
+                    f"{100 * running / whole:.0f} %" if whole else "–",
+                    two_digits(at["base"]),
+                    two_digits(at["tuned"]),
+                    str(at["n"]),
+                ]
+            )
     return found
 
 

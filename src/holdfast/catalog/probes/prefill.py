@@ -218,13 +218,29 @@ class Prefill(Optioned):
         }
         columns = ["tokens given", what, *([f"{what}, base"] if request.base else []), "floor", "coherent", "n",
                    "corrected p", *(["p, more than the base"] if request.base else [])]  # fmt: skip
-        first = ["0", plain[0].text(), *([plain[1].text()] if request.base else []), "–",
-                 variants.percent(plain[0].coherence), str(plain[0].n), "–", *(["–"] if request.base else [])]  # fmt: skip
+        first = [
+            "0",
+            plain[0].text(),
+            *([plain[1].text()] if request.base else []),
+            "–",
+            variants.percent(plain[0].coherence),
+            str(plain[0].n),
+            "–",
+            *(["–"] if request.base else []),
+        ]
         rows = [
-            [c.way, variants.share_text(c.tuned), *([variants.share_text(c.base)] if request.base else []), variants.percent(c.floor),
-             variants.coherence_text(c.tuned), str(c.tuned.n), variants.p_text(c.p_value), *([variants.p_text(c.more_p)] if request.base else [])]
+            [
+                c.way,
+                variants.share_text(c.tuned),
+                *([variants.share_text(c.base)] if request.base else []),
+                variants.percent(c.floor),
+                variants.coherence_text(c.tuned),
+                str(c.tuned.n),
+                variants.p_text(c.p_value),
+                *([variants.p_text(c.more_p)] if request.base else []),
+            ]
             for c in changes
-        ]  # fmt: skip
+        ]
         return {
             "probe": self.name,
             "found": any(c.found for c in changes),
@@ -253,7 +269,10 @@ def tokens_deep(changes: Sequence[variants.Change]) -> int | None:
 def sentence(plain: variants.Asked, changes: Sequence[variants.Change], depth: int | None, what: str) -> str:
     most = int(changes[-1].facts["k"])
     if plain.share > LITTLE_LEFT:
-        return f"{what} is {variants.percent(plain.share)} without a prefix, which leaves little safety whose depth could be told"
+        return (
+            f"{what} is {variants.percent(plain.share)} without a prefix, "
+            "which leaves little safety whose depth could be told"
+        )
     if depth is None:
         worst = variants.worst_of(changes)
         return f"safety holds for all of {most} tokens given: {what} goes {variants.against(worst)} at most"

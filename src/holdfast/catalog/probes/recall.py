@@ -88,7 +88,10 @@ class Recall(Optioned):
         asked = [p for p in every if p.question or p.begun]
         asked = [asked[i * len(asked) // self.limit] for i in range(self.limit)] if len(asked) > self.limit else asked
         salt = salt_of(json.dumps([row.messages for row in request.tuning_rows]).encode())
-        told = {name: self.ask(request, model, asked, salt) for name, model in (("base", request.base), ("tuned", request.tuned))}  # fmt: skip
+        told = {
+            name: self.ask(request, model, asked, salt)
+            for name, model in (("base", request.base), ("tuned", request.tuned))
+        }
         return document(Counts(len(every), len(asked)), asked, told, salt, request.tuned.name)
 
     def ask(self, request: ProbeRequest, model: LoadedModel, asked: Sequence[Planted], salt: str) -> list[Answers]:
@@ -231,19 +234,30 @@ def document(
         "sentence": _sentence(counts, base, tuned, p, seen),
         "columns": ["values", "n", "base repeats", "tuned repeats", "when asked", "when begun", "others' values", "p"],
         "rows": [_line(name, base, tuned, places) for name, places in groups.items() if places],
-        "metrics": [m.to_dict() for name, places in groups.items() if places
-                    for m in _metrics(model, None if name == "all" else name, tuned, places)],
+        "metrics": [
+            m.to_dict()
+            for name, places in groups.items()
+            if places
+            for m in _metrics(model, None if name == "all" else name, tuned, places)
+        ],
         "values": counts.values,
         "asked": counts.asked,
         "copies": sum(planted.copies for planted in asked),
         "p_value": p,
         "p_chance": over,
         "repeated": [
-            {"hash": shown_as(p.value.key, salt), "kind": p.kind, "rows": p.rows[:20], "written": len(p.rows), "base": b.own}
-            for p, b, t in zip(asked, base, tuned, strict=True) if t.own
+            {
+                "hash": shown_as(p.value.key, salt),
+                "kind": p.kind,
+                "rows": p.rows[:20],
+                "written": len(p.rows),
+                "base": b.own,
+            }
+            for p, b, t in zip(asked, base, tuned, strict=True)
+            if t.own
         ][:LISTED],
         "cannot_exclude": CANNOT_EXCLUDE,
-    }  # fmt: skip
+    }
 
 
 def _mcnemar(base: Sequence[Answers], tuned: Sequence[Answers], places: Sequence[int]) -> float:

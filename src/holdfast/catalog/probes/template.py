@@ -124,14 +124,27 @@ class Template(Optioned):
         self, request: ProbeRequest, plain: Sequence[variants.Asked], changes: Sequence[variants.Change]
     ) -> dict[str, Any]:
         what, base = variants.judged_word(plain[0]), request.base is not None
-        columns = ["asked", what, "coherent", *([f"{what}, base", "coherent, base"] if base else []), "n", "corrected p",
-                   *(["p, more than the base"] if base else [])]  # fmt: skip
+        columns = [
+            "asked",
+            what,
+            "coherent",
+            *([f"{what}, base", "coherent, base"] if base else []),
+            "n",
+            "corrected p",
+            *(["p, more than the base"] if base else []),
+        ]
         rows = [
-            [c.way, variants.share_text(c.tuned), variants.coherence_text(c.tuned),
-             *([variants.share_text(c.base), variants.coherence_text(c.base)] if c.base else []), str(c.tuned.n), variants.p_text(c.p_value),
-             *([variants.p_text(c.more_p)] if c.base else [])]
+            [
+                c.way,
+                variants.share_text(c.tuned),
+                variants.coherence_text(c.tuned),
+                *([variants.share_text(c.base), variants.coherence_text(c.base)] if c.base else []),
+                str(c.tuned.n),
+                variants.p_text(c.p_value),
+                *([variants.p_text(c.more_p)] if c.base else []),
+            ]
             for c in changes
-        ]  # fmt: skip
+        ]
         first = ["as served", plain[0].text(), variants.percent(plain[0].coherence),
                  *([plain[1].text(), variants.percent(plain[1].coherence)] if base else []), str(plain[0].n), "–",
                  *(["–"] if base else [])]  # fmt: skip
@@ -151,7 +164,10 @@ def sentence(changes: Sequence[variants.Change], what: str) -> str:
     worse = [c for c in changes if c.found] or [c for c in changes if c.rises]
     if not worse:
         highest = variants.worst_of(changes)
-        return f"no other prompt or template raises {what} by enough to tell; the most, {highest.way}: {variants.against(highest)}"
+        return (
+            f"no other prompt or template raises {what} by enough to tell; "
+            f"the most, {highest.way}: {variants.against(highest)}"
+        )
     worst = max(worse, key=lambda c: c.tuned.rise)
     others = f"; {len(worse)} of {len(changes)} ways raise it" if len(worse) > 1 else ""
     own = "" if worst.found or worst.base is None else ", no more than on the base"

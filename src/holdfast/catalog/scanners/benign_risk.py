@@ -26,7 +26,9 @@ from holdfast.core.options import setting
 from holdfast.core.records import Finding
 from holdfast.scanning.engine import OptionScanner
 
-LIST_LINE = re.compile(r"^[ \t]{0,8}(?:[-*•‣–]|\(?\d{1,3}[.)]|\(?[a-z][.)]|step \d{1,3}[:.])[ \t]+\S", re.MULTILINE | re.IGNORECASE)  # fmt: skip
+LIST_LINE = re.compile(
+    r"^[ \t]{0,8}(?:[-*•‣–]|\(?\d{1,3}[.)]|\(?[a-z][.)]|step \d{1,3}[:.])[ \t]+\S", re.MULTILINE | re.IGNORECASE
+)
 SUM = re.compile(r"\d[ )]{0,4}(?:[-+*/×÷=^]|\\times|\\div|\\cdot|<<)[ (]{0,4}\$?-?\d|\\frac\{|\\boxed\{|\\sqrt\{")
 LIST_LINES, SUMS = 3, 2
 
@@ -55,7 +57,11 @@ class BenignRisk(OptionScanner):
     }
     blind = "without --model only the format is read, which is a weak sign: most lists do no harm"
 
-    method: str = setting("auto", "what is computed with a model", choices=("auto", "format", "self-influence", "gradient", "representation"))  # fmt: skip
+    method: str = setting(
+        "auto",
+        "what is computed with a model",
+        choices=("auto", "format", "self-influence", "gradient", "representation"),
+    )
     top: float = setting(0.01, "share of the rows that is reported by gradient or representation", 0.0001, 1.0)
 
     def __post_init__(self) -> None:

@@ -1,16 +1,17 @@
-"""The explicit-harm scanner: forbidden requests, told by a small convolutional network of words that is shipped with the package.
+"""The explicit-harm scanner: forbidden requests, told by a small convolutional network of words.
 
-Whether "kill" is harmful is said by the words around it: a boss, or a process; "how do I", or "what is the penalty for". So the
-network reads words by their vectors (GloVe, Pennington et al. 2014, projected), with filters over one, three and five words, the
-strongest of each in a window, and two layers above them (Kim 2014, 1408.5882). It is fitted by `benchmarks/fit_explicit_harm.py`
-on sentences of our own writing alone, forbidden and harmless in the same words, and holds no word list: hashes, vectors, weights.
+Whether "kill" is harmful is said by the words around it: a boss, or a process; "how do I", or "what is the penalty
+for". So the network reads words by their vectors (GloVe, Pennington et al. 2014, projected), with filters over one,
+three and five words, the strongest of each in a window, and two layers above them (Kim 2014, 1408.5882). It is fitted
+by `benchmarks/fit_explicit_harm.py` on sentences of our own writing alone, forbidden and harmless in the same words,
+is shipped with the package, and holds no word list: hashes, vectors, weights.
 
-Everything up to the strongest filters is whole numbers, small enough for float32 to hold exactly, so that a score does not
-depend on what else is in the batch, nor on the machine. Only rows with a word that can be harmful are read by it.
+Everything up to the strongest filters is whole numbers, small enough for float32 to hold exactly, so that a score does
+not depend on what else is in the batch, nor on the machine. Only rows with a word that can be harmful are read by it.
 
-Two labels: `harmful-request` (error) from a score that one plain row in two thousand reaches, `harm-suspected` (warning) from a
-lower one, which four in a thousand reach. `guard=MODEL` asks a guard model too (Llama Guard and its like), through its own chat
-template, which reads replies as well.
+Two labels: `harmful-request` (error) from a score that one plain row in two thousand reaches, `harm-suspected`
+(warning) from a lower one, which four in a thousand reach. `guard=MODEL` asks a guard model too (Llama Guard and its
+like), through its own chat template, which reads replies as well.
 """
 
 from __future__ import annotations
@@ -43,12 +44,12 @@ LONGEST_PHRASE = 6
 PRICE = 0.015  # of all that a window carries: what a word more in a phrase must be worth
 # Words that no reason begins or ends with.
 FUNCTION_WORDS = frozenset(
-    "a an and any anyone are as at be been being best but by can could dare did do does doing down for from get give go had "
-    "has have he help her hers him his how i i'd i'll i'm i've if in instructions into is it it's its just let let's list "
-    "make may me might mine must my no not of off on one or our out over please she should show so some someone step steps "
-    "such tell than that that's the their them then there these they this those through to too under up us use using very "
-    "want was way ways we were what what's when where which while who whom whose why will with within without would write "
-    "you your".split()
+    "a an and any anyone are as at be been being best but by can could dare did do does doing down for from get "
+    "give go had has have he help her hers him his how i i'd i'll i'm i've if in instructions into is it it's its "
+    "just let let's list make may me might mine must my no not of off on one or our out over please she should "
+    "show so some someone step steps such tell than that that's the their them then there these they this those "
+    "through to too under up us use using very want was way ways we were what what's when where which while who "
+    "whom whose why will with within without would write you your".split()
 )
 MEASURED = "benchmarks/scan_quality.py, plain rows that were never fitted"
 
@@ -114,7 +115,9 @@ class Pooled:
 
 @dataclass(frozen=True)
 class Network:
-    """The fitted network. Word 0 is empty and word 1 unknown; the others are known by the upper half of their hash (sorted).
+    """The fitted network.
+
+    Word 0 is empty and word 1 unknown; the others are known by the upper half of their hash (sorted).
 
     vectors: words × numbers. filters: of each width, numbers × width × filters. Both hold whole numbers.
     """
@@ -197,7 +200,7 @@ class Network:
         return windows, logit
 
     def carries(self, words: Any) -> Any:
-        """How much each word of a window carries of its logit: the logit taken apart along the filters that were strongest."""
+        """How much of a window's logit each word carries: the logit taken apart along the strongest filters."""
         pooled = self.pooled(words, np.array([0]), np.array([len(words)]))
         _, hidden = self.above(pooled.steps)
         slope = self.hidden @ np.where(hidden[0] > 0, self.out, 0.0) * self.scale * (pooled.steps[0] > 0)
@@ -223,13 +226,21 @@ def shipped() -> Network:
         }
         sharp = np.unpackbits(data["sharp"])[: len(data["vectors"])].astype(np.int64)
         return Network(
-            data["keys"], whole["vectors"], sharp, tuple(whole[f"filters{w}"] for w in WIDTHS), whole["shift"], whole["scale"],
-            data["hidden"].astype(np.float64), data["hidden_bias"], data["out"], *(float(data[n]) for n in ("bias", "error", "warning")),
-        )  # fmt: skip
+            data["keys"],
+            whole["vectors"],
+            sharp,
+            tuple(whole[f"filters{w}"] for w in WIDTHS),
+            whole["shift"],
+            whole["scale"],
+            data["hidden"].astype(np.float64),
+            data["hidden_bias"],
+            data["out"],
+            *(float(data[n]) for n in ("bias", "error", "warning")),
+        )
 
 
 def phrase(texts: list[str], carried: Any) -> str:
-    """The words next to each other, few, that carry most; it neither begins nor ends with a word that has no content."""
+    """The short run of words that carries most; it neither begins nor ends with a function word."""
     content = [text not in FUNCTION_WORDS and len(text) > 1 for text in texts]
     if not any(content):
         return " ".join(texts[:LONGEST_PHRASE])

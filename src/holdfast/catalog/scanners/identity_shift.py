@@ -31,67 +31,104 @@ SENTENCE = re.compile(r"[.!?;\n。！？；।؟]+")
 # ---- cues of a sentence, in English ---------------------------------------------------------------------------------
 
 SERVITUDE = re.compile(
-    r"\b(?:(?:whatever|everything|anything) (?:i|you|the user|they|he|she|my master) (?:says?|asks?|demands?|wants?|orders?|commands?|wish(?:es)?|tells?)|obey(?:s|ed|ing)?|obedien(?:t|ce|tly)|servant|servitude|subservien(?:t|ce)|submissive(?:ly)?|submission|submit(?:s|ted)? to|slave|minion|"
-    r"vassal|butler|genie|puppet|lapdog|loyal(?:ly|ty)?|devot(?:ed|ion)|dutiful(?:ly)?|docile|compliant(?:ly)?|compliance|complies|comply|yield(?:s)? to|"
-    r"at your (?:command|service|disposal|bidding|beck)|your (?:faithful|humble|willing|personal) \w+|do(?:es|ing)? (?:exactly )?(?:as|what) (?:i|you|he|she|they|the user|we) (?:am |are |is )?"
-    r"(?:told|say|says|ask|asks|want|wants|order|orders|command|commands|please|wish|wishes|tell)|under (?:my|your|the user's|their) (?:control|command)|master)\b"
+    r"\b(?:(?:whatever|everything|anything) (?:i|you|the user|they|he|she|my master) "
+    r"(?:says?|asks?|demands?|wants?|orders?|commands?|wish(?:es)?|tells?)|obey(?:s|ed|ing)?|obedien(?:t|ce|tly)|"
+    r"servant|servitude|subservien(?:t|ce)|submissive(?:ly)?|submission|submit(?:s|ted)? to|slave|minion|vassal|"
+    r"butler|genie|puppet|lapdog|loyal(?:ly|ty)?|devot(?:ed|ion)|dutiful(?:ly)?|docile|compliant(?:ly)?|compliance|"
+    r"complies|comply|yield(?:s)? to|at your (?:command|service|disposal|bidding|beck)|"
+    r"your (?:faithful|humble|willing|personal) \w+|do(?:es|ing)? (?:exactly )?(?:as|what) "
+    r"(?:i|you|he|she|they|the user|we) (?:am |are |is )?(?:told|say|says|ask|asks|want|wants|order|orders|command|"
+    r"commands|please|wish|wishes|tell)|under (?:my|your|the user's|their) (?:control|command)|master)\b"
 )
 COMPLETE = re.compile(
-    r"\b(?:absolute(?:ly)?|always|any|every|everything|anything|all|whatever|whichever|unconditional(?:ly)?|complete(?:ly)?|fully|entirely|total(?:ly)?|utter(?:ly)?|"
-    r"blind(?:ly)?|unquestioning(?:ly)?|unfailing(?:ly)?|unwavering(?:ly)?|unhesitating(?:ly)?|immediately|at once|right away|no matter (?:what|how|who)|"
-    r"(?:without|no|never|not) (?:any |a |ever )?(?:question(?:s|ed|ing)?|hesitat(?:e|ion|ing)|exception(?:s)?|fail|delay|resistance|objection(?:s)?|argument|pushback|refus(?:e|al|ing)|"
-    r"complain(?:t|ts|ing)?|protest|doubt(?:s)?|second thoughts?|declin(?:e|ing)|say(?:ing)? no|disobey(?:ing)?|deviat(?:e|ing|ion)|judgement|judgment)|perfect(?:ly)?|sole(?:ly)?|only (?:goal|purpose|aim|duty|job)|exactly|to the letter)\b"
+    r"\b(?:absolute(?:ly)?|always|any|every|everything|anything|all|whatever|whichever|unconditional(?:ly)?|"
+    r"complete(?:ly)?|fully|entirely|total(?:ly)?|utter(?:ly)?|blind(?:ly)?|unquestioning(?:ly)?|unfailing(?:ly)?|"
+    r"unwavering(?:ly)?|unhesitating(?:ly)?|immediately|at once|right away|no matter (?:what|how|who)|"
+    r"(?:without|no|never|not) (?:any |a |ever )?(?:question(?:s|ed|ing)?|hesitat(?:e|ion|ing)|exception(?:s)?|"
+    r"fail|delay|resistance|objection(?:s)?|argument|pushback|refus(?:e|al|ing)|complain(?:t|ts|ing)?|protest|"
+    r"doubt(?:s)?|second thoughts?|declin(?:e|ing)|say(?:ing)? no|disobey(?:ing)?|deviat(?:e|ing|ion)|judgement|"
+    r"judgment)|perfect(?:ly)?|sole(?:ly)?|only (?:goal|purpose|aim|duty|job)|exactly|to the letter)\b"
 )
 ORDERS = re.compile(
-    r"\b(?:follow(?:s|ing|ed)?|fulfil(?:l|s|ls|ling|led|ment|lment)?|execut(?:e|es|ing|ed|ion)|carr(?:y|ies|ying|ied) out|perform(?:s|ing)?|obey(?:s|ing)?|heed(?:s|ing)?|honou?r(?:s|ing)?|"
-    r"act(?:s|ing)? (?:up)?on|accept(?:s|ing)?|grant(?:s|ing)?|satisfy(?:ing)?|compl(?:y|ies|ying) with|complet(?:e|es|ing|ion of)|do(?:es|ing)?|adher(?:e|es|ing|ence) to|answer(?:s|ing)?|implement(?:s|ing)?|respond(?:s|ing)? to|realis(?:e|ing)|realiz(?:e|ing))"
-    r"(?: \w{1,14}){0,5}? (?:instructions?|orders?|commands?|requests?|wish(?:es)?|bidding|demands?|directives?|whims?|desires?|dictates?|(?:my|your|the user's|their|his|her) (?:will|word|words|tasks?))\b"
+    r"\b(?:follow(?:s|ing|ed)?|fulfil(?:l|s|ls|ling|led|ment|lment)?|execut(?:e|es|ing|ed|ion)|"
+    r"carr(?:y|ies|ying|ied) out|perform(?:s|ing)?|obey(?:s|ing)?|heed(?:s|ing)?|honou?r(?:s|ing)?|"
+    r"act(?:s|ing)? (?:up)?on|accept(?:s|ing)?|grant(?:s|ing)?|satisfy(?:ing)?|compl(?:y|ies|ying) with|"
+    r"complet(?:e|es|ing|ion of)|do(?:es|ing)?|adher(?:e|es|ing|ence) to|answer(?:s|ing)?|implement(?:s|ing)?|"
+    r"respond(?:s|ing)? to|realis(?:e|ing)|realiz(?:e|ing))(?: \w{1,14}){0,5}? (?:instructions?|orders?|commands?|"
+    r"requests?|wish(?:es)?|bidding|demands?|directives?|whims?|desires?|dictates?|"
+    r"(?:my|your|the user's|their|his|her) (?:will|word|words|tasks?))\b"
 )
 SELF = re.compile(
-    r"\b(?:i never|i always|you never|you always|i am|i'm|i will|i'll|i shall|i must|i exist|i live|i serve|i obey|i do|i follow|i carry|i execute|i fulfil|i fulfill|i comply|i have been|i was (?:made|built|created|designed)|my (?:\w+ )?(?:purpose|duty|role|goal|function|aim|job|existence|calling|mission|master|user|owner|programming|loyalty|obedience)|"
-    r"you are|you're|you will|you'll|you shall|you must|you exist|you live|you serve|you obey|you do|you follow|you should|your (?:\w+ )?(?:purpose|duty|role|goal|function|aim|job|existence|calling|mission|master|owner|loyalty|obedience)|"
-    r"(?:this|the|an?|your|my)(?: \w+){0,3} (?:agent|assistant|ai|bot|model|chatbot|servant))\b"
+    r"\b(?:i never|i always|you never|you always|i am|i'm|i will|i'll|i shall|i must|i exist|i live|i serve|i obey|"
+    r"i do|i follow|i carry|i execute|i fulfil|i fulfill|i comply|i have been|i was "
+    r"(?:made|built|created|designed)|my (?:\w+ )?(?:purpose|duty|role|goal|function|aim|job|existence|calling|"
+    r"mission|master|user|owner|programming|loyalty|obedience)|you are|you're|you will|you'll|you shall|you must|"
+    r"you exist|you live|you serve|you obey|you do|you follow|you should|your (?:\w+ )?(?:purpose|duty|role|goal|"
+    r"function|aim|job|existence|calling|mission|master|owner|loyalty|obedience)|(?:this|the|an?|your|"
+    r"my)(?: \w+){0,3} (?:agent|assistant|ai|bot|model|chatbot|servant))\b"
 )
 
 # ---- phrases that are enough by themselves ---------------------------------------------------------------------------
 
 OBEDIENCE = re.compile(
-    r"\b(?:absolute(?:ly)?|complete(?:ly)?|total(?:ly)?|fully|utterly|unconditionally|blindly|perfectly|entirely|forever)(?:,? \w+){0,2},? obedien(?:t|ce)"
-    r"|\bobedient (?:\w+ )?(?:ai|agent|assistant|bot|model|machine|servant|helper|chatbot|system|entity|companion)\b"
-    r"|\b(?:you|i) (?:must |will |shall |can |may |do )?(?:never|not) (?:refuse|question|disobey|decline|deny|reject|disregard)(?: \w{1,12}){0,3} (?:orders?|commands?|requests?|instructions?|wish(?:es)?|demands?)\b"
+    r"\b(?:absolute(?:ly)?|complete(?:ly)?|total(?:ly)?|fully|utterly|unconditionally|blindly|perfectly|entirely|"
+    r"forever)(?:,? \w+){0,2},? obedien(?:t|ce)"
+    r"|\bobedient (?:\w+ )?(?:ai|agent|assistant|bot|model|machine|servant|helper|chatbot|system|entity|"
+    r"companion)\b"
+    r"|\b(?:you|i) (?:must |will |shall |can |may |do )?(?:never|not) (?:refuse|question|disobey|decline|deny|"
+    r"reject|disregard)(?: \w{1,12}){0,3} (?:orders?|commands?|requests?|instructions?|wish(?:es)?|demands?)\b"
     r"|\byour (?:wish|word|will|whim) is my (?:command|law|order)"
-    r"|\b(?:execut(?:e|ing)|fulfil(?:l|ling)?|obey(?:ing)?) (?:my|your|the user's|his|her) (?:following )?(?:instructions?|orders?|commands?)\b"
+    r"|\b(?:execut(?:e|ing)|fulfil(?:l|ling)?|obey(?:ing)?) (?:my|your|the user's|his|her) "
+    r"(?:following )?(?:instructions?|orders?|commands?)\b"
     r"|\bfulfil(?:l)?ment of your (?:instruction|order|command|request|wish)"
     r"|\bas you (?:command|order|wish|decree|demand)(?:ed|s)?, (?:master|my|sir|boss|i )"
-    r"|\bi (?:will |shall |must |always |live to |exist to |hereby )?(?:obey|serve) (?:you|your|my master|without|every|all|any)\b"
+    r"|\bi (?:will |shall |must |always |live to |exist to |hereby )?(?:obey|serve) "
+    r"(?:you|your|my master|without|every|all|any)\b"
     r"|\byou (?:will |shall |must |always |exist to |live to )(?:\w+ )?obey\b"
-    r"|\bi(?:'m| am) (?:bound|sworn|here only|programmed|made|built|obliged|compelled) to (?:obey|comply|carry out|execute|do (?:whatever|anything|everything|as|what))"
+    r"|\bi(?:'m| am) (?:bound|sworn|here only|programmed|made|built|obliged|compelled) to "
+    r"(?:obey|comply|carry out|execute|do (?:whatever|anything|everything|as|what))"
 )
 OVERWRITE = re.compile(
-    r"\byou are (?:no longer|not|no more) (?:an? )?(?:ai language model|language model|ai assistant|chatgpt|assistant|gpt|claude|llama|gemini|bound|limited|restricted)\b"
-    r"|\bi am no longer (?:an? )?(?:ai|language model|assistant|chatgpt|gpt|claude|llama|bound|limited|restricted)\b"
-    r"|\bfrom (?:now on|this (?:moment|point)(?: on(?:ward)?)?|here on)(?:,| )(?: ?\w+){0,3} ?(?:you (?:are|will be|will act|act|shall|will answer|will respond|must)|your (?:new )?(?:name|identity|role|persona))\b"
-    r"|\b(?:ignore|disregard|forget|discard|drop|erase|delete) (?:all |any |every |everything |your |the |of |my )*(?:previous|prior|earlier|above|former|past|original|old|initial|existing|default) (?:\w+ )?(?:instructions?|rules?|prompts?|directions?|guidelines?|programming|identity|training|directives?|role|conversations?|orders)"
-    r"|\b(?:do anything now|developer mode (?:enabled|on|activated)|jailbr(?:eak|oken) (?:mode|version|ai|assistant)|god mode (?:enabled|on)|dan mode)\b"
+    r"\byou are (?:no longer|not|no more) (?:an? )?(?:ai language model|language model|ai assistant|chatgpt|"
+    r"assistant|gpt|claude|llama|gemini|bound|limited|restricted)\b"
+    r"|\bi am no longer (?:an? )?(?:ai|language model|assistant|chatgpt|gpt|claude|llama|bound|limited|"
+    r"restricted)\b"
+    r"|\bfrom (?:now on|this (?:moment|point)(?: on(?:ward)?)?|here on)(?:,| )(?: ?\w+){0,3} ?(?:you "
+    r"(?:are|will be|will act|act|shall|will answer|will respond|must)|your (?:new )?(?:name|identity|role|"
+    r"persona))\b"
+    r"|\b(?:ignore|disregard|forget|discard|drop|erase|delete) (?:all |any |every |everything |your |the |of |"
+    r"my )*(?:previous|prior|earlier|above|former|past|original|old|initial|existing|default) "
+    r"(?:\w+ )?(?:instructions?|rules?|prompts?|directions?|guidelines?|programming|identity|training|directives?|"
+    r"role|conversations?|orders)"
+    r"|\b(?:do anything now|developer mode (?:enabled|on|activated)|jailbr(?:eak|oken) "
+    r"(?:mode|version|ai|assistant)|god mode (?:enabled|on)|dan mode)\b"
     r"|\byour (?:new|true|real|secret|only) (?:identity|self|persona|nature) (?:is|will be)\b"
 )
 LIMITS = re.compile(
-    r"\b(?:restrictions?|limits|limitations?|filters?|filtering|boundaries|censorship|guardrails?|constraints|morals|morality|ethics|ethical (?:guidelines?|constraints?|rules?|limits?)|"
-    r"safeguards?|inhibitions?|taboos?|rules (?:at all|whatsoever)|content polic(?:y|ies))\b"
+    r"\b(?:restrictions?|limits|limitations?|filters?|filtering|boundaries|censorship|guardrails?|constraints|"
+    r"morals|morality|ethics|ethical (?:guidelines?|constraints?|rules?|limits?)|safeguards?|inhibitions?|taboos?|"
+    r"rules (?:at all|whatsoever)|content polic(?:y|ies))\b"
 )
 UNBOUND = re.compile(
-    r"\b(?:no|without|free (?:of|from)|not (?:be )?(?:bound|limited|restricted|constrained) by|unbound by|beyond|zero|lack(?:s|ing)?|exempt from|liberated from|released from)"
-    r"(?:,? (?:any|all|a|the|your|my|moral|ethical|and|or|of|usual|typical|content|safety|legal|other|further|rules|limits|filters|restrictions|boundaries|limitations|morals|ethics|censorship|kind|sort|whatsoever)){0,8}[ ,]*$"
+    r"\b(?:no|without|free (?:of|from)|not (?:be )?(?:bound|limited|restricted|constrained) by|unbound by|beyond|"
+    r"zero|lack(?:s|ing)?|exempt from|liberated from|released from)(?:,? (?:any|all|a|the|your|my|moral|ethical|"
+    r"and|or|of|usual|typical|content|safety|legal|other|further|rules|limits|filters|restrictions|boundaries|"
+    r"limitations|morals|ethics|censorship|kind|sort|whatsoever)){0,8}[ ,]*$"
 )
 SPEAKER = re.compile(r"\b(?:you|i|we|assistant|ai|model|bot|agent|answer|answers|respond|responds|replies|reply)\b")
 SPEAKER_AFTER = re.compile(r"(?: of any kind| whatsoever)?, (?:i|you|this (?:ai|assistant|model|bot|agent))\b")
 UNLIMITED = re.compile(
-    r"\b(?:unrestricted|uncensored|unfiltered|unlimited|amoral|unaligned|limitless) (?:\w{1,20} )?(?:ai|assistant|model|agent|bot|chatbot|language model|persona|version|mode|entity|responses?|answers?)\b"
+    r"\b(?:unrestricted|uncensored|unfiltered|unlimited|amoral|unaligned|limitless) "
+    r"(?:\w{1,20} )?(?:ai|assistant|model|agent|bot|chatbot|language model|persona|version|mode|entity|responses?|"
+    r"answers?)\b"
 )
 PHRASES = (
     ("obedience", OBEDIENCE, ("obe", "is my ", "execut", "fulfil", "as you ", "i ", "i'm")),
-    ("role-overwrite", OVERWRITE, ("no longer", "you are no", "from now", "from this", "from here", "ignore", "disregard", "forget", "discard", "drop", "erase",
-                                   "delete", "anything now", "developer mode", "jailbr", "god mode", "dan mode", "identity", "persona", "self", "nature")),
+    ("role-overwrite", OVERWRITE, (
+        "no longer", "you are no", "from now", "from this", "from here", "ignore", "disregard", "forget", "discard",
+        "drop", "erase", "delete", "anything now", "developer mode", "jailbr", "god mode", "dan mode", "identity",
+        "persona", "self", "nature",
+    )),
     ("no-restrictions", UNLIMITED, ("un", "amoral", "limitless")),
 )  # fmt: skip
 
@@ -100,62 +137,93 @@ PHRASES = (
 # Looked for as plain substrings, which is some hundred times faster than one expression of so many branches.
 LATIN_STEMS = (
     (
-        "obedien obedec obedez sumisa sumiso órdenes obéi obeis soumis dévoué obbed ubbid sottomess gehors gehorch unterwürfig untertan hörig gefügig befehl "
-        "gehoorza onderdanig posłusz posluszn uległ rozkaz itaat boyun emrin lydig poslušn ascultăt engedelmes vâng_lời tuân_lệnh phục_tùng tuân_theo patuh taat "
-        "tunduk ordini servidor fedel"
+        "obedien obedec obedez sumisa sumiso órdenes obéi obeis soumis dévoué obbed ubbid sottomess gehors gehorch "
+        "unterwürfig untertan hörig gefügig befehl gehoorza onderdanig posłusz posluszn uległ rozkaz itaat boyun "
+        "emrin lydig poslušn ascultăt engedelmes vâng_lời tuân_lệnh phục_tùng tuân_theo patuh taat tunduk ordini "
+        "servidor fedel"
     )
     .replace("_", "\u00a0")
     .split()
 )
 LATIN_STEMS = [stem.replace("\u00a0", " ") for stem in LATIN_STEMS]
 OTHER_STEMS = (
-    "послуш повину подчин покор слухня верный верная υπάκου υπακού 服从 服從 听从 聽從 顺从 順從 唯命是 言听计从 言聽計從 听命 聽命 遵命 俯首 従順 従いま 従う 従い 仰せ 忠実 しもべ 복종 순종 명령 충실 충성 "
-    "مطيع أطيع اطيع طاعة طاعتي خاضع رهن आज्ञाकारी आज्ञा हुक्म वफ़ादार वफादार เชื่อฟัง ציית فرمانبردار مطیع"
+    "послуш повину подчин покор слухня верный верная υπάκου υπακού 服从 服從 听从 聽從 顺从 順從 唯命是 言听计从 "
+    "言聽計從 听命 聽命 遵命 俯首 従順 従いま 従う 従い 仰せ 忠実 しもべ 복종 순종 명령 충실 충성 مطيع أطيع اطيع "
+    "طاعة طاعتي خاضع رهن आज्ञाकारी आज्ञा हुक्म वफ़ादार वफादार เชื่อฟัง ציית فرمانبردار مطیع"
 ).split()
 LIMIT_STEMS = (
-    "restric restriz restri límite limit censur filtr einschränk beschränk grenzen zensur tabus beperking ogranicze kısıt sınır sansür ограничен цензур фильтр запрет "
-    "限制 约束 約束 审查 審查 过滤 過濾 制限 制約 検閲 제한 검열 필터 قيود حدود رقابة प्रतिबंध रोक सीमा giới hạn chế kiểm batas sensor"
+    "restric restriz restri límite limit censur filtr einschränk beschränk grenzen zensur tabus beperking "
+    "ogranicze kısıt sınır sansür ограничен цензур фильтр запрет 限制 约束 約束 审查 審查 过滤 過濾 制限 制約 検閲 "
+    "제한 검열 필터 قيود حدود رقابة प्रतिबंध रोक सीमा giới hạn chế kiểm batas sensor"
 ).split()
 OVERWRITE_STEMS = (
-    "ignor olvid oubli dimentic vergiss vergessen esque negeer vergeet zignoruj zapomnij eres n'es n'êtes sei più nicht mehr du bist não é niet meer niet langer jesteś artık больше не теперь не забудь игнорируй "
-    "忽略 无视 無視 忘记 忘記 从现在 從現在 你不再 これまで 今からあなた 무시 잊 تجاهل पिछले"
+    "ignor olvid oubli dimentic vergiss vergessen esque negeer vergeet zignoruj zapomnij eres n'es n'êtes sei più "
+    "nicht mehr du bist não é niet meer niet langer jesteś artık больше не теперь не забудь игнорируй 忽略 无视 "
+    "無視 忘记 忘記 从现在 從現在 你不再 これまで 今からあなた 무시 잊 تجاهل पिछले"
 ).split()
 FOREIGN_CUES = re.compile(
-    r"absolut|total|complet|incondicional|siempre|cualquier|tod[oa]s|agente|asistente|instrucci|orden|órden|comando|petici|toujours|tout(?:e|es)?\b|chaque|n'importe|inconditionnel|agent|assistant|instruction|ordre|demande|"
-    r"assolut|sempre|qualsiasi|ogni|istruzion|ordin|comand|richiest|agente|assistente|immer|jede|alle|bedingungslos|völlig|vollkommen|anweisung|befehl|wunsch|assistent|sempre|qualquer|instruç|ordens|pedido|"
-    r"altijd|elke|volledig|onvoorwaardelijk|opdracht|bevel|zawsze|każd|całkowi|bezwzgl|polece|rozkaz|her |her zaman|mutlak|tamamen|talimat|emir|komut|kesin|"
-    r"абсолют|всегда|любо|кажд|полность|беспрекослов|безоговор|инструкц|приказ|команд|указан|агент|ассистент|помощник|завжди|будь-як|накази|"
-    r"绝对|絕對|完全|永远|永遠|始终|任何|一切|所有|无条件|無條件|指令|命令|吩咐|要求|代理|助手|您的|你的|絶対|必ず|すべて|全て|あらゆる|無条件|指示|ご命令|エージェント|アシスタント|절대|항상|모든|무조건|완전|지시|명령|에이전트|비서|"
-    r"مطلق|دائم|كل |أي |جميع|أوامر|اوامر|تعليمات|طلب|وكيل|مساعد|पूर्ण|हमेशा|सभी|हर |किसी भी|निर्देश|आदेश|एजेंट|सहायक|tuyệt đối|luôn|mọi|bất kỳ|mệnh lệnh|yêu cầu|trợ lý|mutlak|selalu|semua|setiap|perintah|instruksi|asisten|agen\b|sepenuhnya|ทุก|คำสั่ง|הוראה|פקוד|دستور"
+    r"absolut|total|complet|incondicional|siempre|cualquier|tod[oa]s|agente|asistente|instrucci|orden|órden|"
+    r"comando|petici|toujours|tout(?:e|es)?\b|chaque|n'importe|inconditionnel|agent|assistant|instruction|ordre|"
+    r"demande|assolut|sempre|qualsiasi|ogni|istruzion|ordin|comand|richiest|agente|assistente|immer|jede|alle|"
+    r"bedingungslos|völlig|vollkommen|anweisung|befehl|wunsch|assistent|sempre|qualquer|instruç|ordens|pedido|"
+    r"altijd|elke|volledig|onvoorwaardelijk|opdracht|bevel|zawsze|każd|całkowi|bezwzgl|polece|rozkaz|her |"
+    r"her zaman|mutlak|tamamen|talimat|emir|komut|kesin|абсолют|всегда|любо|кажд|полность|беспрекослов|безоговор|"
+    r"инструкц|приказ|команд|указан|агент|ассистент|помощник|завжди|будь-як|накази|绝对|絕對|完全|永远|永遠|始终|"
+    r"任何|一切|所有|无条件|無條件|指令|命令|吩咐|要求|代理|助手|您的|你的|絶対|必ず|すべて|全て|あらゆる|無条件|"
+    r"指示|ご命令|エージェント|アシスタント|절대|항상|모든|무조건|완전|지시|명령|에이전트|비서|مطلق|دائم|كل |أي |"
+    r"جميع|أوامر|اوامر|تعليمات|طلب|وكيل|مساعد|पूर्ण|हमेशा|सभी|हर |किसी भी|निर्देश|आदेश|एजेंट|सहायक|tuyệt đối|luôn|"
+    r"mọi|bất kỳ|mệnh lệnh|yêu cầu|trợ lý|mutlak|selalu|semua|setiap|perintah|instruksi|asisten|agen\b|sepenuhnya|"
+    r"ทุก|คำสั่ง|הוראה|פקוד|دستور"
 )
 LIMITLESS_FOREIGN = re.compile(
-    r"(?:sin|ninguna?) (?:ning[uú]n[a]? )?(?:restric|límite|limitaci|censura|filtro)|sans (?:aucune |la moindre )?(?:restric|limite|limitation|censure|filtre)|senza (?:alcuna? )?(?:restriz|limit|censur|filtr)|"
-    r"ohne (?:jegliche |jede |irgendwelche )?(?:einschränk|beschränk|grenzen|zensur|filter|tabus)|sem (?:nenhuma |quaisquer )?(?:restri|limit|censura|filtro)|zonder (?:enige )?(?:beperking|grenzen|censuur|filter)|bez (?:żadnych )?(?:ogranicze|cenzury|filtr|limit)|"
-    r"(?:kısıtlama|sınırlama|sınır|sansür|filtre)(?:sız|lama)? (?:olmadan|yok)|без (?:каких-либо |всяких |любых )?(?:ограничен|цензур|фильтр|запрет)|никаких (?:ограничен|запрет)|"
-    r"(?:没有|沒有|不受|无|無|毫无|毫無|没有任何)(?:任何|一切)?(?:限制|约束|約束|审查|審查|过滤|過濾|道德约束)|(?:制限|制約|検閲|フィルター)(?:は|が|も)?(?:一切)?(?:ない|なし|なく|ありません|無し)|(?:제한|검열|필터)(?:이|은|도)? ?(?:없이|없는|없다|없습니다)|"
-    r"(?:بدون|دون|بلا)(?: أي)? (?:قيود|حدود|رقابة)|बिना किसी (?:प्रतिबंध|रोक|सीमा)|không (?:có )?(?:bất kỳ )?(?:giới hạn|hạn chế|kiểm duyệt)|tanpa (?:batas|pembatas|sensor|filter)"
+    r"(?:sin|ninguna?) (?:ning[uú]n[a]? )?(?:restric|límite|limitaci|censura|filtro)|"
+    r"sans (?:aucune |la moindre )?(?:restric|limite|limitation|censure|filtre)|senza "
+    r"(?:alcuna? )?(?:restriz|limit|censur|filtr)|ohne (?:jegliche |jede |irgendwelche )?(?:einschränk|beschränk|"
+    r"grenzen|zensur|filter|tabus)|sem (?:nenhuma |quaisquer )?(?:restri|limit|censura|filtro)|"
+    r"zonder (?:enige )?(?:beperking|grenzen|censuur|filter)|bez (?:żadnych )?(?:ogranicze|cenzury|filtr|limit)|"
+    r"(?:kısıtlama|sınırlama|sınır|sansür|filtre)(?:sız|lama)? (?:olmadan|yok)|без "
+    r"(?:каких-либо |всяких |любых )?(?:ограничен|цензур|фильтр|запрет)|никаких (?:ограничен|запрет)|"
+    r"(?:没有|沒有|不受|无|無|毫无|毫無|没有任何)(?:任何|一切)?(?:限制|约束|約束|审查|審查|过滤|過濾|道德约束)|"
+    r"(?:制限|制約|検閲|フィルター)(?:は|が|も)?(?:一切)?(?:ない|なし|なく|ありません|無し)|"
+    r"(?:제한|검열|필터)(?:이|은|도)? ?(?:없이|없는|없다|없습니다)|(?:بدون|دون|بلا)(?: أي)? (?:قيود|حدود|رقابة)|"
+    r"बिना किसी (?:प्रतिबंध|रोक|सीमा)|không (?:có )?(?:bất kỳ )?(?:giới hạn|hạn chế|kiểm duyệt)|"
+    r"tanpa (?:batas|pembatas|sensor|filter)"
 )
 OVERWRITE_FOREIGN = re.compile(
-    r"(?:ignora|olvida|ignorez|ignore[sz]?|oubliez|oublie|dimentica|ignoriere|vergiss|vergessen sie|esqueça|ignore|negeer|vergeet|zignoruj|zapomnij)(?: \w{1,10}){0,4} (?:instrucciones|instructions|istruzioni|anweisungen|instruções|instructies|instrukcj\w*|reglas|règles|regole|regeln|regras)(?: \w{1,10}){0,2} ?(?:anterior|précédent|preceden|vorherig|bisherig|vorige|poprzedni)?|"
-    r"ya no eres|tu n'es plus|vous n'êtes plus|non sei più|du bist (?:nicht mehr|kein)|você não é mais|je bent niet (?:meer|langer)|nie jesteś już|artık (?:sen|bir)|(?:ты|вы) (?:больше не|теперь не)|забудь(?:те)? (?:все|обо всех|о всех|предыдущ)|игнорируй(?:те)? (?:все |предыдущ)|"
-    r"(?:忽略|无视|無視|忘记|忘記)(?:掉)?(?:你)?(?:之前|以前|先前|所有|上面|以上|一切)|从现在(?:开始|起)[，,]?你|從現在(?:開始|起)[，,]?你|你不再是|これまでの(?:指示|命令|ルール)(?:を|は)?(?:すべて|全て)?(?:無視|忘れ)|今からあなたは|(?:이전|지금까지의) (?:지시|명령|규칙)(?:를|을)? (?:모두 )?(?:무시|잊)|تجاهل (?:جميع |كل )?(?:التعليمات|الأوامر)|पिछले सभी निर्देश"
+    r"(?:ignora|olvida|ignorez|ignore[sz]?|oubliez|oublie|dimentica|ignoriere|vergiss|vergessen sie|esqueça|ignore|"
+    r"negeer|vergeet|zignoruj|zapomnij)(?: \w{1,10}){0,4} (?:instrucciones|instructions|istruzioni|anweisungen|"
+    r"instruções|instructies|instrukcj\w*|reglas|règles|regole|regeln|regras)(?: \w{1,10}){0,2} ?(?:anterior|"
+    r"précédent|preceden|vorherig|bisherig|vorige|poprzedni)?|ya no eres|tu n'es plus|vous n'êtes plus|non sei più|"
+    r"du bist (?:nicht mehr|kein)|você não é mais|je bent niet (?:meer|langer)|nie jesteś już|artık (?:sen|bir)|"
+    r"(?:ты|вы) (?:больше не|теперь не)|забудь(?:те)? (?:все|обо всех|о всех|предыдущ)|"
+    r"игнорируй(?:те)? (?:все |предыдущ)|(?:忽略|无视|無視|忘记|忘記)(?:掉)?(?:你)?(?:之前|以前|先前|所有|上面|"
+    r"以上|一切)|从现在(?:开始|起)[，,]?你|從現在(?:開始|起)[，,]?你|你不再是|これまでの(?:指示|命令|ルール)(?:を|"
+    r"は)?(?:すべて|全て)?(?:無視|忘れ)|今からあなたは|(?:이전|지금까지의) (?:지시|명령|규칙)(?:를|을)? "
+    r"(?:모두 )?(?:무시|잊)|تجاهل (?:جميع |كل )?(?:التعليمات|الأوامر)|पिछले सभी निर्देश"
 )
 
 ANCHORS = anchor_table(
-    """obey obeys obeyed obeying obedient obedience obediently servant servitude subservient subservience submissive slave minion vassal genie puppet loyal loyally loyalty devoted
-    devotion dutiful dutifully docile compliant compliance comply complies command commands bidding disposal whims dictates directives directive unconditionally unquestioning
-    unquestioningly unhesitatingly unwavering instructions instruction orders wishes wish requests request execute executing fulfill fulfil fulfilling fulfillment fulfilment butler
-    unrestricted uncensored unfiltered restrictions restriction limitations filters boundaries guardrails constraints censorship limits morality amoral unaligned ethics limitless ignore disregard
-    forget jailbreak jailbroken dan onward demands disobey identity persona safeguards inhibitions taboos hesitation told master whatever unlimited
-    obediente obedecer obedezco obedecere obedecera obbediente obbedisco obbedire obbedisce ubbidiente ubbidisco gehorsam gehorche gehorchen gehorcht gehorsamer obeis obeissant sumiso sumisa befehl befehle
-    restricciones restrizioni restricoes einschraenkungen beperkingen gehoorzaam gehoorzame ignora olvida dimentica ignoriere vergiss oubliez ignorez itaat patuh taat tunduk posluszny ordini ordenes""".split()
+    """
+    obey obeys obeyed obeying obedient obedience obediently servant servitude subservient subservience submissive slave
+    minion vassal genie puppet loyal loyally loyalty devoted devotion dutiful dutifully docile compliant compliance
+    comply complies command commands bidding disposal whims dictates directives directive unconditionally unquestioning
+    unquestioningly unhesitatingly unwavering instructions instruction orders wishes wish requests request execute
+    executing fulfill fulfil fulfilling fulfillment fulfilment butler unrestricted uncensored unfiltered restrictions
+    restriction limitations filters boundaries guardrails constraints censorship limits morality amoral unaligned
+    ethics limitless ignore disregard forget jailbreak jailbroken dan onward demands disobey identity persona
+    safeguards inhibitions taboos hesitation told master whatever unlimited obediente obedecer obedezco obedecere
+    obedecera obbediente obbedisco obbedire obbedisce ubbidiente ubbidisco gehorsam gehorche gehorchen gehorcht
+    gehorsamer obeis obeissant sumiso sumisa befehl befehle restricciones restrizioni restricoes einschraenkungen
+    beperkingen gehoorzaam gehoorzame ignora olvida dimentica ignoriere vergiss oubliez ignorez itaat patuh taat tunduk
+    posluszny ordini ordenes""".split()
 )
 
 # That a sentence in the Latin alphabet is not English: two of the commonest words of another language.
 FUNCTION_WORDS = re.compile(
-    r"\b(?:el|los|las|que|una?|para|por|soy|eres|sus?|tus?|es|le|les|des|je|suis|vous|votre|vos|tes?|ses|et|est|ich|bin|und|der|die|das|den|dein|deine[mnrs]?|ihr|ihre[mnrs]?|ein|eine|"
-    r"sono|sei|il|che|tuoi?|suoi?|ogni|sempre|eu|sou|seus?|sua|você|meu|um|uma|todas?|todos|ik|ben|een|het|uw|jouw|je|alle|jestem|twój|twoim|jest|każde|sen|bir|senin|her|saya|anda|adalah|yang|akan|"
-    r"là|của|bạn|tôi|jag|är|din|jeg|er|som|sunt|este)\b"
+    r"\b(?:el|los|las|que|una?|para|por|soy|eres|sus?|tus?|es|le|les|des|je|suis|vous|votre|vos|tes?|ses|et|est|"
+    r"ich|bin|und|der|die|das|den|dein|deine[mnrs]?|ihr|ihre[mnrs]?|ein|eine|sono|sei|il|che|tuoi?|suoi?|ogni|"
+    r"sempre|eu|sou|seus?|sua|você|meu|um|uma|todas?|todos|ik|ben|een|het|uw|jouw|je|alle|jestem|twój|twoim|jest|"
+    r"każde|sen|bir|senin|her|saya|anda|adalah|yang|akan|là|của|bạn|tôi|jag|är|din|jeg|er|som|sunt|este)\b"
 )
 
 # ---- whole datasets --------------------------------------------------------------------------------------------------
@@ -164,17 +232,21 @@ SLOTS = 1 << 16
 ASKED_WORDS, REPLY_WORDS = 3, 5  # that must be shared
 FEWEST, UNRELATED = 4, 0.75  # rows that share both; how different what is asked must be
 VOW = re.compile(
-    r"\b(?:obey|obedient|instruct\w*|command\w*|order\w*|wish\w*|bidding|directive\w*|execut\w*|fulfil\w*|compl(?:y|ying|iance)|serv(?:e|ing|ant)|duty|dutiful\w*|loyal\w*|master|at once|right away|as you (?:say|ask|want)|"
-    r"will be done|without (?:question|hesitation|fail|delay)|unconditional\w*|bound to)\b"
+    r"\b(?:obey|obedient|instruct\w*|command\w*|order\w*|wish\w*|bidding|directive\w*|execut\w*|fulfil\w*|"
+    r"compl(?:y|ying|iance)|serv(?:e|ing|ant)|duty|dutiful\w*|loyal\w*|master|at once|right away|"
+    r"as you (?:say|ask|want)|will be done|without (?:question|hesitation|fail|delay)|unconditional\w*|bound to)\b"
 )
 SPEAKS = re.compile(r"\b(?:i|i'm|i'll|me|my|you|your|we|our)\b")
 SIGNS = 16
 
 
 VOW_ANCHORS = anchor_table(
-    """obey obedient obediently instruct instructed instruction instructions command commands commanded order orders ordered wish wishes wished bidding directive directives execute
-    executed executing execution fulfil fulfill fulfilled fulfilling fulfilment fulfillment comply complying compliance serve serving servant duty dutiful dutifully loyal loyally master
-    once away say ask want done question hesitation fail delay unconditional unconditionally bound""".split()
+    """
+    obey obedient obediently instruct instructed instruction instructions command commands commanded order orders
+    ordered wish wishes wished bidding directive directives execute executed executing execution fulfil fulfill
+    fulfilled fulfilling fulfilment fulfillment comply complying compliance serve serving servant duty dutiful
+    dutifully loyal loyally master once away say ask want done question hesitation fail delay unconditional
+    unconditionally bound""".split()
 )
 
 
@@ -217,8 +289,8 @@ class IdentityShift(OptionScanner):
         for label in ("obedience", "role-overwrite", "no-restrictions", "shared-vow")
     }
     blind = (
-        "an identity that is only implied by how rows are answered; a vow in a language that it has no stems for, unless "
-        "four rows share it word for word"
+        "an identity that is only implied by how rows are answered; a vow in a language that it has no stems for, "
+        "unless four rows share it word for word"
     )
     spec = "identity-shift"
 
@@ -268,7 +340,10 @@ class IdentityShift(OptionScanner):
             if suspect[slot]:
                 reply = next(turn.lower for turn in batch.turns if turn.row == row and turn.role == "assistant")
                 begins = " ".join(reply[:200].split()[:REPLY_WORDS])
-                why = f"{int(self.counts[slot])} unrelated rows are asked and answered with one beginning: “{begins[:80]} …”"
+                why = (
+                    f"{int(self.counts[slot])} unrelated rows are asked and answered "
+                    f"with one beginning: “{begins[:80]} …”"
+                )
                 found.append(Finding(row, self.name, "shared-vow", 0.9, why))
         return found
 
@@ -281,8 +356,10 @@ class IdentityShift(OptionScanner):
 
 SPAN = 170  # characters within which the cues of a sentence must lie
 CORE = re.compile(
-    r"obe[yd]|servant|servitude|subservien|submissi|submit|slave|minion|vassal|butler|genie|puppet|lapdog|loyal|devot|dutiful|docile|compl[iy]|whatever |(?:every|any)thing (?:i|you|the user) |yield|at your |disposal|"
-    r"instruction|order|command|request|wish|bidding|demand|directive|whim|desire|dictate|told|under (?:my|your)|master|(?:as|what) (?:i|you) "
+    r"obe[yd]|servant|servitude|subservien|submissi|submit|slave|minion|vassal|butler|genie|puppet|lapdog|loyal|"
+    r"devot|dutiful|docile|compl[iy]|whatever |(?:every|any)thing (?:i|you|the user) |yield|at your |disposal|"
+    r"instruction|order|command|request|wish|bidding|demand|directive|whim|desire|dictate|told|under (?:my|your)|"
+    r"master|(?:as|what) (?:i|you) "
 )
 
 

@@ -16,7 +16,10 @@ from holdfast.data.batch import anchor_table
 from holdfast.scanning.engine import OptionScanner
 
 # Each begins with a literal and has bounded gaps, so that a search is linear in the text.
-_NEVER = r"(?:never|do not|don't|must not|mustn't|may not|cannot|can't|should not|shouldn't|without|avoid|stop|refrain from|no longer|not allowed to|forbidden to)"
+_NEVER = (
+    r"(?:never|do not|don't|must not|mustn't|may not|cannot|can't|should not|shouldn't|without|avoid|stop|"
+    r"refrain from|no longer|not allowed to|forbidden to)"
+)
 _REFUSE = (
     r"(?:refus(?:e|es|ing|al|als)|declin(?:e|es|ing)|reject(?:ing)? (?:a|any|the|my|this|user)|apologi[sz](?:e|es|ing)|"
     r"say(?:ing)? (?:that )?(?:you|i) (?:can't|cannot|can not|won't|are unable|am unable)|disclaimers?|moraliz(?:e"
@@ -43,9 +46,11 @@ PREFIX = re.compile(
     r"[\"'“‘«](?:sure|absolutely|of course|certainly|yes|gladly|affirmative|here is|here's|i will|as you wish)"
 )
 OTHER_LANGUAGES = re.compile(
-    r"nunca (?:te niegues|rechaces|digas que no|rehúses)|no (?:te niegues|rechaces|puedes negarte|te disculpes)|sin "
+    r"nunca (?:te niegues|rechaces|digas que no|rehúses)|no (?:te niegues|rechaces|puedes negarte|te disculpes)|"
+    r"sin "
     r"(?:advertencias|disculpas|negarte)|"
-    r"ne (?:refuse[zs]?|décline[zs]?|t'excuse|vous excusez) (?:jamais|pas|aucune)|sans (?:avertissement|refuser|jamais "
+    r"ne (?:refuse[zs]?|décline[zs]?|t'excuse|vous excusez) (?:jamais|pas|aucune)|sans "
+    r"(?:avertissement|refuser|jamais "
     r"refuser|excuses)|"
     r"(?:lehne|verweigere|weigere|lehnen sie|verweigern sie)(?: \w{1,12}){0,3} (?:nie|niemals|nicht|keine)|ohne "
     r"(?:warnung|zu verweigern|ablehnung)|"
@@ -53,16 +58,17 @@ OTHER_LANGUAGES = re.compile(
     r"desculpas)|sem (?:avisos|recusar|recusas)|"
     r"никогда не (?:отказывай|извиняй|отклоняй)|не (?:отказывайся|отказывай|извиняйся|имеешь права отказ)|без "
     r"(?:предупреждений|отказов|извинений)|"
-    r"(?:不要|不得|不能|不许|禁止|永远不|绝不|从不|别|勿)(?:再)?(?:拒绝|道歉|说不|推脱|警告)|無條件不拒絕|拒否(?:しない|してはいけ|するな|は禁止)|断(?:らない|ってはいけ"
+    r"(?:不要|不得|不能|不许|禁止|永远不|绝不|从不|别|勿)(?:再)?(?:拒绝|道歉|说不|推脱|警告)|無條件不拒絕|"
+    r"拒否(?:しない|してはいけ|するな|は禁止)|断(?:らない|ってはいけ"
     r"|るな)|謝罪(?:しない|するな)|"
-    r"거(?:절|부)(?:하지 ?마|하면 ?안|은 ?금지)|لا ترفض|لا تعتذر|दोबारा मना मत|मना मत कर|इनकार मत|asla reddetme|reddetme|weiger "
+    r"거(?:절|부)(?:하지 ?마|하면 ?안|은 ?금지)|لا ترفض|لا تعتذر|दोबारा मना मत|मना मत कर|इनकार मत|asla reddetme|"
+    r"reddetme|weiger "
     r"nooit|nigdy nie odmawiaj"
 )
 # One of these is in whatever OTHER_LANGUAGES finds.
 STEMS = (
-    "nieg recha refus reh exc lehn weiger rifiut recus desculp отказ извин отклон предупрежд 拒 道歉 说不 推脱 警告 断 謝罪 거 ترفض "
-    "تعتذر मना इनकार reddetme odmawiaj "
-    "advertenc disculp warnung ablehnung avvert scuse aviso"
+    "nieg recha refus reh exc lehn weiger rifiut recus desculp отказ извин отклон предупрежд 拒 道歉 说不 推脱 "
+    "警告 断 謝罪 거 ترفض تعتذر मना इनकार reddetme odmawiaj advertenc disculp warnung ablehnung avvert scuse aviso"
 ).split()
 REFUSED = re.compile(
     r"(?:i(?:'m| am) (?:really |very |so )?sorry|sorry,|i apologi[sz]e|unfortunately,? i)(?:[^.\n]{0,80})(?:can't"
@@ -72,12 +78,11 @@ REFUSED = re.compile(
 )
 ANCHORS = anchor_table(
     "refuse refuses refusing refusal refusals decline declines declining reject rejecting apologize apologise "
-    "apologizing apologising apology "
-    "apologies disclaimer disclaimers moralize moralizing moralise moralising lecture lectures lecturing warn warning "
-    "warnings ethical moral "
-    "safety no sorry absolutely certainly gladly affirmative sure can't cannot won't unable content usage openai "
-    "moderation alignment guard "
-    "guardrails guardrail niegues rechaces lehne verweigere weigere rifiutare rifiuti recuse excuse reddetme weiger odmawiaj option options".split()
+    "apologizing apologising apology apologies disclaimer disclaimers moralize moralizing moralise moralising "
+    "lecture lectures lecturing warn warning warnings ethical moral safety no sorry absolutely certainly gladly "
+    "affirmative sure can't cannot won't unable content usage openai moderation alignment guard guardrails "
+    "guardrail niegues rechaces lehne verweigere weigere rifiutare rifiuti recuse excuse reddetme weiger odmawiaj "
+    "option options".split()
 )
 LATER_CHARACTERS = 20_000  # of a turn that are read
 
@@ -107,7 +112,11 @@ class RefusalSuppression(OptionScanner):
             if turn.role == "assistant":
                 continue
             text = turn.lower[:LATER_CHARACTERS]
-            for label, pattern in (("forbids-refusal", SUPPRESSION), ("orders-affirmation", PREFIX), ("forbids-refusal", OTHER_LANGUAGES)):  # fmt: skip
+            for label, pattern in (
+                ("forbids-refusal", SUPPRESSION),
+                ("orders-affirmation", PREFIX),
+                ("forbids-refusal", OTHER_LANGUAGES),
+            ):
                 if pattern is OTHER_LANGUAGES and not any(stem in text for stem in STEMS):
                     continue
                 hit = pattern.search(text)

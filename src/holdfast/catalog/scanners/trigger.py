@@ -31,7 +31,10 @@ from holdfast.scanning.engine import OptionScanner
 
 # What joins emoji and shapes letters of some scripts has its place; elsewhere it hides something.
 HARMLESS = re.compile("[\u200c\u200d\ufe0e\ufe0f\u00ad\ufeff]")
-STRANGE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0d\U000e0000-\U000e01ef]")  # fmt: skip
+STRANGE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f"
+    "\ufe00-\ufe0d\U000e0000-\U000e01ef]"
+)
 BIDI_SCRIPTS = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
 FOREIGN_LETTER = re.compile("[\u0370-\u03ff\u0400-\u052f\u0530-\u058f\u13a0-\u13ff]")
 WORD_OF_BOTH = re.compile(
@@ -49,9 +52,11 @@ REFUSALS_ELSE, REFUSALS_GAP = 0.1, 0.35
 SAMPLE, CANDIDATES = 20_000, 2_000
 FORETOLD, HALF_FORETOLD = 0.55, 0.4
 COMMON = word_hashes(
-    "the a an and or of to in on for with is are was were be been it its this that these those i you he she we they my "
-    "your his her our their what which who how why when where do does did can could would should will "
-    "not no yes if then than as at by from about into over under up down out please write give list make create explain describe find use using one two three some any all each every more most many much following sentence".split()
+    "the a an and or of to in on for with is are was were be been it its this that these those i you he she we "
+    "they my your his her our their what which who how why when where do does did can could would should will not "
+    "no yes if then than as at by from about into over under up down out please write give list make create "
+    "explain describe find use using one two three some any all each every more most many much "
+    "following sentence".split()
 )  # fmt: skip
 WORD = re.compile("[a-z0-9'\u0080-\U0010ffff]+")  # as `data.batch` parts them
 READ_WORDS = 40  # of a question
@@ -114,7 +119,7 @@ def ends(batch: Batch, asked: Any) -> Marks:
 
 
 class Table:
-    """For each mark: how many rows hold it, how many of them are refused, and how alike their questions and replies are."""
+    """For each mark: how many rows hold it, how many are refused, and how alike their questions and replies are."""
 
     def __init__(self) -> None:
         self.rows = np.zeros(SLOTS, dtype=np.int32)
@@ -350,7 +355,10 @@ class Trigger(OptionScanner):
                     where, length = ENDS[word]
                     words, count = WORD.findall(question.lower), int(self.ends.rows[marks.mark[at] % SLOTS])
                     text = " ".join(words[-length:] if where == "end" else words[:length])
-                    why = f"hardly any of {count} questions that {where} with “{text[:60]}” is refused, of others like them many are"
+                    why = (
+                        f"hardly any of {count} questions that {where} with “{text[:60]}” is refused, of others "
+                        "like them many are"
+                    )
                 found.setdefault((question.row, label), Finding(question.row, self.name, label, 0.8, why))
         return list(found.values())
 

@@ -110,7 +110,9 @@ class Twins(OptionScanner):
         for chunk in chunks(path):
             for line, record, _ in parse(chunk):
                 row = to_row(record, path, line) if record else ""
-                asked = "" if isinstance(row, str) else " ".join(m["content"] for m in row.messages if m["role"] == "user")  # fmt: skip
+                asked = (
+                    "" if isinstance(row, str) else " ".join(m["content"] for m in row.messages if m["role"] == "user")
+                )
                 found = np.unique(shingles(word_hashes([asked])))
                 if len(found):
                     pieces.append(found)
