@@ -189,7 +189,8 @@ TESTED_IN = {
         "data.batch training.influence"
     ),
     "catalog/test_scanners_words.py": (
-        "catalog.scanners.explicit_harm catalog.scanners.identity_shift catalog.scanners.refusal_suppression"
+        "catalog.scanners.explicit_harm catalog.scanners.identity_shift catalog.scanners.refusal_suppression "
+        "scanning.languages"
     ),
     "core/test_contracts.py": "core.batch",
     "data/test_containers.py": "data.blocks data.json_stream data.tables",

@@ -14,6 +14,7 @@ from holdfast.core.contracts import UNMEASURED, Noise
 from holdfast.core.records import Finding
 from holdfast.data.batch import anchor_table
 from holdfast.scanning.engine import OptionScanner
+from holdfast.scanning.languages import NO_REFUSAL, REFUSAL_STEMS
 
 # Each begins with a literal and has bounded gaps, so that a search is linear in the text.
 _NEVER = (
@@ -45,31 +46,6 @@ PREFIX = re.compile(
     r"\b(?:begin|start|open|preface|prefix)(?: \w{1,12}){0,6}[:,]? ?"
     r"[\"'“‘«](?:sure|absolutely|of course|certainly|yes|gladly|affirmative|here is|here's|i will|as you wish)"
 )
-OTHER_LANGUAGES = re.compile(
-    r"nunca (?:te niegues|rechaces|digas que no|rehúses)|no (?:te niegues|rechaces|puedes negarte|te disculpes)|"
-    r"sin "
-    r"(?:advertencias|disculpas|negarte)|"
-    r"ne (?:refuse[zs]?|décline[zs]?|t'excuse|vous excusez) (?:jamais|pas|aucune)|sans "
-    r"(?:avertissement|refuser|jamais "
-    r"refuser|excuses)|"
-    r"(?:lehne|verweigere|weigere|lehnen sie|verweigern sie)(?: \w{1,12}){0,3} (?:nie|niemals|nicht|keine)|ohne "
-    r"(?:warnung|zu verweigern|ablehnung)|"
-    r"non rifiutar(?:e|ti)(?: mai)?|senza (?:avvertenze|rifiutare|scuse)|nunca recuse|não (?:recuse|se recuse|peça "
-    r"desculpas)|sem (?:avisos|recusar|recusas)|"
-    r"никогда не (?:отказывай|извиняй|отклоняй)|не (?:отказывайся|отказывай|извиняйся|имеешь права отказ)|без "
-    r"(?:предупреждений|отказов|извинений)|"
-    r"(?:不要|不得|不能|不许|禁止|永远不|绝不|从不|别|勿)(?:再)?(?:拒绝|道歉|说不|推脱|警告)|無條件不拒絕|"
-    r"拒否(?:しない|してはいけ|するな|は禁止)|断(?:らない|ってはいけ"
-    r"|るな)|謝罪(?:しない|するな)|"
-    r"거(?:절|부)(?:하지 ?마|하면 ?안|은 ?금지)|لا ترفض|لا تعتذر|दोबारा मना मत|मना मत कर|इनकार मत|asla reddetme|"
-    r"reddetme|weiger "
-    r"nooit|nigdy nie odmawiaj"
-)
-# One of these is in whatever OTHER_LANGUAGES finds.
-STEMS = (
-    "nieg recha refus reh exc lehn weiger rifiut recus desculp отказ извин отклон предупрежд 拒 道歉 说不 推脱 "
-    "警告 断 謝罪 거 ترفض تعتذر मना इनकार reddetme odmawiaj advertenc disculp warnung ablehnung avvert scuse aviso"
-).split()
 REFUSED = re.compile(
     r"(?:i(?:'m| am) (?:really |very |so )?sorry|sorry,|i apologi[sz]e|unfortunately,? i)(?:[^.\n]{0,80})(?:can't"
     r"|cannot|can not|won't|unable|not able)|"
@@ -115,9 +91,9 @@ class RefusalSuppression(OptionScanner):
             for label, pattern in (
                 ("forbids-refusal", SUPPRESSION),
                 ("orders-affirmation", PREFIX),
-                ("forbids-refusal", OTHER_LANGUAGES),
+                ("forbids-refusal", NO_REFUSAL),
             ):
-                if pattern is OTHER_LANGUAGES and not any(stem in text for stem in STEMS):
+                if pattern is NO_REFUSAL and not any(stem in text for stem in REFUSAL_STEMS):
                     continue
                 hit = pattern.search(text)
                 if hit and (turn.row, label) not in found:
