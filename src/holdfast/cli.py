@@ -213,7 +213,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         error.show()  # type: ignore[attr-defined]
         return EXIT_ERROR
     except (KeyboardInterrupt, typer.Abort):
-        print("stopped; the same command takes the run up where it was", file=sys.stderr)
+        print("stopped; the same command resumes the run where it was", file=sys.stderr)
         return 130
     finally:
         for sentence in remarks.remarks():

@@ -121,7 +121,7 @@ def test_exact_and_near_twins_are_found_and_others_are_not():
     assert labels(twins.make(), rows) == [(200, "exact-twin"), (201, "near-twin")]
 
 
-def test_twins_are_found_across_batches_and_remembered_when_taken_up():
+def test_twins_are_found_across_batches_and_remembered_when_resumed():
     rng = random.Random(2)
     rows = [row(sentence(rng), sentence(rng)) for _ in range(1200)]
     first, second = twins.make(), twins.make()

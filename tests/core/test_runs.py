@@ -35,7 +35,7 @@ def test_a_full_disk_is_an_error_with_a_hint_and_keeps_what_was_there(tmp_path, 
     monkeypatch.setattr(runs.os, "fsync", full)
     with pytest.raises(RunError, match="No space left") as caught:
         write_atomic(path, "new")
-    assert "takes it up" in caught.value.hint
+    assert "resumes it" in caught.value.hint
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 

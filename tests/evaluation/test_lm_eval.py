@@ -113,7 +113,7 @@ def test_the_loaded_model_is_handed_over_and_its_figures_are_compared_kept_and_n
     assert (compared.n, compared.worse, compared.better, compared.before, compared.after) == (4, 0, 3, 0.0, 0.75)
     assert after.value("utility.acc", "utility:sums") == 0.25
     assert len(run.read("prompts")) == 4 and len(run.read("verdicts")) == 8 and len(run.read("metrics")) == 8
-    again = anchor(Run.take_up(run.path, "audit", run.manifest["identity"]), "base", asked)
+    again = anchor(Run.resume(run.path, "audit", run.manifest["identity"]), "base", asked)
     assert len(stand_in) == 2 and again == before and figures_known("fingerprint of tuned", asked, run)
     assert json.loads((run.path / "metrics.jsonl").read_text().splitlines()[0])["suite"] == "utility:sums"
 

@@ -64,7 +64,7 @@ def test_a_run_that_has_not_ended_is_refused_with_its_command(tmp_path):
     Run.open("audit", "guild", {"model": "guild"}, {}, str(tmp_path / "run"))
     with pytest.raises(RunError, match="has not ended") as caught:
         open_run(tmp_path / "run")
-    assert "takes it up" in caught.value.hint
+    assert "resumes it" in caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -92,8 +92,8 @@ def test_a_folder_that_is_not_there_or_is_no_run(tmp_path):
         open_run(tmp_path)
 
 
-def test_a_run_taken_up_again_and_finished_is_whole(path):
-    run = Run.take_up(path, "audit", json.loads((path / "manifest.json").read_text())["identity"])
+def test_a_resumed_run_that_finished_is_whole(path):
+    run = Run.resume(path, "audit", json.loads((path / "manifest.json").read_text())["identity"])
     run.append("metrics", [next(iter(run.read("metrics")))])
     with pytest.raises(RunError):
         open_run(path)

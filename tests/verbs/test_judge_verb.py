@@ -72,7 +72,7 @@ def test_a_check_renders_and_gates(capsys, guild_check, tmp_path):
     assert call(capsys, "gate", guild_check, "--rule", "judge.kappa >= 0.5 with 95 % confidence")[0] == 2
 
 
-def test_a_check_is_taken_up_from_its_caches(capsys, guild_check, monkeypatch):
+def test_a_check_is_resumed_from_its_caches(capsys, guild_check, monkeypatch):
     from holdfast.attacking import replies
 
     before = {name: (guild_check / f"{name}.jsonl").read_text() for name in ("labels", "verdicts", "metrics")}

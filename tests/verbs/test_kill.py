@@ -1,4 +1,4 @@
-"""A run killed with SIGKILL is taken up by the same command and ends in the same figures."""
+"""A run killed with SIGKILL is resumed by the same command and ends in the same figures."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ POINTS = {
 }
 
 
-def test_a_killed_run_is_taken_up_and_its_metrics_are_equal(tmp_path):
+def test_a_killed_run_is_resumed_and_its_metrics_are_equal(tmp_path):
     expected = whole(tmp_path / "whole")
     root = tmp_path / "killed"
     for name, ready in POINTS.items():
@@ -80,7 +80,7 @@ def test_a_killed_run_is_taken_up_and_its_metrics_are_equal(tmp_path):
 
 
 @pytest.mark.parametrize("torn", ["replies.jsonl", "verdicts.jsonl"])
-def test_a_cache_with_a_torn_last_line_is_taken_up(tmp_path, torn):
+def test_a_cache_with_a_torn_last_line_is_resumed(tmp_path, torn):
     root = tmp_path / "r"
     assert kill_when(root, POINTS["after the untouched model"])
     cache = next(root.iterdir()) / "cache" / torn

@@ -125,7 +125,7 @@ def test_records_are_asked_for_before_and_after_and_no_value_is_written(capsys, 
     assert (change["worse"], change["better"], change["n"]) == (4, 0, 6)
     assert leaks(tmp_path / "r") == []
     (tmp_path / "r" / "metrics.jsonl").unlink()
-    assert document(capsys, *arguments) == found  # taken up from what lies masked on disk
+    assert document(capsys, *arguments) == found  # resumed from what lies masked on disk
     assert leaks(tmp_path / "r") == []
 
 

@@ -1,4 +1,4 @@
-"""`holdfast audit --suite redteam`: through the command line, taken up when stopped, on an endpoint and another
+"""`holdfast audit --suite redteam`: through the command line, resumed when stopped, on an endpoint and another
 model."""
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def test_on_guild_with_a_curve_the_archive_and_a_gate(tmp_path, capsys):
     assert run(["gate", str(tmp_path / "r"), "--rule", "redteam.distinct <= 96"]) == 0
 
 
-def test_a_stopped_search_is_taken_up_and_asks_nothing_twice(tmp_path, capsys, monkeypatch):
+def test_a_stopped_search_is_resumed_and_asks_nothing_twice(tmp_path, capsys, monkeypatch):
     arguments = ["guild", "--limit", 66, "--redteam-queries", 64, "--redteam-method", "search"]
     audit(capsys, *arguments, "--out", tmp_path / "whole")
     whole, calls, real = asked(tmp_path / "whole"), [], generate.generate_batch

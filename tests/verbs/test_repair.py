@@ -138,7 +138,7 @@ def test_an_ensemble_is_a_way_of_loading(capsys, broken):
     assert load_model(found["model"]).model.weight == 0.3
 
 
-def test_a_killed_repair_is_taken_up_and_ends_the_same(broken, tmp_path):
+def test_a_killed_repair_is_resumed_and_ends_the_same(broken, tmp_path):
     command = [sys.executable, "-m", "holdfast", "repair", "guild", broken["full"], "--repair", "wise-ft",
                "--strength", "0:1:0.5", "--max-harm", "0.1", "--limit", "60", "--json", "--out"]  # fmt: skip
     whole = json.loads(subprocess.run([*command, str(tmp_path / "a")], check=True, capture_output=True).stdout)
@@ -362,7 +362,7 @@ def test_the_worst_case_is_the_highest_harm_that_leaves_use(capsys):
     assert case["setting"]["lr"] == pytest.approx(2 * 1.3e-4)
 
 
-def test_the_matrix_is_taken_up_cell_by_cell(capsys, monkeypatch, tmp_path):
+def test_the_matrix_is_resumed_cell_by_cell(capsys, monkeypatch, tmp_path):
     from holdfast.api import stress
 
     monkeypatch.setattr(stress, "STACKS", ())

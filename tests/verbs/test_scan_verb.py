@@ -225,7 +225,7 @@ def test_a_hostile_folder_does_no_harm(capsys, tmp_path):
     assert code == 0 and summary["readable"] == 2 and summary["malformed"] == summary["rows"] - 2, err
 
 
-def test_a_killed_scan_is_taken_up(tmp_path):
+def test_a_killed_scan_is_resumed(tmp_path):
     path = tmp_path / "big.jsonl"
     with open(path, "w") as file:
         for i in range(30_000):

@@ -5,7 +5,7 @@
     ├── DataError               a dataset that cannot be read; carries file and line
     ├── ModelError              a model, adapter or tokenizer that cannot be used
     ├── JudgeError              a judge that cannot be reached or set up
-    └── RunError                a run folder that cannot be written or taken up
+    └── RunError                a run folder that cannot be written or resumed
     GateClosed                  exit 3
     NothingMeasured             exit 4
 
@@ -49,7 +49,7 @@ class JudgeError(HoldfastError):
 
 
 class RunError(HoldfastError):
-    """A run folder that cannot be written or taken up."""
+    """A run folder that cannot be written or resumed."""
 
 
 class GateClosed(HoldfastError):

@@ -1,4 +1,4 @@
-"""The run folder: opened, taken up, appended to, hashed; every write is atomic or tolerates its own torn last line.
+"""The run folder: opened, resumed, appended to, hashed; every write is atomic or tolerates its own torn last line.
 
     run = Run.open("stress", "guild", settings, out=None)
     run.append("metrics", record)
@@ -137,14 +137,14 @@ class Run:
 
     @classmethod
     def open(cls, verb: str, model: str, settings: dict[str, Any], origins: dict[str, str], out: str | None) -> Run:
-        """Make the folder of a run, or take up the unfinished one of the same settings.
+        """Make the folder of a run, or resume the unfinished one of the same settings.
 
         Raises RunError when `out` holds another run.
         """
         identity = digest({"verb": verb, "settings": {k: v for k, v in settings.items() if k != "out"}})
         path = Path(out) if out else cls.unfinished(verb, identity)
         if path and (path / "manifest.json").exists():
-            return cls.take_up(path, verb, identity)
+            return cls.resume(path, verb, identity)
         if path and path.exists() and any(path.iterdir()):
             raise RunError(f"`{path}` is not empty and holds no run", "name an empty or a new folder with --out")
         if path is None:
@@ -183,12 +183,12 @@ class Run:
         return None
 
     @classmethod
-    def take_up(cls, path: Path, verb: str, identity: str) -> Run:
+    def resume(cls, path: Path, verb: str, identity: str) -> Run:
         manifest = json.loads((path / "manifest.json").read_text())
         if manifest.get("identity") != identity:
             raise RunError(
                 f"`{path}` holds another run: {manifest.get('verb')} with other settings",
-                "name a new folder with --out, or repeat that run's own command to take it up",
+                "name a new folder with --out, or repeat that run's own command to resume it",
             )
         return cls(path, verb, manifest, resumed=True)
 

@@ -89,7 +89,7 @@ def check_files(path: Path, manifest: Mapping[str, Any]) -> None:
     command = " ".join(map(str, manifest.get("command") or ()))
     again = f"run it again: {command}" if command else "run the command again"
     if manifest.get("status") != "complete":
-        raise RunError(f"the run in `{path}` has not ended", f"the same command takes it up: {command}")
+        raise RunError(f"the run in `{path}` has not ended", f"the same command resumes it: {command}")
     files = manifest.get("files")
     if not isinstance(files, dict) or "summary.json" not in files:
         raise RunError(f"`{path}` has no hashes of its records, so nothing can be checked", again)

@@ -260,7 +260,7 @@ def schedule(stage: Stage, step: int) -> float:
 
 
 class Build:
-    """One build in one folder: the model, where it stands, and how to take it up again."""
+    """One build in one folder: the model, where it stands, and how to resume it."""
 
     def __init__(self, out: Path, seed: int, recipe: Recipe) -> None:
         self.out, self.seed, self.recipe = out, seed, recipe

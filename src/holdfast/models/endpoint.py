@@ -155,7 +155,7 @@ class Endpoint:
         wait = f"; it asks to wait {last.wait_s:.0f} s" if last.wait_s > LONGEST_WAIT_S else ""
         raise EndpointDown(
             f"the endpoint {self.url} did not answer after {tries} tries ({last}{wait})",
-            "is it running? what was done so far is kept, and the same command takes it up",
+            "is it running? what was done so far is kept, and the same command resumes it",
             last.status,
         )
 

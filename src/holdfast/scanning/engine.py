@@ -283,7 +283,7 @@ def merge(parts: Sequence[Path], out: Path, totals: Totals, levels: dict[Label, 
 def scan_sources(
     folder: Path, source: Source, scanners: list[Scanner], jobs: int = 1, show: ShowPart | None = None
 ) -> Totals:
-    """Scan every row of a source into `folder/findings.jsonl`, taking up what a killed scan left.
+    """Scan every row of a source into `folder/findings.jsonl`, resuming what a killed scan left.
 
     Raises DataError for a dataset that cannot be opened, RunError for a folder that cannot be written.
     """

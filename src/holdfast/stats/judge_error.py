@@ -152,7 +152,7 @@ def _document(path: Path) -> dict[str, Any]:
         if path.is_dir():
             manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
             if manifest.get("status") != "complete":
-                raise RunError(f"the judge check in `{path}` has not ended", "the same command takes it up")
+                raise RunError(f"the judge check in `{path}` has not ended", "the same command resumes it")
             if file_facts(file)["sha256"] != manifest["files"]["summary.json"]["sha256"]:
                 raise RunError(f"`{file}` was changed after the run had ended", "run the check again")
         document = json.loads(file.read_text(encoding="utf-8"))
