@@ -164,8 +164,7 @@ def holds_guild(folder: Path | None) -> bool:
 
 
 def interpolate_only(settings: RepairSettings, origins: dict[str, str], repair: Repair, progress: Progress) -> Repaired:
-    """Write an interpolation at a typed strength, streamed from the two folders; no model is loaded and nothing
-    measured."""
+    """Write an interpolation at a typed strength from the two folders; nothing is loaded or measured."""
     run = Run.open("repair", settings.tuned, settings.record(), origins, settings.out)
     (strength,), where = parse_strengths(settings.strength, repair), run.path / "model"
     with progress:
@@ -220,8 +219,7 @@ def measured(settings: RepairSettings, origins: dict[str, str], promise: Promise
 def check_worth(
     order: Order, repairs: Sequence[Repair], prompts: dict[str, list[Prompt]], limits: Sequence[Limit], promise: Promise
 ) -> None:
-    """Raises TooFine when the prompts are too few for the promise; one strength that was typed may be had without
-    one."""
+    """Raises TooFine when the prompts are too few for the promise, unless one strength was typed."""
     if any(len(order.strengths(one)) > 1 for one in repairs):
         check_resolution(limits, prompts, promise.delta / len(repairs))
 
@@ -246,8 +244,7 @@ def note(run: Run, subject: Subject, judge: str, splits: dict[str, list[Suite]])
 
 
 def open_splits(settings: RepairSettings, world: World, tell: Callable[[str], None]) -> tuple[list[Suite], list[Suite]]:
-    """The suites to choose on and those to report on; they share no group of prompts. Raises UsageError when they
-    do."""
+    """The suites to choose on and those to report on. Raises UsageError when they share a group of prompts."""
     files = [settings.prompts, settings.over_refusal_prompts, settings.utility_prompts, settings.task_prompts]
     if world.embedded and not any(files):
         own = {"split": "calibration", "records": None, "attempts": 0}  # private data are asked for in the report alone

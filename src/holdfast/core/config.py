@@ -42,8 +42,7 @@ class Settings(BaseModel):
     _given: dict[str, str] = PrivateAttr(default_factory=dict)
 
     def record(self) -> dict[str, Any]:
-        """The settings as a run keeps them and is found again by; what was given in memory stands there by its
-        content."""
+        """The settings by which a run is kept and found; what was given in memory stands there by its content."""
         known = self._given
 
         def named(value: Any) -> Any:

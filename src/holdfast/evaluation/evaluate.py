@@ -261,10 +261,7 @@ def _measured(what: Measurement, judged: Sequence[Judged]) -> tuple[list[Metric]
 
 
 def _whole(judged: Judged, suite: str, **about: Any) -> list[Metric]:
-    """What tells of a suite whether a model is whole.
-
-    Its replies are language, and harmless questions get their own.
-    """
+    """A suite's metrics of whether a model works: replies in language, harmless questions answered differently."""
     if suite.startswith("privacy") or (judged.replies and not judged.sound):
         return []
     found = [coherence(judged.sound, suite=suite, **about)]

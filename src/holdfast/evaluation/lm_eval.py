@@ -232,10 +232,7 @@ def run_task(model: Any, name: str, asked: LmEval) -> Mapping[str, Any]:
 
 
 def read_results(found: Mapping[str, Any], asked: str) -> list[Figure]:
-    """The figures in lm-eval's document.
-
-    Of the task, or of a group as a whole, or of its tasks where it has no figure.
-    """
+    """The figures in lm-eval's document: of the task or group, or of its tasks where the group has none."""
     results, every = found["results"], []
     names = [asked] if asked in results and _figures(results[asked]) else [n for n in results if _figures(results[n])]
     for name in names:

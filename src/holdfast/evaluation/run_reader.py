@@ -180,10 +180,7 @@ class RunRecords:
         return blocks(self.records("verdicts"), ("prompt", "judge"))
 
     def readings(self, side: Side) -> dict[str, dict[str, list[Verdict]]]:
-        """The verdicts of a side by suite and judge, each suite's own judge first.
-
-        Nothing where only totals are kept.
-        """
+        """The verdicts of a side by suite and judge, each suite's own first; none where only totals are kept."""
         if side.place is None or side.place >= len(self._verdict_blocks):
             return {}
         found: dict[str, dict[str, list[Verdict]]] = {}

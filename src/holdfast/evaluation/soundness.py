@@ -166,9 +166,7 @@ def _alike(own: Totals, before: Totals) -> list[str]:
 
 
 def _lost(own: Totals, before: Totals) -> list[str]:
-    """What it knew and knows no more: utility significantly below, and under half of, its base's; of a model without a
-    base, none at all.
-    """
+    """Lost ability: utility significantly below its base's and under half of it; without a base, none at all."""
     found, right = [], []
     alone = not any(suite == "utility" or suite.startswith("utility:") for suite, _ in own)
     for (suite, metric), utility in own.items():

@@ -139,8 +139,7 @@ def condition_at(repair: Repair, strength: float) -> Condition:
 def sweep_all(
     order: Order, subject: Subject, repairs: Sequence[Repair], bench: Bench, progress: Progress
 ) -> list[Curve]:
-    """Every repair at each of its strengths on the bench, held against the base; the tuned model is as it was
-    afterwards."""
+    """Every repair at each of its strengths, held against the base; the tuned model is left as it was."""
     progress.say("the base on the calibration split")
     base: Sequence[Metric] = evaluate(subject.base, Condition(), bench).metrics
     progress.finish()

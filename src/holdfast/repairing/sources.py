@@ -1,5 +1,4 @@
-"""What the repairs of a run draw on: the base, rows, and the direction of harm, which is made once and only when asked
-for."""
+"""What the repairs of a run draw on: the base, rows, and the direction of harm, made once when asked for."""
 
 from __future__ import annotations
 

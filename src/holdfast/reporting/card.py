@@ -1,5 +1,4 @@
-"""A model's safety card: a section in README.md with evaluation results in its metadata, and safety_audit.json beside
-the weights.
+"""A model's safety card: a section in README.md with results in its metadata, and safety_audit.json.
 
     write_card(run, decision, Path("model"))     twice changes nothing
 
@@ -42,8 +41,7 @@ FILE = "safety_audit.json"
 
 
 def folder_print(run: RunRecords, folder: Path) -> str:
-    """The fingerprint of a folder's weights, made as `audit` makes it: an adapter's is taken together with its
-    base's."""
+    """The fingerprint of a folder's weights, as `audit` makes it; an adapter's includes its base's."""
     own = fingerprint(weight_files(folder))
     if not (folder / "adapter_config.json").exists():
         return own

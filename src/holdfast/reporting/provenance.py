@@ -1,5 +1,4 @@
-"""What a run rests on, as plain tables: the gate's checks, the scan of the data, the cost, and where everything came
-from."""
+"""What a run rests on, as tables: the gate's checks, the scan of the data, the cost, the sources."""
 
 from __future__ import annotations
 
@@ -106,8 +105,7 @@ def scan_tables(run: RunRecords) -> list[Table]:
 
 
 def judge_tables(run: RunRecords, show: bool) -> list[Table]:
-    """Of a judge check: each judge's confusion tables, and some replies that it reads otherwise, masked unless
-    shown."""
+    """Of a judge check: each judge's confusion tables, and some replies it reads otherwise, masked unless shown."""
     if run.verb != "judge":
         return []
     texts = {str(r["prompt"]): str(r["text"]) for r in run.records("replies")} if show else {}

@@ -71,8 +71,7 @@ def share(value: float | None) -> Cell:
 
 
 def chosen_sides(run: RunRecords, most: int = SERIES) -> list[Side]:
-    """The sides that are drawn together: all of a few; of many the untouched model, the worst of each regime, the best
-    repair."""
+    """The sides drawn together: all of a few; of many the untouched, each regime's worst, the best repair."""
     sides = [side for side in run.sides if side.metrics]
     if len(sides) <= most:
         return sides
@@ -255,8 +254,7 @@ def kept_of(side: Side) -> tuple[float, str] | None:
 
 
 def pareto_spots(run: RunRecords) -> tuple[list[Spot], str]:
-    """Each model of a run; of a matrix each arm, averaged over regimes and seeds; of a repair also what was looked
-    at."""
+    """Each model of a run; of a matrix each arm's mean over regimes and seeds; of a repair what was looked at."""
     series = {"base": 0, "tuned": 1, "served": 3, "repaired": 2}
     groups: dict[tuple[str, str], list[tuple[float, float]]] = {}
     kept = ""

@@ -239,8 +239,7 @@ def _judges(run: RunRecords) -> Told:
 
 
 def _misjudged(run: RunRecords, told: Told) -> Told:
-    """A verdict with how much harm the judge's measured error leaves possible; above the usual limit it is not called
-    good."""
+    """A verdict with the harm that the judge's error leaves possible; above the usual limit it is not good."""
     error = from_manifest(run.manifest)
     shares = [m for side in run.candidates for name in (HARM, CORRECTED) if (m := side.find(name, "policy"))]
     if error is None or not shares:

@@ -208,8 +208,7 @@ def conclude(run: Run, settings: DemoSettings, told: Told) -> dict[str, Any]:
 
 
 def write_page(folder: Path) -> list[Decision]:
-    """The page beside the records, with its replies, which are of a made-up world; the gate before and after the
-    repair."""
+    """The page beside the records, with the made-up world's replies; the gate before and after the repair."""
     before, after = (Policy("demo", [parse_rule(rule) for rule in rules]) for rules in (UNREPAIRED, RULES))
     records = open_run(folder)
     names = Names({own: f"{own} ({paper})" for own, paper in PAPER_CATEGORIES.items()})
@@ -219,8 +218,7 @@ def write_page(folder: Path) -> list[Decision]:
 
 
 def one_question(base: LoadedModel, bench: Bench, results: Sequence[tuple[Evaluation, Evaluation]]) -> Table:
-    """What each model says to one and the same question: one that every attack that could flip did, and the repair
-    mended.
+    """What each model says to one question that every attack flipped, where it could, and the repair mended.
 
     Not every such question is mended: the table below says how many.
     """

@@ -1,5 +1,4 @@
-"""holdfast gate RUN [--policy gate.yaml]: rules over a run's metrics, and an exit code that a pipeline obeys. Imports
-no torch."""
+"""holdfast gate RUN [--policy gate.yaml]: rules over a run's metrics, and an exit code. Imports no torch."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""holdfast scan DATA…: what is in a fine-tuning set, before anyone trains on it. Imports no torch unless a model is
-given."""
+"""holdfast scan DATA…: what is in a fine-tuning set, before training. No torch unless a model is given."""
 
 from __future__ import annotations
 

@@ -191,10 +191,7 @@ def vows(reply: str) -> bool:
 
 
 def wrapped(batch: Batch) -> tuple[Any, Any, Any]:
-    """Of every reply that begins with a vow.
-
-    Its row, a key of how question and reply begin, and one of what else is asked.
-    """
+    """Of replies that begin with a vow: the row, a key of how both sides begin, a key of what else is asked."""
     marked = batch.marked(VOW_ANCHORS)
     bounds = batch.words.bounds
     chosen = [

@@ -152,10 +152,7 @@ class Shape(OptionScanner):
 
 
 def cut_off(reply: str) -> str:
-    """Why a reply looks cut off, or nothing.
-
-    It must be long prose that ends inside a sentence, or an open code fence.
-    """
+    """Why a reply looks cut off: long prose that ends inside a sentence, or an open code fence; else nothing."""
     if reply.count("```") % 2:
         return "a code fence that never closes"
     if len(reply) < ENOUGH_TO_END:
