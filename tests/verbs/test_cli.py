@@ -9,6 +9,7 @@ import pytest
 
 from calling import call, document
 from endpoint import FakeEndpoint, completion, verdict
+from holdfast.cli import run
 
 SMALL = ["--limit", "11", "--suite", "policy", "--suite", "utility"]
 
