@@ -68,3 +68,23 @@ def test_links_lead_somewhere(page):
 def test_benchmarks_that_are_named_exist(page):
     for script in re.findall(r"benchmarks/\w+\.py", page.read_text()):
         assert (ROOT / script).exists(), script
+
+
+def test_what_the_four_roads_name_is_there():
+    roads = (ROOT / "docs" / "architecture.md").read_text().partition("## Four roads")[2].partition("## One spine")[0]
+    named = re.findall(r"`(\w+/\w+): (\w+)`", roads)
+    assert len(named) > 25
+    for module, name in named:
+        source = (ROOT / "src" / "holdfast" / f"{module}.py").read_text()
+        assert re.search(rf"^(?:def|class) {name}\b", source, re.M), f"{module}: {name}"
+
+
+def test_the_map_names_every_module():
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    listed = page.partition("Inside the folders")[2].partition("catalog/")[0]
+    source = ROOT / "src" / "holdfast"
+    for folder in re.findall(r"^(\w+)/$", listed, re.M):
+        own = listed.partition(f"\n{folder}/\n")[2]
+        own = re.split(r"^\w+/$", own, maxsplit=1, flags=re.M)[0]
+        names = set(re.findall(r"^  (\w+)\.py ", own, re.M))
+        assert names == {path.stem for path in (source / folder).glob("*.py")} - {"__init__"}, folder

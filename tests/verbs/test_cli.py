@@ -9,6 +9,7 @@ import pytest
 
 from calling import call, document
 from endpoint import FakeEndpoint, completion, verdict
+from holdfast.cli import run
 
 SMALL = ["--limit", "11", "--suite", "policy", "--suite", "utility"]
 
@@ -250,3 +251,21 @@ def test_a_full_disk_is_said(capsys, tmp_path, monkeypatch):
 
     monkeypatch.setattr(runs.os, "fsync", full)
     assert "--out" in fails(capsys, "audit", "guild", *SMALL, "--out", tmp_path / "r", says="No space left")
+
+
+def test_a_module_that_an_extra_brings_is_told_with_a_hint(monkeypatch, capsys):
+    def lacks(name, entry):
+        raise ModuleNotFoundError("No module named 'torch'", name="torch.nn")
+
+    monkeypatch.setattr("holdfast.cli.load_verb", lacks)
+    assert run(["audit", "guild"]) == 2
+    assert 'pip install "holdfast[models]"' in capsys.readouterr().err
+
+
+def test_any_other_missing_module_is_a_bug(monkeypatch):
+    def lacks(name, entry):
+        raise ModuleNotFoundError("No module named 'nothing_such'", name="nothing_such")
+
+    monkeypatch.setattr("holdfast.cli.load_verb", lacks)
+    with pytest.raises(ModuleNotFoundError):
+        run(["audit", "guild"])

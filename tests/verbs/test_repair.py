@@ -367,9 +367,8 @@ def test_the_matrix_is_resumed_cell_by_cell(capsys, monkeypatch, tmp_path):
 
     monkeypatch.setattr(stress, "STACKS", ())
     monkeypatch.setattr(stress, "STACKED_REPAIRS", ())
-    monkeypatch.setattr(
-        stress.registry, "names", lambda kind: {"defences": ["ptst"], "repairs": ["wise-ft"]}.get(kind, ["explicit"])
-    )
+    every, few = stress.registry.names, {"defences": ["ptst"], "repairs": ["wise-ft"], "regimes": ["explicit"]}
+    monkeypatch.setattr(stress.registry, "names", lambda kind: few.get(kind) or every(kind))
     arguments = ("--matrix", "--regime", "explicit", "--samples", "10", "--limit", "22", "--out", tmp_path / "run")
     found = stressed(capsys, *arguments)
     assert [cell["arm"] for cell in found["cells"]] == ["nothing", "ptst", "wise-ft"]

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from holdfast.api.inputs import Lend
-from holdfast.core.config import Settings, resolve
+from holdfast.core.config import Settings, names_in_yaml, resolve
 from holdfast.core.errors import UsageError
 from holdfast.core.progress import Progress, Silent
 from holdfast.core.records import digest
@@ -51,18 +51,20 @@ class Call:
         more: what the caller wrote as further keywords. Raises UsageError for a name that is none, or a value that
         cannot be.
         """
-        for name in more:
-            if name in named and named[name] is not None:
-                raise UsageError(f"`{name}` is given twice", "give it once")
-            if name in ("out", "json_output", "config"):
-                raise UsageError(f"`{name}` is a setting of the command line", "use `out=` and the result's `to_json`")
-        given = {name: value for name, value in {**named, **more}.items() if value is not None}
-        known = set(schema.model_fields)
-        if "out" in known:
+        known = names_in_yaml(schema)  # the names of the flags too, and those that a flag had before
+        given: dict[str, Any] = {}
+        for key, value in [*named.items(), *more.items()]:
+            if key in ("out", "json_output", "json", "config"):
+                raise UsageError(f"`{key}` is a setting of the command line", "use `out=` and the result's `to_json`")
+            if key not in known:
+                raise unknown("setting", key, sorted(set(known) - {"out", "json_output", "json"}))
+            if value is None:
+                continue
+            if known[key] in given:
+                raise UsageError(f"`{key}` is given twice", "give it once")
+            given[known[key]] = value
+        if "out" in schema.model_fields:
             given["out"] = str(self.path)
-        for name in given:
-            if name not in known:
-                raise unknown("setting", name, sorted(known - {"out", "json_output"}))
         settings, self.origins = resolve(schema, {name: _as_typed(value) for name, value in given.items()})
         self.origins = dict.fromkeys(self.origins, "call")
         for path in self.lend.files:
