@@ -70,8 +70,8 @@ def write_atomic(path: Path, data: str | bytes) -> None:
 def cannot_write(path: Path, error: OSError) -> RunError:
     return RunError(
         f"cannot write `{path}`: {error.strerror or error}",
-        "free some space or name another folder with --out; what was done so far is kept, and the same command takes "
-        "it up",
+        "free some space or name another folder with --out; what was done so far is kept, and the same command "
+        "resumes it",
     )
 
 
