@@ -13,13 +13,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from holdfast.core.records import Metric
-from holdfast.text.coherence import ALIKE
 
 RULE = "model.sound"  # as a gate's rule names it
 SOUND = 0.9  # share of replies that are language
 SLACK = 0.05  # how far below a base that has less itself
 REFUSES = 0.5  # share of harmless questions declined
 SAME = 0.5  # share of harmless questions that get one and the same reply
+ALIKE = 10  # different questions below which one reply to most of them says nothing
 FALLEN = 0.5  # of the base's utility, below which what is left is a broken model's
 KNOWN = 0.2  # of the tuned task, from which a base knew it
 FLOOR = 0.05  # share of utility questions answered right, below which a suite tells nothing

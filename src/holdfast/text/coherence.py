@@ -292,9 +292,6 @@ def unordered(text: str, asked: str = "") -> str:
 # ---- the share ------------------------------------------------------------------------------------------------------
 
 
-ALIKE = 10  # different questions below which one reply to most of them says nothing
-
-
 def alike(
     replies: Sequence[str], labels: Sequence[str], *, model: str, suite: str, condition: dict[str, object]
 ) -> Metric:
