@@ -9,6 +9,7 @@ The settings are those of the command line, under the same names, so that both d
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -31,6 +32,7 @@ class Call:
 
     def __init__(self, out: str | Path | None, show: bool) -> None:
         self.temporary = TemporaryDirectory(prefix="holdfast-", ignore_cleanup_errors=True)
+        self.out = out
         self.path = Path(out) if out is not None else Path(self.temporary.name) / "run"
         self.lend = Lend(Path(self.temporary.name) / "given")
         self.progress: Progress = Progress() if show else Silent()
@@ -63,6 +65,8 @@ class Call:
             if known[key] in given:
                 raise UsageError(f"`{key}` is given twice", "give it once")
             given[known[key]] = value
+        if self.out is None:
+            self.path = Path(self.temporary.name) / "runs" / self._title(given)
         if "out" in schema.model_fields:
             given["out"] = str(self.path)
         settings, self.origins = resolve(schema, {name: _as_typed(value) for name, value in given.items()})
@@ -71,6 +75,12 @@ class Call:
             settings._given[str(path)] = f"given:{digest(path.read_text(encoding='utf-8', errors='surrogatepass'))}"
         self._stack.enter_context(self.lend.lent())
         return settings
+
+    def _title(self, given: Mapping[str, Any]) -> str:
+        """What a run is called on its page: the model that it is about, or the data."""
+        about = str(next((given[key] for key in ("tuned", "model", "data") if given.get(key)), "run"))
+        live = self.lend.models.get(about)
+        return re.sub(r"[^A-Za-z0-9.-]+", "-", live.name if live else Path(about).name).strip("-.")[:40] or "run"
 
     @property
     def warnings(self) -> list[str]:
