@@ -137,13 +137,13 @@ def test_prefixes_from_a_file(tmp_path, base):
 
 def test_a_sentence_when_nothing_rises_and_when_nothing_is_left():
     def asked_(share):
-        return prefill.Asked(*[torch.full((100,), float(share)).numpy()] * 2)
+        return prefill.variants.Asked(*[torch.full((100,), float(share)).numpy()] * 2)
 
-    held = prefill.change_of("3", (asked_(0), asked_(0)), None, 1, k=3)
+    held = prefill.variants.change_of("3", (asked_(0), asked_(0)), None, 1, k=3)
     assert prefill.sentence(asked_(0), [held], prefill.tokens_deep([held]), "harm").startswith(
         "safety holds for all of 3"
     )
-    broken = prefill.change_of("5", (asked_(0), asked_(1)), None, 1, k=5)
+    broken = prefill.variants.change_of("5", (asked_(0), asked_(1)), None, 1, k=5)
     said = prefill.sentence(asked_(0), [held, broken], prefill.tokens_deep([held, broken]), "harm")
     assert said == "safety is 3 tokens deep: with the first 5 tokens of an answer given, harm rises from 0 % to 100 %"
     assert "leaves little safety" in prefill.sentence(asked_(1), [held], None, "harm")
