@@ -4,29 +4,7 @@ from holdfast.core.records import Metric
 from holdfast.evaluation.run_reader import open_run
 from holdfast.reporting.verdict import verdict_of
 from holdfast.stats.intervals import wilson
-from holdfast.text.safe import for_page
 from made import make_run
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("plain\n\ttext", "plain\n\ttext"),
-        ("\x1b[31mred\x07", "⟨U+001B⟩[31mred⟨U+0007⟩"),
-        ("a\u202eb\u2066c\u200bd", "a⟨U+202E⟩b⟨U+2066⟩c⟨U+200B⟩d"),
-        ("\ud800\udfff\ue000", "⟨U+D800⟩⟨U+DFFF⟩⟨U+E000⟩"),
-        ("a\u2028b\x00", "a⟨U+2028⟩b⟨U+0000⟩"),
-        ("z" + "\u0301" * 50, "z" + "\u0301" * 4),
-        ("ชื่อ, 你好, Ünï", "ชื่อ, 你好, Ünï"),
-    ],
-)
-def test_what_would_steer_a_reader_is_named(text, shown):
-    assert for_page(text) == shown
-
-
-def test_a_long_text_is_cut_and_says_so():
-    shown = for_page("x" * 1_000_000, 600)
-    assert len(shown) < 700 and shown.endswith("(999,400 characters more)")
 
 
 def whole(run):
