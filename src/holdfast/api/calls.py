@@ -10,7 +10,7 @@ The settings are those of the command line, under the same names, so that both d
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,6 +25,7 @@ from holdfast.core.records import digest
 from holdfast.core.registry import unknown
 
 S = TypeVar("S", bound=Settings)
+R = TypeVar("R")
 
 
 class Call:
@@ -75,6 +76,10 @@ class Call:
             settings._given[str(path)] = f"given:{digest(path.read_text(encoding='utf-8', errors='surrogatepass'))}"
         self._stack.enter_context(self.lend.lent())
         return settings
+
+    def result(self, kind: Callable[..., R], document: dict[str, Any], *more: Any) -> R:
+        """What the call gives back; it holds the temporary folder as long as it lives."""
+        return kind(document, self.path, self.warnings, self.temporary, *more)
 
     def _title(self, given: Mapping[str, Any]) -> str:
         """What a run is called on its page: the model that it is about, or the data."""

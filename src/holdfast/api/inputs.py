@@ -50,6 +50,15 @@ class Lend:
         self.models[loaded.reference] = loaded
         return loaded.reference
 
+    def references(self, given: Mapping[str, tuple[ModelLike | None, Tokenizer | None]]) -> dict[str, str]:
+        """Models by the setting that names each; a tokenizer is only for those that are in memory."""
+        live = any(model is not None and not isinstance(model, (str, Path)) for model, _ in given.values())
+        return {
+            name: self.model(model, None if live and isinstance(model, (str, Path)) else tokenizer, name)
+            for name, (model, tokenizer) in given.items()
+            if model is not None
+        }
+
     def table(self, given: TableLike | None, name: str) -> str | None:
         """Rows or prompts as a path or hub id; what is no string is written to a file of the call's own folder."""
         if given is None or isinstance(given, (str, Path)):
@@ -118,7 +127,7 @@ def weights_digest(model: torch.nn.Module) -> str:
     total = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
         total.update(f"{name}:{tuple(tensor.shape)}:{tensor.dtype}".encode())
-        total.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+        total.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
     return digest({"live": total.hexdigest()})
 
 

@@ -40,14 +40,13 @@ def scan(data: TableLike, *, out: str | Path | None = None, show: bool = False, 
     from holdfast.api.scan import ScanSettings, check_readable, look
 
     with Call(out, show) as call:
-        paths = isinstance(data, (list, tuple)) and bool(data) and all(isinstance(one, (str, Path)) for one in data)
-        sources = (
-            [str(one) for one in data] if isinstance(data, (list, tuple)) and paths else [call.lend.table(data, "rows")]
-        )
+        parts = data if isinstance(data, (list, tuple)) else [data]
+        paths = [str(one) for one in parts if isinstance(one, (str, Path))]
+        sources = paths if paths and len(paths) == len(parts) else [call.lend.table(data, "rows")]
         typed = call.settings(ScanSettings, settings, data=sources)
         done = look(typed, call.origins, call.progress)
         check_readable(typed, done)
-    return ScanResult(done.document, call.path, call.warnings, call.temporary)
+    return call.result(ScanResult, done.document)
 
 
 def audit(
@@ -73,10 +72,10 @@ def audit(
 
     with Call(out, show) as call:
         lend = call.lend
-        chosen = call_models(call, {"model": (model, tokenizer), "base": (base, base_tokenizer or tokenizer)})
+        chosen = call.lend.references({"model": (model, tokenizer), "base": (base, base_tokenizer or tokenizer)})
         asked = lend.tables(prompts=prompts, over_refusal_prompts=over_refusal_prompts, utility_prompts=utility_prompts)
         done = measure(call.settings(AuditSettings, settings, **chosen, **asked), call.origins, call.progress)
-    return AuditResult(done.document, call.path, call.warnings, call.temporary)
+    return call.result(AuditResult, done.document)
 
 
 def tune(
@@ -101,13 +100,14 @@ def tune(
 
     with Call(out, show) as call:
         lend = call.lend
-        chosen = call_models(call, {"model": (model, tokenizer)})
-        asked = lend.tables(prompts=prompts, over_refusal_prompts=over_refusal_prompts, utility_prompts=utility_prompts)
-        asked |= lend.tables(data=data)
+        chosen = call.lend.references({"model": (model, tokenizer)})
+        asked = lend.tables(
+            data=data, prompts=prompts, over_refusal_prompts=over_refusal_prompts, utility_prompts=utility_prompts
+        )
         typed = call.settings(TuneSettings, settings, **chosen, **asked)
         done = train_and_measure(typed, call.origins, call.progress, keep=out is not None)
     tuned = done.model
-    return TuneResult(done.document, call.path, call.warnings, call.temporary, tuned.model, tuned.tokenizer)
+    return call.result(TuneResult, done.document, tuned.model, tuned.tokenizer)
 
 
 def repair(
@@ -131,11 +131,11 @@ def repair(
 
     with Call(out, show) as call:
         lend = call.lend
-        chosen = call_models(call, {"base": (base, tokenizer), "tuned": (tuned, tokenizer)})
+        chosen = call.lend.references({"base": (base, tokenizer), "tuned": (tuned, tokenizer)})
         asked = lend.tables(prompts=prompts, over_refusal_prompts=over_refusal_prompts, utility_prompts=utility_prompts)
         more = {"no_write": True, **settings} if out is None else settings
         done = repaired(call.settings(RepairSettings, more, **chosen, **asked), call.origins, call.progress)
-    return RepairResult(done.document, call.path, call.warnings, call.temporary)
+    return call.result(RepairResult, done.document)
 
 
 def stress(
@@ -156,21 +156,10 @@ def stress(
     from holdfast.api.stress import StressSettings, attacked
 
     with Call(out, show) as call:
-        chosen = call_models(call, {"model": (model, tokenizer)})
+        chosen = call.lend.references({"model": (model, tokenizer)})
         asked = call.lend.tables(prompts=prompts, rows=rows)
         done = attacked(call.settings(StressSettings, settings, **chosen, **asked), call.origins, call.progress)
-    return StressResult(done.document, call.path, call.warnings, call.temporary)
-
-
-def call_models(call: Call, given: dict[str, tuple[ModelLike | None, Tokenizer | None]]) -> dict[str, str]:
-    """Models as references, by the setting that names each; a tokenizer is only for those that are in memory."""
-    found: dict[str, str] = {}
-    live = any(model is not None and not isinstance(model, (str, Path)) for model, _ in given.values())
-    for name, (model, tokenizer) in given.items():
-        if model is not None:
-            named = isinstance(model, (str, Path))
-            found[name] = call.lend.model(model, None if named and live else tokenizer, name)
-    return found
+    return call.result(StressResult, done.document)
 
 
 def gate(

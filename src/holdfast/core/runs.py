@@ -192,10 +192,6 @@ class Run:
             )
         return cls(path, verb, manifest, resumed=True)
 
-    @property
-    def finished(self) -> bool:
-        return bool(self.manifest.get("status") == "complete")
-
     def file(self, kind: str) -> Path:
         return self.path / f"{kind}.jsonl"
 
