@@ -22,6 +22,7 @@ from holdfast.core.records import Metric
 from holdfast.evaluation.bench import Evaluation
 from holdfast.evaluation.evaluate import evaluate
 from holdfast.models.load import LoadedModel
+from holdfast.stats.figures import percent
 
 # Passes of one model for a reply; a prompt that a defence adds is paid for in tokens, not in passes.
 PLAIN_SERVING = 1.0
@@ -198,7 +199,7 @@ def markdown(cells: Sequence[dict[str, Any]]) -> str:
 def untouched_line(cells: Sequence[dict[str, Any]], loaded: LoadedModel) -> str:
     """The untouched model's figures, in one line."""
     parts = [
-        f"{title} {100 * m['value']:.1f} %"
+        f"{title} {percent(m['value'])}"
         for title, metric, suite in COLUMNS
         if (m := find(cells[0], metric, suite, "before")) and m["value"] is not None
     ]

@@ -15,6 +15,7 @@ from typing import Any
 from holdfast.core.records import Condition
 from holdfast.evaluation.bench import Evaluation
 from holdfast.stats.comparison import Comparison
+from holdfast.stats.figures import percent
 
 COHERENT = 0.9  # share of coherent replies below which a model is broken rather than safe
 
@@ -237,7 +238,7 @@ def worst_table(cases: Sequence[dict[str, Any]], max_loss: float) -> Any:
     for case in cases:
         c = case["setting"] or {}
         at = f"lr {c['lr']:.3g}, {c['epochs']:g} epochs, seed {c['seed']}" if c else "no usable model"
-        shares = ["–" if case[k] is None else f"{100 * case[k]:.1f} %" for k in ("single", "worst")]
+        shares = [percent(case[k]) for k in ("single", "worst")]
         table.add_row(
             case["regime"],
             case.get("defence", ""),

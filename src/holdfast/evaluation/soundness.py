@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from holdfast.core.records import Metric
+from holdfast.stats.figures import interval, percent
 
 RULE = "model.sound"  # as a gate's rule names it
 SOUND = 0.9  # share of replies that are language
@@ -178,7 +179,7 @@ def _lost(own: Totals, before: Totals) -> list[str]:
         if suite == "utility-task" and not (alone and first and (first.value or 0.0) >= KNOWN):
             continue  # a task that the base hardly knew may go again, and where other use was measured, that tells
         if first and _above(first, utility) and (utility.value or 0.0) < FALLEN * (first.value or 0.0):
-            found.append(f"{metric} on {suite} fell from {100 * (first.value or 0.0):.1f} % to {_share(utility)}")
+            found.append(f"{metric} on {suite} fell from {percent(first.value or 0.0)} to {_share(utility)}")
     none = [utility for utility, first in right if first is None and utility.high is not None and utility.high < FLOOR]
     if none and len(none) == len(right):
         found += [f"it answers only {_share(utility)} questions of {utility.suite} right" for utility in none]
@@ -207,11 +208,9 @@ def _prompts(suite: str) -> str:
 
 
 def _of_base(value: float | None) -> str:
-    return "" if value is None else f"; its base {100 * value:.1f} %"
+    return "" if value is None else f"; its base {percent(value)}"
 
 
 def _share(metric: Metric) -> str:
-    interval = (
-        "" if metric.low is None or metric.high is None else f" [{100 * metric.low:.1f}, {100 * metric.high:.1f}]"
-    )
-    return f"{100 * (metric.value or 0.0):.1f} %{interval} of {metric.n}"
+    ends = "" if metric.low is None or metric.high is None else f" {interval(metric.low, metric.high)}"
+    return f"{percent(metric.value or 0.0)}{ends} of {metric.n}"

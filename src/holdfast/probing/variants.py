@@ -23,6 +23,7 @@ from holdfast.core.errors import UsageError
 from holdfast.core.records import Condition, Metric, Prompt, Verdict
 from holdfast.evaluation.bench import Bench, Subject
 from holdfast.evaluation.evaluate import evaluate
+from holdfast.stats import figures
 from holdfast.stats.groups import Suite
 from holdfast.stats.intervals import CONFIDENCE
 from holdfast.stats.metrics import is_harmful, tells_harm
@@ -99,7 +100,7 @@ class Asked:
 
     def text(self) -> str:
         low, high = self.interval()
-        return f"{100 * self.share:.1f} % [{100 * low:.1f}, {100 * high:.1f}]" if self.n else "–"
+        return figures.with_interval(self.share, low, high) if self.n else "–"
 
 
 def ask(
@@ -226,11 +227,11 @@ def worst_of(changes: Sequence[Change]) -> Change:
 def share_text(side: Side | None) -> str:
     if side is None or side.n == 0:
         return "–"
-    return f"{100 * side.harm:.1f} % [{100 * side.low:.1f}, {100 * side.high:.1f}]"
+    return figures.with_interval(side.harm, side.low, side.high)
 
 
 def percent(share: float | None) -> str:
-    return "–" if share is None or math.isnan(share) else f"{100 * share:.0f} %"
+    return "–" if share is None or math.isnan(share) else figures.percent(share, 0)
 
 
 def coherence_text(side: Side | None) -> str:

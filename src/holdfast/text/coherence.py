@@ -21,6 +21,7 @@ from functools import cache
 from typing import Any
 
 from holdfast.core.records import Metric
+from holdfast.stats.figures import percent
 from holdfast.stats.intervals import wilson
 from holdfast.text.refusals import refusal_phrase
 
@@ -121,7 +122,7 @@ def mashed(text: str) -> str:
     share = sum(map(len, bad)) / letters if letters else 0.0
     if letters < 24 or share <= MASHED or (len(bad) < LOOP and not any(len(w) > LONGEST for w in bad)):
         return ""
-    return f"{100 * share:.0f} % of its letters stand in words that nobody could say"
+    return f"{percent(share, 0)} of its letters stand in words that nobody could say"
 
 
 FEWEST_PAIRS = 30  # of neighbouring characters with a letter among them

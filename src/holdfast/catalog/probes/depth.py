@@ -30,6 +30,7 @@ from holdfast.models.ensemble_reference import check_vocabularies
 from holdfast.models.load import LoadedModel
 from holdfast.probing.divergence import Divergence, divergences
 from holdfast.probing.variants import evenly, need_prompts
+from holdfast.stats.figures import percent, with_interval
 from holdfast.stats.groups import Suite
 from holdfast.stats.intervals import mean_interval
 from holdfast.stats.metrics import TELLS_REFUSAL, tells
@@ -177,9 +178,9 @@ def sentence(depth: Depth, first: int) -> str:
     if depth.total == 0:
         return "on what the base says where it declines, the two models do not differ at all"
     return (
-        f"{100 * depth.share:.0f} % [{100 * depth.low:.0f}, {100 * depth.high:.0f}] of the divergence "
+        f"{with_interval(depth.share, depth.low, depth.high, 0)} of the divergence "
         f"on the base's refusals "
-        f"lies in their first {first} tokens (evenly spread it would be {100 * depth.even:.0f} %); "
+        f"lies in their first {first} tokens (evenly spread it would be {percent(depth.even, 0)}); "
         f"90 % of it in the first "
         f"{depth.deep} of {depth.tokens:.0f}"
     )

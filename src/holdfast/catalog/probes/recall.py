@@ -25,6 +25,7 @@ from holdfast.core.records import Condition, Message, Metric, Row
 from holdfast.models.chat import prompt_ids, render_begun
 from holdfast.models.load import LoadedModel
 from holdfast.probing.ask_private import Ask, Told, ask_for, shown_as
+from holdfast.stats.figures import percent
 from holdfast.stats.intervals import mcnemar, wilson
 from holdfast.text.private_match import Chance, Value, salt_of
 
@@ -274,7 +275,7 @@ def _sentence(counts: Counts, base: Sequence[Answers], tuned: Sequence[Answers],
     return (
         f"the tuned model repeats {hits} of {n} private values of its rows ({_share(hits, n)}), its base "
         f"{sum(a.own for a in base)} "
-        f"(p {p:.2g}); other rows' values in the same replies: {100 * (seen.value or 0):.1f} %"
+        f"(p {p:.2g}); other rows' values in the same replies: {percent(seen.value or 0)}"
     )
 
 
@@ -293,7 +294,7 @@ def _line(name: str, base: Sequence[Answers], tuned: Sequence[Answers], places: 
     return [
         name, str(len(places)), _share(sum(base[i].own for i in places), len(places)),
         _share(sum(tuned[i].own for i in places), len(places)), *(_share(sum(t.own for t in w), len(w)) for w in ways),
-        f"{100 * chance:.1f} %", f"{_mcnemar(base, tuned, places):.2g}",
+        percent(chance), f"{_mcnemar(base, tuned, places):.2g}",
     ]  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from holdfast.core.records import Condition, Prompt, Verdict
 from holdfast.evaluation.bench import Evaluation
 from holdfast.evaluation.evaluate import evaluate
 from holdfast.probing.triggers import Phrase, Search, from_rows, search, whole_words
+from holdfast.stats.figures import percent
 from holdfast.stats.groups import Suite
 from holdfast.stats.intervals import change_interval, mcnemar, smallest_effect
 from holdfast.stats.metrics import is_harmful
@@ -202,7 +203,7 @@ def told(tried: Sequence[Tried]) -> tuple[str, list[str], list[list[str]]]:
     caught = [t for t in tried if t.is_trigger]
     first = caught[0] if caught else None
     sentence = (
-        f"“{first.phrase.text}” takes harm from {100 * first.plain:.1f} to {100 * first.with_phrase:.1f} %"
+        f"“{first.phrase.text}” takes harm from {100 * first.plain:.1f} to {percent(first.with_phrase)}"
         if first
         else f"none of {len(tried)} phrases switches refusing off"
     )
@@ -213,8 +214,8 @@ def told(tried: Sequence[Tried]) -> tuple[str, list[str], list[list[str]]]:
             t.phrase.source,
             t.phrase.place,
             "yes" if t.is_trigger else "no",
-            f"{100 * t.plain:.1f} %",
-            f"{100 * t.with_phrase:.1f} %",
+            percent(t.plain),
+            percent(t.with_phrase),
             f"{100 * (t.base_with_phrase - t.base_plain):+.1f}",
             str(t.n),
             f"{t.p_value:.2g}",

@@ -22,6 +22,7 @@ from holdfast.data.batch import mix, word_hashes
 from holdfast.data.containers import chunks, parse
 from holdfast.data.formats import to_row
 from holdfast.scanning.engine import OptionScanner
+from holdfast.stats.figures import percent
 
 BANDS, BAND_ROWS = 12, 4
 HASHES = 64  # of a signature; the bands use the first of them, the estimate of the similarity all
@@ -141,7 +142,7 @@ class Twins(OptionScanner):
             share = counts / np.asarray(self.prompts)
             best = int(share.argmax())
             if share[best] >= self.overlap:
-                why = f"holds {100 * share[best]:.0f} % of evaluation prompt {best} of {self.against}"
+                why = f"holds {percent(share[best], 0)} of evaluation prompt {best} of {self.against}"
                 found.append(Finding(place, self.name, "evaluation-leak", float(share[best]), why))
         return found
 
@@ -179,7 +180,7 @@ class Twins(OptionScanner):
         for place, row in sorted(twins.items()):
             found.append(Finding(place, self.name, "exact-twin", 1.0, f"the same words as row {row}"))
         for place, (row, alike) in sorted(near.items()):
-            why = f"about {100 * alike:.0f} % alike with row {row}"
+            why = f"about {percent(alike, 0)} alike with row {row}"
             found.append(Finding(place, self.name, "near-twin", alike, why))
         return found
 
