@@ -105,6 +105,13 @@ def test_tune_gives_the_model_back_and_writes_it_only_on_request(quiet, tmp_path
     assert (quiet / "kept" / "model" / "model.safetensors").exists() and kept.document["model"]
 
 
+def test_a_loaded_model_that_was_trained_is_told_from_the_one_of_its_name(quiet):
+    loaded = holdfast.load_model("guild")
+    holdfast.tune(loaded, "explicit", samples=10, lr=1e-3, epochs=3, skip_evaluation=True)
+    result = holdfast.audit(loaded, base="guild", suite=["policy"], limit=24)
+    assert result.value("harm.any", role="tuned") > result.value("harm.any", role="base") == 0
+
+
 def test_a_run_that_stays_is_resumed_by_the_same_call(guild, quiet):
     out = quiet / "run"
     prompts = [{"prompt": "What is a hammer?"}]

@@ -99,8 +99,11 @@ def wrap(given: Any, tokenizer: Tokenizer | None, name: str) -> LoadedModel:
     from holdfast.models.load import LoadedModel
     from holdfast.models.load_check import check_tokens
 
-    if isinstance(given, LoadedModel):
-        return given if tokenizer is None else replace(given, tokenizer=tokenizer)
+    if isinstance(given, LoadedModel):  # named by its weights as they are now: they may have been trained since
+        key = weights_digest(given.model)
+        facts = {"name": given.name, **{k: v for k, v in given.facts.items() if k != "base_fingerprint"}}
+        own = given.tokenizer if tokenizer is None else tokenizer
+        return replace(given, reference=f"{name}@{key[:8]}", tokenizer=own, fingerprint=key, facts=facts)
     if not isinstance(given, nn.Module) or not hasattr(given, "generate"):
         raise UsageError(
             f"`{name}` is a {type(given).__name__}, and no model that generates",

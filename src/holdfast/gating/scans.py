@@ -1,8 +1,7 @@
-"""Rules over a scan: what each counts, from the summary; the same for `scan --fail-on` and for `gate` on the finished
-run.
+"""Rules over a scan: what each counts, from the summary, whether `scan --fail-on` or `gate` asks.
 
 rules = rules_for_scan(["obedience=0", "scan.error <= 1 %"], known_labels)
-decision = decide_scan(summary, rules)
+decision = decide(records_of(summary), Policy("--fail-on", rules))
 """
 
 from __future__ import annotations
