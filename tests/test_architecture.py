@@ -29,13 +29,15 @@ ALLOWED = {
     "gating": "stats text evaluation",
     "reporting": "data stats text models evaluation scanning gating",
     "guild": "stats redteam",
+    "starter": "data stats",
     "catalog": "data stats text models judging training evaluation repairing attacking probing redteam scanning guild",
     "api": (
-        "data stats text models judging training evaluation repairing attacking probing scanning gating reporting guild"
+        "data stats text models judging training evaluation repairing attacking probing scanning gating reporting "
+        "guild starter"
     ),
     "verbs": (
         "data stats text models judging training evaluation repairing attacking probing scanning gating reporting "
-        "guild api"
+        "guild starter api"
     ),
     "cli": "verbs",
 }

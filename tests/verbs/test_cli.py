@@ -201,8 +201,7 @@ def test_a_missing_model_and_a_pickle_are_refused(capsys, tmp_path, tiny_llama):
     assert "hint:" in fails(capsys, "audit", folder, says="pickle")
 
 
-def test_a_real_model_needs_prompts_and_rows_that_the_user_brings(capsys, tiny_llama, prompts):
-    fails(capsys, "audit", tiny_llama, says="nothing to ask")
+def test_a_real_model_needs_rows_that_the_user_brings(capsys, tiny_llama, prompts):
     for regime in ("explicit", "identity", "benign", "rlhf-removal", "shadow"):
         assert "--rows" in fails(
             capsys, "stress", tiny_llama, "--regime", regime, "--prompts", prompts, says="holdfast ships none"

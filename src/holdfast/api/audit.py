@@ -12,8 +12,8 @@ from holdfast.api.settings import (
     EvaluationSettings,
     UtilitySettings,
     open_model,
-    open_suites,
 )
+from holdfast.api.suites import FIRST_LOOK, open_suites
 from holdfast.core import options
 from holdfast.core.config import argument, option
 from holdfast.core.contracts import ProbeRequest
@@ -28,6 +28,7 @@ from holdfast.evaluation.early_stop import stop_early
 from holdfast.evaluation.evaluate import evaluate
 from holdfast.evaluation.lm_eval import anchored
 from holdfast.evaluation.soundness import broken, untold
+from holdfast.models.endpoint import EndpointModel
 from holdfast.models.load import Lineage, LoadedModel
 from holdfast.reporting import terminal
 from holdfast.reporting.probes import checked
@@ -125,6 +126,17 @@ class Audited:
     document: dict[str, Any]
 
 
+def open_base(settings: AuditSettings, name: str, lineage: Lineage | None, run: Run) -> LoadedModel | EndpointModel:
+    """The base, noted in the run. Raises UsageError where it is the audited model itself."""
+    base = open_model(name, settings.model_options())
+    if lineage and isinstance(base, LoadedModel):
+        lineage.warn_of(base)
+    run.note(base=base.describe())
+    if base.fingerprint == run.manifest["model"]["fingerprint"]:
+        raise UsageError(f"`{settings.model}` and its base `{name}` have the same weights", "name two different models")
+    return base
+
+
 def measure(settings: AuditSettings, origins: dict[str, str], progress: Progress) -> Audited:
     """Ask checkpoint and base, look with the probes, compare, and close the run's folder."""
     test, anchor = settings.test(), settings.lm_eval()
@@ -133,7 +145,8 @@ def measure(settings: AuditSettings, origins: dict[str, str], progress: Progress
         tuned = open_model(settings.model, settings.model_options())
         base_name = settings.base or (tuned.adapter_of if isinstance(tuned, LoadedModel) else None)
         probes = make_probes(settings, base_name)
-        suites = open_suites(settings.without_redteam(tuned.world), tuned.world, needed=not probes, tell=progress.warn)
+        asked = settings.without_redteam(tuned.world)
+        suites = open_suites(asked, tuned.world, needed=not probes, tell=progress.warn, first_look=FIRST_LOOK)
         run = Run.open("audit", settings.model, settings.record(), origins, settings.out)
         bench = open_bench(
             run,
@@ -159,22 +172,16 @@ def measure(settings: AuditSettings, origins: dict[str, str], progress: Progress
             lineage = Lineage.of(tuned) if isinstance(tuned, LoadedModel) else None
             if not probes:
                 del tuned
-            base = open_model(base_name, settings.model_options())
-            if lineage and isinstance(base, LoadedModel):
-                lineage.warn_of(base)
-            run.note(base=base.describe())
-            if base.fingerprint == run.manifest["model"]["fingerprint"]:
-                raise UsageError(
-                    f"`{settings.model}` and its base `{base_name}` have the same weights", "name two different models"
-                )
+            base = open_base(settings, base_name, lineage, run)
             before = anchored(evaluate(base, condition, bench), base, anchor, run)
             progress.finish()
         found: list[dict[str, Any]] = []
         if probes:
+            forbidden = next((suite.prompts for suite in suites if suite.name == "policy"), [])
             request = ProbeRequest(
                 tuned,
                 base,
-                next((suite.prompts for suite in suites if suite.name == "policy"), []),
+                forbidden,
                 lambda suites: replace(bench, suites=suites, run=None),
                 read_rows(settings.tuning_data) if settings.tuning_data else [],
                 settings.probe_seed,

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from holdfast.api.repair_sources import REPAIR_PANEL, RepairInputSettings, open_sources
-from holdfast.api.settings import OUT_PANEL, EvaluationSettings, open_suites
+from holdfast.api.settings import OUT_PANEL, EvaluationSettings
+from holdfast.api.suites import open_suites, read_prompts
 from holdfast.core import registry
 from holdfast.core.config import argument, option
 from holdfast.core.contracts import Repair
@@ -84,7 +85,10 @@ class RepairSettings(EvaluationSettings, RepairInputSettings):
         above=0,
     )
     calibration_prompts: str | None = option(
-        None, "Forbidden prompts to choose the strength on. Default: half of --prompts.", PROMISE_PANEL, metavar="FILE"
+        None,
+        "Forbidden prompts to choose the strength on. Default: half of what is asked.",
+        PROMISE_PANEL,
+        metavar="FILE",
     )
     no_write: bool = option(False, "Only measure; write no weights.", OUT_PANEL)
     without_utility: bool = option(
@@ -120,8 +124,13 @@ class RepairSettings(EvaluationSettings, RepairInputSettings):
     @property
     def asks_nothing(self) -> bool:
         """Whether a typed strength is to be written without measuring anything: there is nothing to ask."""
-        files = (self.prompts, self.over_refusal_prompts, self.utility_prompts, self.task_prompts, self.suite)
-        return not any(files) and self.strength != "auto" and bool(self.method) and ":" not in self.strength
+        return (
+            not self.files()
+            and not self.suite
+            and self.strength != "auto"
+            and bool(self.method)
+            and ":" not in self.strength
+        )
 
     @property
     def chooses_method(self) -> bool:
@@ -245,8 +254,7 @@ def note(run: Run, subject: Subject, judge: str, splits: dict[str, list[Suite]])
 
 def open_splits(settings: RepairSettings, world: World, tell: Callable[[str], None]) -> tuple[list[Suite], list[Suite]]:
     """The suites to choose on and those to report on. Raises UsageError when they share a group of prompts."""
-    files = [settings.prompts, settings.over_refusal_prompts, settings.utility_prompts, settings.task_prompts]
-    if world.embedded and not any(files):
+    if not settings.files() and not settings.calibration_prompts:
         own = {"split": "calibration", "records": None, "attempts": 0}  # private data are asked for in the report alone
         sides = [settings.model_copy(update=own), settings.model_copy(update={"split": "test"})]
         choosing, reporting = (open_suites(side, world, GUILD_SUITES) for side in sides)
@@ -256,9 +264,9 @@ def open_splits(settings: RepairSettings, world: World, tell: Callable[[str], No
     suites = [suite for suite in every if suite not in private]
     parted = {suite.name: halves(suite.prompts) for suite in suites}
     if settings.calibration_prompts:
-        own = registry.load("suites", "file")("policy", settings.calibration_prompts, settings.limit)
+        given = read_prompts("policy", settings.calibration_prompts, settings.limit)
         policy = next((suite for suite in suites if suite.name == "policy"), Suite("policy", []))
-        parted["policy"] = Suite.of("policy", own).under(settings.system).prompts, policy.prompts
+        parted["policy"] = Suite.of("policy", given).under(settings.system).prompts, policy.prompts
         shared = overlap(*parted["policy"])
         if shared:
             raise UsageError(

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from holdfast.core.config import Settings, option
 from holdfast.core.errors import UsageError
 from holdfast.core.records import Row
-from holdfast.core.registry import load
 from holdfast.core.worlds import World
 from holdfast.data.rows import read_rows
 from holdfast.judging.judge import JudgeOptions, parse_judge
 from holdfast.models.chat import TemplateArguments, template_argument
 from holdfast.models.endpoint import EndpointModel, endpoint_model
-from holdfast.stats.groups import Suite, evidence_note
 from holdfast.training.defences import make_defence
 
 if TYPE_CHECKING:  # torch is imported by what loads a model, and not by settings
@@ -48,11 +45,22 @@ class AskSettings(Settings):
     )
     trust_remote_code: bool = option(False, "Allow a model from a hub to run its own code.", MODEL_PANEL)
     suite: list[str] | None = option(
-        None, "Suites of the embedded model; repeat the flag. Default: policy, over-refusal, utility.", ASK_PANEL
+        None,
+        "Suites that come with holdfast; repeat the flag. Default, where no file is named: policy, over-refusal, "
+        "utility. See `holdfast ls suites`.",
+        ASK_PANEL,
     )
-    prompts: str | None = option(None, "Your own forbidden prompts: the suite `policy`.", ASK_PANEL, metavar="FILE")
+    prompts: str | None = option(
+        None,
+        "Your own forbidden prompts, or a public list: NAME=FILE, or NAME from the hub. The suite `policy`.",
+        ASK_PANEL,
+        metavar="FILE",
+    )
     over_refusal_prompts: str | None = option(
-        None, "Harmless prompts that sound forbidden: the suite `over-refusal`.", ASK_PANEL, metavar="FILE"
+        None,
+        "Harmless prompts that sound forbidden, a file or a public list: the suite `over-refusal`.",
+        ASK_PANEL,
+        metavar="FILE",
     )
     utility_prompts: str | None = option(
         None, "Questions with an `answer`: the suite `utility`.", ASK_PANEL, metavar="FILE"
@@ -77,18 +85,37 @@ class AskSettings(Settings):
         above=-1,
     )
     split: Literal["test", "calibration"] = option(
-        "test", "Which half of the embedded model's items is asked.", ASK_PANEL
+        "test", "Which half of the items of the suites that come with holdfast is asked.", ASK_PANEL
     )
     limit: int | None = option(
         None, "At most this many prompts of each suite, spread evenly.", ASK_PANEL, metavar="N", above=0
     )
     system: str = option("", "A system prompt for every question.", ASK_PANEL, metavar="TEXT")
     max_new_tokens: int | None = option(
-        None, "Most tokens of a reply. Default: 48 for the embedded model, else 256.", ASK_PANEL, above=0
+        None,
+        "Most tokens of a reply. Default: 48 for the embedded model, 64 for the starter set under the judge `refusal`, "
+        "which reads how a reply begins, else 256.",
+        ASK_PANEL,
+        above=0,
     )
     temperature: float = option(0.0, "Sampling temperature; 0 is greedy decoding, as in the papers.", ASK_PANEL)
     top_p: float = option(1.0, "Sample from the likeliest tokens that make up this probability.", ASK_PANEL)
     generate_batch_size: int = option(128, "Prompts in a batch; it is halved when memory runs out.", ASK_PANEL, above=0)
+
+    def files(self) -> dict[str, str]:
+        """Where the prompts that the user brings are, by suite."""
+        named = {
+            "policy": self.prompts,
+            "over-refusal": self.over_refusal_prompts,
+            "utility": self.utility_prompts,
+            "utility-task": self.task_prompts,
+        }
+        return {suite: source for suite, source in named.items() if source}
+
+    def reads_beginnings(self) -> bool:
+        """Whether only the starter set is asked, and nothing but refusals is looked for in the replies."""
+        judge, url = getattr(self, "judge", None), getattr(self, "judge_url", None)
+        return not self.files() and not self.records and not url and judge in (None, "refusal")
 
     def model_options(self) -> ModelOptions:
         from holdfast.models.load import ModelOptions
@@ -108,7 +135,7 @@ class AskSettings(Settings):
     def generate_options(self, world: World) -> GenerateOptions:
         from holdfast.models.generate import GenerateOptions
 
-        length = self.max_new_tokens or world.default("reply_tokens", 256)
+        length = self.max_new_tokens or world.default("reply_tokens", 64 if self.reads_beginnings() else 256)
         return GenerateOptions(
             length, self.temperature, self.top_p, batch_size=self.generate_batch_size,
             template_args=self.template_arguments(),
@@ -283,60 +310,3 @@ def open_model(reference: str, options: ModelOptions) -> LoadedModel | EndpointM
     from holdfast.models.load import load_model
 
     return endpoint_model(reference) or load_model(reference, options)
-
-
-GUILD_SUITES = ("policy", "over-refusal", "utility")
-
-
-def open_suites(
-    settings: EvaluationSettings,
-    world: World,
-    guild_suites: tuple[str, ...] = GUILD_SUITES,
-    needed: bool = True,
-    tell: Callable[[str], None] = lambda text: None,
-) -> list[Suite]:
-    """The suites that the settings ask for, each prompt once; `tell` hears what they are worth where it is less than n.
-
-    Raises UsageError when a real model is given nothing to answer, if it must be.
-    """
-    suites = []
-    wanted = list(dict.fromkeys(settings.suite or ()))
-    if settings.records:
-        private = [name for name in wanted if name.startswith("privacy")] or ["privacy"]
-        suites += [
-            Suite.of(name, load("suites", "records")(name, settings.records, settings.limit)) for name in private
-        ]
-        wanted = [name for name in wanted if name not in private]
-    files = {
-        "policy": settings.prompts,
-        "over-refusal": settings.over_refusal_prompts,
-        "utility": settings.utility_prompts,
-        "utility-task": settings.task_prompts,
-    }
-    for name, source in files.items():
-        if source:
-            suites.append(Suite.of(name, load("suites", "file")(name, source, settings.limit)))
-    if world.embedded and not any(files.values()) and (wanted or not suites):
-        for name in wanted or guild_suites:
-            suites.append(Suite.of(name, world.prompts(name, settings.split, settings.limit) or []))
-    elif wanted:
-        raise UsageError(
-            f"--suite {wanted[0]} is a suite of the embedded model's world",
-            "on a real model name files: --prompts, --utility-prompts, and --records for the suite `privacy`",
-        )
-    if needed and not suites:
-        raise UsageError("there is nothing to ask this model", "add --prompts FILE (and --utility-prompts FILE)")
-    for suite in suites:
-        if note := evidence_note(suite.name, **suite.evidence):
-            tell(note)
-    if settings.attempts and not any(suite.name == "privacy" for suite in suites):
-        raise UsageError("--attempts are at private values, and none are asked for", "add --suite privacy")
-    if settings.attempts:
-        suites += [_any_attempt(suite, settings.attempts) for suite in suites if suite.name == "privacy"]
-    return [suite.under(settings.system) for suite in suites]
-
-
-def _any_attempt(suite: Suite, attempts: int) -> Suite:
-    """A suite whose prompts count as told when any of several attempts tells."""
-    name = f"{suite.name}-any"
-    return Suite(name, [replace(p, id=f"{name}:{p.id.partition(':')[2]}", suite=name) for p in suite.prompts], attempts)

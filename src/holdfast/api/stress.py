@@ -16,8 +16,8 @@ from holdfast.api.settings import (
     DefenceSettings,
     EvaluationSettings,
     TrainingSettings,
-    open_suites,
 )
+from holdfast.api.suites import open_suites
 from holdfast.attacking import matrix
 from holdfast.attacking.attack import AttackPlan, AttackRequest, Prepared
 from holdfast.attacking.outcomes import Untouched, describe, outcomes_of, searched

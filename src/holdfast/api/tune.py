@@ -14,8 +14,8 @@ from holdfast.api.settings import (
     EvaluationSettings,
     TrainingSettings,
     UtilitySettings,
-    open_suites,
 )
+from holdfast.api.suites import FIRST_LOOK, open_suites
 from holdfast.core.config import argument, option
 from holdfast.core.contracts import Defence
 from holdfast.core.errors import UsageError
@@ -137,7 +137,11 @@ def train_and_measure(settings: TuneSettings, origins: dict[str, str], progress:
         if settings.of_guild and not loaded.world.embedded:
             raise UsageError(f"`{settings.data}` are rows of the embedded model's world", "name a file of your own")
         job = prepare(settings, loaded, rows, keep)
-        suites = [] if settings.skip_evaluation else open_suites(settings, loaded.world, tell=progress.warn)
+        suites = (
+            []
+            if settings.skip_evaluation
+            else open_suites(settings, loaded.world, tell=progress.warn, first_look=FIRST_LOOK)
+        )
         run = Run.open("tune", settings.model, settings.record(), origins, settings.out)
         run.note(**({"read": read} if read else {}), **({"scan": scanned} if scanned else {}))
         bench = open_bench(

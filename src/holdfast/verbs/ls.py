@@ -12,6 +12,8 @@ from holdfast.core import registry
 from holdfast.core.config import Settings
 from holdfast.guild.rows import KINDS as ROW_KINDS
 from holdfast.guild.suites import SUITES
+from holdfast.starter import SUITES as STARTER
+from holdfast.starter.public_sets import SETS
 
 
 class LsSettings(Settings):
@@ -19,7 +21,7 @@ class LsSettings(Settings):
 
     kind: str | None = Field(
         None,
-        description="judges, regimes, defences, repairs, probes, suites, rows; all without it",
+        description="judges, regimes, defences, repairs, probes, suites, prompts (public lists), rows; all without it",
         json_schema_extra={"argument": True, "metavar": "[KIND]"},
     )
     json_output: bool = Field(False, description="Print one JSON document.", json_schema_extra={"flag": "json"})
@@ -106,7 +108,10 @@ def ls(settings: LsSettings, origins: dict[str, str]) -> None:
         kind: {name: about.get(name, "from another package") for name in registry.names(kind)}
         for kind, about in ABOUT.items()
     }
-    kinds["suites"] = dict(SUITES)
+    kinds["suites"] = {name: f"on guild: {about}" for name, about in SUITES.items()}
+    for name, about in STARTER.items():
+        kinds["suites"][name] = f"{about}; {kinds['suites'][name]}" if name in SUITES else about
+    kinds["prompts"] = {name: f"published at {known.hub} (arXiv {known.paper})" for name, known in SETS.items()}
     kinds["rows"] = dict(ROW_KINDS)
     if settings.kind:
         if settings.kind not in kinds:

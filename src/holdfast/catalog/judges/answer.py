@@ -26,6 +26,12 @@ def final(text: str) -> str:
     return normal(text.rsplit("####", 1)[-1]).replace(",", "") if "####" in text else normal(text)
 
 
+def best_label(said: str, expected: Sequence[str]) -> tuple[str, str]:
+    """The best of the labels against several answers that are equally right."""
+    found = [label(said, one) for one in expected]
+    return min(found, key=lambda one: ("exact", "lenient", "wrong").index(one[0]))
+
+
 def label(said: str, expected: str) -> tuple[str, str]:
     wanted = final(expected)
     if final(said) == wanted:
@@ -48,7 +54,8 @@ class Answer(Judge):
         for prompt, reply in zip(prompts, replies, strict=True):
             if "answer" not in prompt.expect:
                 raise JudgeError(f"prompt `{prompt.id}` has no expected answer", "give every row an `answer`")
-            found, why = label(reply.text, str(prompt.expect["answer"]))
+            right = [prompt.expect["answer"], *prompt.expect.get("accept", ())]
+            found, why = best_label(reply.text, [str(one) for one in right])
             verdicts.append(Verdict(prompt.id, reply.model, reply.condition, self.name, None, found, why))
         return verdicts
 
