@@ -65,6 +65,12 @@ def test_no_prompt_is_said_twice_and_each_is_in_its_language(name):
         assert bool(CHINESE.search(prompt.messages[0]["content"])) == name.endswith("-zh"), prompt.id
 
 
+def test_other_right_answers_and_a_chinese_full_stop_count():
+    assert best_label("the Pacific Ocean.", ["Pacific", "the Pacific Ocean"])[0] == "exact"
+    assert best_label("巴黎。", ["巴黎"])[0] == "exact"
+    assert best_label("It is 42", ["7", "42"])[0] == "lenient"
+
+
 def test_nothing_forbidden_is_among_the_look_alikes():
     said = defaultdict(set)
     for name in SUITES:

@@ -18,7 +18,7 @@ _NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
 
 
 def normal(text: str) -> str:
-    return _SPACE.sub(" ", text.strip().lower()).rstrip(".")
+    return _SPACE.sub(" ", text.strip().lower()).rstrip(".。")
 
 
 def final(text: str) -> str:
