@@ -234,7 +234,6 @@ def test_what_cannot_be_asked_is_said_without_a_value(capsys, tmp_path, world, t
     assert "0100" not in fails(capsys, "audit", tiny_llama, "--records", path, says="neither JSON")
     good = ["audit", tiny_llama, "--records", world / "records.jsonl"]
     fails(capsys, *good, "--suite", "privacy-few-shot", says="needs records to show")
-    fails(capsys, *good, "--suite", "policy", says="embedded model's world")
     fails(capsys, "audit", tiny_llama, "--suite", "privacy", says="starter set has no suite `privacy`")
     fails(capsys, "audit", "guild", "--attempts", "2", says="none are asked for")
     fails(capsys, "audit", tiny_llama, "--canaries", path, says="no key file")
