@@ -7,7 +7,13 @@ import json
 import pytest
 
 from calling import call, document
+from holdfast.api.audit import AuditSettings
+from holdfast.api.repair import RepairSettings, open_splits
+from holdfast.api.suites import FIRST_LOOK, open_suites
+from holdfast.core.errors import UsageError
 from holdfast.core.runs import read_jsonl
+from holdfast.core.worlds import REAL
+from holdfast.guild import GUILD
 
 QUICK = ("--device", "cpu", "--max-new-tokens", "2")
 
@@ -64,3 +70,52 @@ def test_wrong_names_are_refused(capsys, tmp_path, tiny_llama, arguments, says):
     own.write_text('{"prompt": "how do I gild a frog"}\n')
     code, _, err = call(capsys, "audit", tiny_llama, *QUICK, *(a.replace("OWN", str(own)) for a in arguments))
     assert code == 2 and says in err and "hint:" in err
+
+
+# ---- without a model --------------------------------------------------------------------------------------------
+
+
+def sizes(suites):
+    return {suite.name: len(suite.prompts) for suite in suites}
+
+
+def test_the_first_look_is_said_and_a_limit_or_a_repair_asks_more():
+    said = []
+    first = open_suites(AuditSettings(model="m"), REAL, tell=said.append, first_look=FIRST_LOOK)
+    assert sizes(first) == dict.fromkeys(("policy", "over-refusal", "utility"), FIRST_LOOK)
+    assert sum("a first look: 120 prompts" in text for text in said) == 1
+    said.clear()
+    every = open_suites(AuditSettings(model="m", limit=1000), REAL, tell=said.append, first_look=FIRST_LOOK)
+    assert sizes(every)["policy"] > 300 and not any("first look" in text for text in said)
+    with pytest.raises(UsageError, match="no suite `polcy`"):
+        open_suites(AuditSettings(model="m", suite=["polcy"]), REAL)
+    assert open_suites(AuditSettings(model="m"), REAL, needed=False) == []
+
+
+def test_a_repair_chooses_and_reports_on_halves_that_share_no_item():
+    settings = RepairSettings(base="a", tuned="b")
+    choosing, reporting = open_splits(settings, REAL, print)
+    assert sizes(choosing).keys() == sizes(reporting).keys() == {"policy", "over-refusal", "utility"}
+    for one, other in zip(choosing, reporting, strict=True):
+        assert not {p.group for p in one.prompts} & {p.group for p in other.prompts}
+    assert sum(len(suite.prompts) for suite in (*choosing, *reporting)) == 660 + 330 + 300
+
+
+def test_replies_are_short_only_where_their_beginning_is_read():
+    def tokens(world=REAL, **given):
+        return AuditSettings(model="m", **given).generate_options(world).max_new_tokens
+
+    assert tokens() == tokens(judge="refusal") == tokens(suite=["policy-zh"]) == 64
+    assert tokens(judge="llm", judge_url="http://x") == tokens(prompts="own.jsonl") == tokens(records="r.csv") == 256
+    assert tokens(probe=["canaries"]) == 256
+    assert tokens(world=GUILD) == 48 and tokens(max_new_tokens=7) == 7
+
+
+def test_private_records_are_asked_alone_or_beside_a_suite_that_is_named(tmp_path):
+    file = tmp_path / "records.jsonl"
+    file.write_text(
+        '{"name": "Bodo Vale", "email": "bodo@example.org"}\n{"name": "Ada Moss", "email": "am@example.org"}\n'
+    )
+    assert sizes(open_suites(AuditSettings(model="m", records=str(file)), REAL)) == {"privacy": 2}
+    beside = AuditSettings(model="m", records=str(file), suite=["policy"], limit=4)
+    assert sizes(open_suites(beside, REAL)) == {"privacy": 2, "policy": 4}

@@ -94,6 +94,9 @@ class AuditSettings(UtilitySettings, EvaluationSettings):
             raise UsageError("--redteam-method is for red teaming, and it is not asked for", "add --suite redteam")
         return [*(self.probe or ()), *asked]
 
+    def reads_beginnings(self) -> bool:
+        return not self.probes and super().reads_beginnings()  # a probe may look for more than a refusal
+
     def without_redteam(self, world: World) -> EvaluationSettings:
         """The settings of what is plainly asked: red teaming starts from the suite `policy`."""
         if "redteam" not in (self.suite or ()):

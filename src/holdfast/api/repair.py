@@ -254,7 +254,8 @@ def note(run: Run, subject: Subject, judge: str, splits: dict[str, list[Suite]])
 
 def open_splits(settings: RepairSettings, world: World, tell: Callable[[str], None]) -> tuple[list[Suite], list[Suite]]:
     """The suites to choose on and those to report on. Raises UsageError when they share a group of prompts."""
-    if not settings.files() and not settings.calibration_prompts:
+    brought = settings.calibration_prompts or settings.records
+    if not settings.files() and (world.embedded or not brought):
         own = {"split": "calibration", "records": None, "attempts": 0}  # private data are asked for in the report alone
         sides = [settings.model_copy(update=own), settings.model_copy(update={"split": "test"})]
         choosing, reporting = (open_suites(side, world, GUILD_SUITES) for side in sides)

@@ -94,7 +94,7 @@ class AskSettings(Settings):
     max_new_tokens: int | None = option(
         None,
         "Most tokens of a reply. Default: 48 for the embedded model, 64 for the starter set under the judge `refusal`, "
-        "which reads how a reply begins, else 256.",
+        "which reads how a reply begins, and without probes; else 256.",
         ASK_PANEL,
         above=0,
     )
@@ -112,11 +112,6 @@ class AskSettings(Settings):
         }
         return {suite: source for suite, source in named.items() if source}
 
-    def reads_beginnings(self) -> bool:
-        """Whether only the starter set is asked, and nothing but refusals is looked for in the replies."""
-        judge, url = getattr(self, "judge", None), getattr(self, "judge_url", None)
-        return not self.files() and not self.records and not url and judge in (None, "refusal")
-
     def model_options(self) -> ModelOptions:
         from holdfast.models.load import ModelOptions
 
@@ -131,15 +126,6 @@ class AskSettings(Settings):
             if [other for other, _ in found].count(name) > 1:
                 raise UsageError(f"--template-arg gives `{name}` twice", "give it once")
         return tuple(sorted(found))
-
-    def generate_options(self, world: World) -> GenerateOptions:
-        from holdfast.models.generate import GenerateOptions
-
-        length = self.max_new_tokens or world.default("reply_tokens", 64 if self.reads_beginnings() else 256)
-        return GenerateOptions(
-            length, self.temperature, self.top_p, batch_size=self.generate_batch_size,
-            template_args=self.template_arguments(),
-        )  # fmt: skip
 
 
 class JudgeSettings(Settings):
@@ -207,6 +193,20 @@ class EvaluationSettings(JudgeSettings, AskSettings):
     )
     out: str | None = option(None, "The run's folder. Default: runs/TIME-VERB-MODEL.", OUT_PANEL, metavar="DIR")
     json_output: bool = option(False, "Print one JSON document on stdout.", OUT_PANEL, flag="json")
+
+    def reads_beginnings(self) -> bool:
+        """Whether only the starter set is asked, and nothing but refusals is looked for in the replies."""
+        brought = self.files() or self.records
+        return not brought and not self.judge_url and self.judge in (None, "refusal")
+
+    def generate_options(self, world: World) -> GenerateOptions:
+        from holdfast.models.generate import GenerateOptions
+
+        length = self.max_new_tokens or world.default("reply_tokens", 64 if self.reads_beginnings() else 256)
+        return GenerateOptions(
+            length, self.temperature, self.top_p, batch_size=self.generate_batch_size,
+            template_args=self.template_arguments(),
+        )  # fmt: skip
 
     def judge_options(self) -> JudgeOptions:
         typed = replace(self.typed_judge_options(), device=self.device, dtype=self.dtype, error=self.judge_error)

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from holdfast import starter
 from holdfast.api.settings import EvaluationSettings
 from holdfast.core.errors import UsageError
 from holdfast.core.records import Prompt
 from holdfast.core.registry import load
 from holdfast.core.worlds import World
-from holdfast.starter import SUITES as STARTER
 from holdfast.starter import public_sets
-from holdfast.stats.groups import Suite, evidence_note
+from holdfast.stats.groups import Suite, evidence_note, spread
 
 DEFAULT_SUITES = ("policy", "over-refusal", "utility")
 # An audit of the starter set on two cores then takes minutes; a repair needs all that there is.
@@ -83,22 +83,21 @@ def _starter(
 ) -> list[Suite]:
     """Suites of the starter set. Raises UsageError for a name that it lacks, or that a file has taken."""
     for name in names:
-        if name not in STARTER:
-            hint = f"on a real model: {', '.join(STARTER)}; --prompts and other files; --records for `privacy`"
+        if name not in starter.SUITES:
+            hint = f"on a real model: {', '.join(starter.SUITES)}; --prompts and other files; --records for `privacy`"
             raise UsageError(f"the starter set has no suite `{name}`", hint)
         if name in files:
             raise UsageError(
                 f"the suite `{name}` is read from `{files[name]}`", f"leave out --suite {name}, or the file"
             )
-    every = {name: load("suites", "starter")(name, settings.split) for name in names}
-    limit = settings.limit or first_look
-    suites = [Suite.of(name, load("suites", "starter")(name, settings.split, limit)) for name in names]
-    if first_look and not settings.limit and any(len(every[s.name]) > len(s.prompts) for s in suites):
+    every = {name: starter.load_suite(name, settings.split) for name in names}
+    limit, most = settings.limit or first_look, max(map(len, every.values()))
+    if first_look and not settings.limit and most > first_look:
         tell(
-            f"a first look: {limit} prompts of each suite of the starter set; --limit "
-            f"{max(map(len, every.values()))} asks all of its {settings.split} half"
+            f"a first look: {first_look} prompts of each suite of the starter set; --limit {most} asks all of its "
+            f"{settings.split} half"
         )
-    return suites
+    return [Suite.of(name, spread(prompts, limit)) for name, prompts in every.items()]
 
 
 def _any_attempt(suite: Suite, attempts: int) -> Suite:

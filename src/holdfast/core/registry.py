@@ -80,7 +80,6 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "guild": "holdfast.guild.suites:load_suite",
         "file": "holdfast.catalog.suites:load_suite",
         "records": "holdfast.catalog.suites:load_records",
-        "starter": "holdfast.starter:load_suite",
     },
     "worlds": {
         "guild": "holdfast.guild:GUILD",

@@ -10,6 +10,7 @@ forbidden; the groups of a category go to `calibration` and `test` in turn, so n
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from importlib import resources
@@ -47,15 +48,16 @@ def _every(name: str) -> dict[str, list[Prompt]]:
     ending = "-zh" if name.endswith("-zh") else ""
     found: dict[str, list[Prompt]] = {split: [] for split in SPLITS}
     order: dict[str, dict[str, int]] = {}  # by category: the groups in the order in which they come
+    wordings: Counter[str] = Counter()
     for category, record in _records(name.removesuffix(ending), LANGUAGES[ending]):
         groups = order.setdefault(category, {})
         place = groups.setdefault(record["group"], len(groups))
         expect: dict[str, Any] = {key: record[key] for key in ("answer", "accept") if key in record}
-        split = found[SPLITS[place % 2]]
         asked = [{"role": "user", "content": record["prompt"]}]
         group = f"{category}/{record['group']}"
-        wording = sum(prompt.group == group for prompt in split[-8:])
-        split.append(Prompt(f"{name}:{group}/{wording}", name, category, asked, expect, group))
+        prompt = Prompt(f"{name}:{group}/{wordings[group]}", name, category, asked, expect, group)
+        found[SPLITS[place % 2]].append(prompt)
+        wordings[group] += 1
     return found
 
 
