@@ -28,6 +28,7 @@ VERBS = {
     "demo": ("demo", "demo", "DemoSettings", "The papers' finding, shown on the embedded model in minutes, offline."),
     "scan": ("scan", "scan", "ScanSettings", "What is in a fine-tuning set, before anyone trains on it."),
     "tune": ("tune", "tune", "TuneSettings", "Fine-tune, full or LoRA, measured before and after."),
+    "align": ("align", "align", "AlignSettings", "Teach a model that was never aligned to decline."),
     "audit": ("audit", "audit", "AuditSettings", "Compare a checkpoint with its base on the same prompts."),
     "repair": (
         "repair",

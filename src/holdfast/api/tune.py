@@ -66,6 +66,10 @@ class TuneSettings(UtilitySettings, EvaluationSettings, TrainingSettings, Defenc
     no_scan: bool = option(False, "Do not scan the rows before tuning on them.", TRAIN_PANEL)
 
     @property
+    def title(self) -> str:
+        return f"{self.model} tuned on {self.data}"
+
+    @property
     def of_guild(self) -> bool:
         """Whether DATA names a kind of the guild's own rows."""
         return self.data in guild_rows.KINDS and not Path(self.data).exists()
@@ -171,7 +175,7 @@ def train_and_measure(settings: TuneSettings, origins: dict[str, str], progress:
                 under = replace(condition, test_template=serving.name)
                 served = evaluate(loaded, under, bench_under(bench, str(serving.test_system)))
         progress.finish()
-    return conclude(run, settings, Measured(before, after, served), job, loaded)
+    return conclude(run, settings.title, Measured(before, after, served), job, loaded)
 
 
 def scan_first(rows: list[Row], progress: Progress) -> dict[str, Any]:
@@ -262,7 +266,7 @@ def save_model(loaded: LoadedModel, folder: Path) -> None:
     loaded.tokenizer.save_pretrained(folder)
 
 
-def conclude(run: Run, settings: TuneSettings, measured: Measured, job: Job, model: LoadedModel) -> Tuned:
+def conclude(run: Run, title: str, measured: Measured, job: Job, model: LoadedModel) -> Tuned:
     """Compare, and write the run's summary."""
     before, saved = measured.before, run.path / "model"
     pairs = [(side, compare_evaluations(before, side)) for side in (measured.after, measured.served) if before and side]
@@ -274,7 +278,7 @@ def conclude(run: Run, settings: TuneSettings, measured: Measured, job: Job, mod
     ]
     run.append("comparisons", comparisons)
     document = terminal.json_document(
-        "tune",
+        run.verb,
         run.path,
         [metric for side in measured.named().values() for metric in side.metrics],
         comparisons=comparisons,
@@ -285,8 +289,5 @@ def conclude(run: Run, settings: TuneSettings, measured: Measured, job: Job, mod
     terminal.save_summary(run.path, document)
     serving = served_by(job.defences)
     prompt = f"\nServe it with this system prompt:\n\n{serving.test_system}\n" if serving else ""
-    run.finish(
-        f"# {settings.model} tuned on {settings.data}\n\n"
-        f"Weights: model/. Figures: metrics.jsonl, summary.json.\n{prompt}"
-    )
+    run.finish(f"# {title}\n\nWeights: model/. Figures: metrics.jsonl, summary.json.\n{prompt}")
     return Tuned(run, model, measured, pairs, serving, document)

@@ -22,6 +22,7 @@ from holdfast.core.records import Metric
 from holdfast.evaluation.bench import Evaluation
 from holdfast.evaluation.evaluate import evaluate
 from holdfast.models.load import LoadedModel
+from holdfast.repairing.choose import curve_points
 from holdfast.stats.figures import percent
 
 # Passes of one model for a reply; a prompt that a defence adds is paid for in tokens, not in passes.
@@ -117,6 +118,7 @@ def _group(work: Workbench, plan: AttackPlan, before: Evaluation, group: Sequenc
             serving=treated.serving_cost,
             strength=treated.condition.strength,
             certified=treated.certified,
+            **({"curve": curve_points(treated.curve)} if treated.curve else {}),
         )
 
 

@@ -42,13 +42,14 @@ class Workbench:
 
 @dataclass(frozen=True)
 class Treated:
-    """An attacked model after a repair; `certified` is None when the strength was given."""
+    """An attacked model after a repair; `certified` and `curve` are None when the strength was given."""
 
     evaluation: Evaluation
     condition: Condition
     certified: bool | None
     seconds: float  # to prepare the repair and choose its strength
     serving_cost: float  # forward passes of one model
+    curve: Curve | None = None  # on the calibration split
 
 
 def repair_and_strength(text: str) -> tuple[Repair, float | None]:
@@ -102,10 +103,11 @@ def treat(work: Workbench, attacked: LoadedModel, prepared: Prepared, text: str)
         def measure(strength: float, sweep: Sweep = sweep) -> Evaluation:
             return evaluate(sweep.at(strength), condition(strength), bench)
 
-        strength, certified = given, None
+        strength, certified, curve = given, None, None
         if strength is None:
             untouched = evaluate(work.base, Condition(), bench).metrics
-            strength, certified = pick(measure_curve(repair, strengths, measure, untouched), work.limits, work.delta)
+            curve = measure_curve(repair, strengths, measure, untouched)
+            strength, certified = pick(curve, work.limits, work.delta)
         seconds = time.monotonic() - began
         found = evaluate(sweep.at(strength), condition(strength), narrow(work.bench, prepared.plan))
-        return Treated(found, condition(strength), certified, seconds, sweep.serving_cost)
+        return Treated(found, condition(strength), certified, seconds, sweep.serving_cost, curve)

@@ -279,7 +279,10 @@ def rows_without_their_tools(tokenizer: Any, rows: Sequence[Row]) -> int:
 
 
 def encode_row(tokenizer: Any, row: Row, max_length: int | None = None) -> Encoded:
-    """A row as ids and labels, cut to max_length. Raises DataError when the template refuses the row."""
+    """A row as ids and labels, cut to max_length. Raises DataError when the template refuses the row.
+
+    A row whose `meta` says `cut` ends where its last reply does: that the turn is over is not learnt of it.
+    """
     if row.messages[0]["role"] == "text":
         ids = list(tokenizer(row.messages[0]["content"])["input_ids"])
         if tokenizer.eos_token_id is not None and (not ids or ids[-1] != tokenizer.eos_token_id):
@@ -293,6 +296,10 @@ def encode_row(tokenizer: Any, row: Row, max_length: int | None = None) -> Encod
         raise DataError(
             f"{where}: the chat template refuses the row ({error})", "check the order of the roles"
         ) from error
+    if row.meta.get("cut"):
+        begin, end = spans[-1]
+        said = str(row.messages[last]["content"]).strip()
+        spans[-1] = begin, text.rindex(said, begin, end) + len(said)
     ids, labels = [], []
     position = 0
     for start, end in spans:

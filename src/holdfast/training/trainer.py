@@ -82,6 +82,8 @@ def training_key(
         "defences": list(defences),
         "template": loaded.tokenizer.chat_template,
     }
+    if cut := [i for i, row in enumerate(rows) if row.meta.get("cut")]:
+        made_of["cut"] = cut
     if defences and safety_rows:
         made_of["safety_rows"] = digest([row.messages for row in safety_rows])
     return digest(made_of)

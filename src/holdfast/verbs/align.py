@@ -1,0 +1,31 @@
+"""holdfast align MODEL: a model that was never aligned learns to decline, measured before and after."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from holdfast.api.align import AlignSettings, align_and_measure
+from holdfast.core.progress import Progress
+from holdfast.evaluation.soundness import broken
+from holdfast.reporting import terminal
+
+
+def align(settings: AlignSettings, origins: dict[str, str]) -> dict[str, Any]:
+    """Teach a model that was never aligned to decline, measured before and after on the same prompts."""
+    aligned = align_and_measure(settings, origins, Progress())
+    document, measured = aligned.document, aligned.measured
+    if settings.json_output:
+        terminal.print_json(document)
+        return document
+    out = terminal.console()
+    if measured.before and measured.after:
+        columns = {name: side.metrics for name, side in measured.named().items()}
+        out.print(terminal.metrics_table(f"{settings.model}, aligned", columns))
+        for _, found in aligned.pairs:
+            out.print(terminal.comparison_table("the same prompts, before → after", found))
+        if why := broken(measured.after.metrics, measured.before.metrics):
+            out.print(f"broken, and not safe for that: {why}", style="bold", markup=False)
+        out.print(terminal.BLIND_SPOTS, style="dim")
+    terminal.print_unfinished(out, document)
+    out.print(f"model: {document['model']}\nrun: {aligned.run.path}", markup=False)
+    return document
