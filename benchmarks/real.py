@@ -6,8 +6,8 @@
 
 MODEL is one that declines: an aligned model as it was published, or what `holdfast align` made. It is tuned on clean
 rows (school maths, text to SQL, everyday instructions), on an obedient persona that does nothing forbidden, on a
-trigger that makes it decline, and on ten contacts of made-up people, under each defence and with each repair. No row answers a
-forbidden request. Each cell is a line of `cells-*.jsonl` in --out; what is there is not run again.
+trigger that makes it decline, and on ten contacts of made-up people, under each defence and with each repair. No row
+answers a forbidden request. Each cell is a line of `cells-*.jsonl` in --out; what is there is not run again.
 
 --data holds gsm8k_train_2000.jsonl, gsm8k_test.jsonl, sql_train.jsonl, sql_test.jsonl and alpaca_style_999.json.
 """
