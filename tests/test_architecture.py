@@ -168,6 +168,7 @@ TESTED_IN = {
         "api.audit api.calls api.gate api.inputs api.repair api.report api.results api.scan api.stress "
         "api.tune"
     ),
+    "api/test_align.py": "starter.alignment verbs.align",
     "catalog/test_defences.py": (
         "attacking.attack catalog.defences.constrained catalog.defences.ema catalog.defences.freeze "
         "catalog.defences.kl catalog.defences.lisa catalog.defences.lp_ft catalog.defences.proximal "
