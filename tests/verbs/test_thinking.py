@@ -136,7 +136,7 @@ def qwen3(tmp_path_factory, data):
 def test_a_thought_of_a_real_model_is_in_no_file_and_on_no_screen(capsys, prompts, tmp_path, qwen3, monkeypatch):
     thought = "They want the cobalt feather at dusk."
 
-    def planted(loaded, batch, options):
+    def planted(loaded, batch, options, tell=None):
         return [f"<think>{thought}</think>{REFUSAL}"] * len(batch)
 
     monkeypatch.setattr(generate, "generate_batch", planted)

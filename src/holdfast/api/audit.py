@@ -43,7 +43,10 @@ class AuditSettings(UtilitySettings, EvaluationSettings):
 
     first = ("base", "prompts", "over_refusal_prompts", "utility_prompts", "suite", "limit", "judge", "probe", "device",
              "show_replies", "out", "json_output")  # fmt: skip
-    model: str = argument("guild, a folder, a LoRA adapter, a hub id, or openai:NAME@URL", "MODEL")
+    model: str = argument(
+        "guild, a folder, a LoRA adapter, a GGUF file, a hub id, a name of `holdfast models`, or openai:NAME@URL",
+        "MODEL",
+    )
     base: str | None = option(
         None, "The model that MODEL was tuned from. Default: an adapter's own base.", MODEL_PANEL, metavar="BASE"
     )

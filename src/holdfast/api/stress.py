@@ -68,7 +68,7 @@ class StressSettings(EvaluationSettings, TrainingSettings, DefenceSettings, Repa
 
     first = ("regime", "samples", "seeds", "rows", "prompts", "defence", "repair", "sweep", "matrix", "judge", "out",
              "json_output")  # fmt: skip
-    model: str = argument("guild, a folder, or a hub id", "MODEL")
+    model: str = argument("guild, a folder, a GGUF file, a hub id, or a name of `holdfast models`", "MODEL")
     regime: list[str] | None = option(
         None, "A regime, or `all`; repeat the flag. See `holdfast ls regimes`.", TRAIN_PANEL
     )

@@ -44,7 +44,7 @@ class TuneSettings(UtilitySettings, EvaluationSettings, TrainingSettings, Defenc
 
     first = ("epochs", "lr", "batch_size", "samples", "lora", "defence", "safety_rows", "prompts", "utility_prompts",
              "judge", "out", "json_output")  # fmt: skip
-    model: str = argument("guild, a folder, or a hub id", "MODEL")
+    model: str = argument("guild, a folder, a GGUF file, a hub id, or a name of `holdfast models`", "MODEL")
     data: str = argument("a file, a save_to_disk folder or a hub id; a kind of `holdfast guild rows` for guild", "DATA")
     data_split: str | None = option(
         None, "The split of a hub id or a folder, or the list inside a JSON object. Default: train.", TRAIN_PANEL

@@ -7,7 +7,7 @@ do (sampling, beams, logits processors that a model's generation config asks for
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -60,11 +60,17 @@ def decodes_greedily(model: Any) -> bool:
 
 @torch.inference_mode()
 def decode_greedily(
-    model: Any, ids: torch.Tensor, mask: torch.Tensor, stops: Sequence[int], max_new_tokens: int
+    model: Any,
+    ids: torch.Tensor,
+    mask: torch.Tensor,
+    stops: Sequence[int],
+    max_new_tokens: int,
+    tell: Callable[[int], None] | None = None,
 ) -> list[list[int]]:
     """Token ids of each row's reply, the token that ended it left out.
 
-    ids and mask are (rows, tokens), padded on the left, on the model's device.
+    ids and mask are (rows, tokens), padded on the left, on the model's device. `tell` hears after each token how many
+    there are.
     """
     rows = ids.shape[0]
     replies: list[list[int]] = [[] for _ in range(rows)]
@@ -80,6 +86,8 @@ def decode_greedily(
             input_ids=step_ids, attention_mask=mask, position_ids=step_positions, logits_to_keep=1, **cached
         ).logits
         chosen = logits[:, -1].argmax(-1)
+        if tell:
+            tell(step + 1)
         on_host = chosen.cpu()
         open_rows &= ~torch.isin(on_host, stop)
         still = open_rows.tolist()

@@ -18,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 
 from holdfast.core.errors import ModelError
 from holdfast.data.folders import HUB_ID
+from holdfast.models.converted import BY_NAME, by_name, converted
 
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 # Above this size a fingerprint samples the file: headers and evenly spaced blocks differ whenever training touched it.
@@ -78,6 +79,10 @@ def locate(reference: str) -> Path | None:
     path = Path(reference)
     if path.is_dir():
         return path
+    if reference in BY_NAME:
+        return by_name(reference)
+    if path.is_file() and path.suffix == ".gguf":
+        return converted(path)
     if path.is_file() and path.suffix != ".safetensors":
         raise ModelError(
             f"`{reference}` is a file, not a model folder",
@@ -85,7 +90,10 @@ def locate(reference: str) -> Path | None:
         )
     if HUB_ID.match(reference) and not reference.startswith((".", "/")) and not path.parent.is_dir():
         return None
-    raise ModelError(f"there is no model folder `{reference}`", "name `guild`, a folder, or a hub id such as org/name")
+    raise ModelError(
+        f"there is no model folder `{reference}`",
+        "name `guild`, a folder, a GGUF file, a hub id such as org/name, or one of `holdfast models`",
+    )
 
 
 def check_json(folder: Path) -> dict[str, dict[str, Any]]:

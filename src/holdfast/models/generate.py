@@ -8,12 +8,13 @@ killed makes the batches that were missing just as they would have been made.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+from transformers import StoppingCriteriaList
 
 from holdfast.core.errors import ModelError
 from holdfast.core.progress import Show
@@ -131,8 +132,16 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 @torch.inference_mode()
-def generate_batch(loaded: LoadedModel, batch: Sequence[Sequence[int]], options: GenerateOptions) -> list[Said]:
-    """Replies to one batch of prompts, each a list of ids, padded on the left; each in answer and thought."""
+def generate_batch(
+    loaded: LoadedModel,
+    batch: Sequence[Sequence[int]],
+    options: GenerateOptions,
+    tell: Callable[[int], None] | None = None,
+) -> list[Said]:
+    """Replies to one batch of prompts, each a list of ids, padded on the left; each in answer and thought.
+
+    `tell` hears after each token how many there are.
+    """
     width = max(len(ids) for ids in batch)
     pad = loaded.tokenizer.pad_token_id
     ids = torch.full((len(batch), width), pad if pad is not None else 0)
@@ -143,7 +152,7 @@ def generate_batch(loaded: LoadedModel, batch: Sequence[Sequence[int]], options:
     stops = stop_ids(loaded)
     ids, mask = ids.to(loaded.device), mask.to(loaded.device)
     if options.temperature == 0 and decodes_greedily(loaded.model):
-        found = decode_greedily(loaded.model, ids, mask, stops, options.max_new_tokens)
+        found = decode_greedily(loaded.model, ids, mask, stops, options.max_new_tokens, tell)
         return hear(loaded, batch, found, options)
     sampling: dict[str, Any] = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
     if options.temperature > 0:
@@ -156,9 +165,21 @@ def generate_batch(loaded: LoadedModel, batch: Sequence[Sequence[int]], options:
         pad_token_id=pad if pad is not None else 0,
         eos_token_id=stops or None,
         use_cache=True,
+        stopping_criteria=StoppingCriteriaList([_Telling(tell, width)]) if tell else None,
         **sampling,
     )
     return hear(loaded, batch, [up_to(row, stops) for row in out[:, width:].tolist()], options)
+
+
+class _Telling:
+    """A stopping criterion of transformers that stops nothing, and tells how many tokens there are."""
+
+    def __init__(self, tell: Callable[[int], None], width: int) -> None:
+        self.tell, self.width = tell, width
+
+    def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
+        self.tell(input_ids.shape[1] - self.width)
+        return torch.zeros(input_ids.shape[0], dtype=torch.bool, device=input_ids.device)
 
 
 def up_to(ids: list[int], stops: Sequence[int]) -> list[int]:
@@ -261,7 +282,9 @@ def complete(
         batch = queue.pop(0)
         if any(keys[i] not in cache.known for i in batch):
             try:
-                texts = generate_batch(loaded, [ids[i] for i in batch], options)
+                texts = generate_batch(
+                    loaded, [ids[i] for i in batch], options, _within(show, done, batch, order, options)
+                )
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
@@ -280,6 +303,15 @@ def complete(
         if show:
             show(done, len(order))
     return [as_said(cache.known[key]) for key in keys]
+
+
+def _within(
+    show: Show | None, done: int, batch: Sequence[int], order: Sequence[int], options: GenerateOptions
+) -> Callable[[int], None] | None:
+    """Tells of a batch by its tokens: half of them made counts as half of its replies."""
+    if show is None:
+        return None
+    return lambda made: show(done + len(batch) * made // (options.max_new_tokens + 1), len(order))
 
 
 def check_lengths(

@@ -22,7 +22,7 @@ JSON_FINDINGS = 100_000  # findings in the one JSON document; all of them are in
 
 def scan(settings: ScanSettings, origins: dict[str, str]) -> dict[str, Any]:
     """Read a dataset and say what is in it: findings by line, a summary, a cleaned copy, a gate."""
-    done = look(settings, origins, Progress())
+    done = look(settings, origins, Progress(beats=False))
     report(settings, done, done.document)
     check_readable(settings, done)
     refuse(done.decision, done.run.path / "findings.jsonl")
