@@ -138,7 +138,7 @@ def _convert(file: Path, folder: Path, half: bool) -> None:
     logging.disable_progress_bar()
     # Its bar has no setting: on a terminal it is kept, elsewhere it would fill a log.
     bar = functools.partial(tqdm, disable=None, leave=False, unit="tensor")
-    modeling_gguf_pytorch_utils.tqdm = lambda tensors, **_: bar(tensors, desc="converting")
+    vars(modeling_gguf_pytorch_utils)["tqdm"] = lambda tensors, **_: bar(tensors, desc="converting")
     dtype = torch.float16 if half else torch.float32
     given: dict[str, Any] = {"gguf_file": file.name}
     try:
