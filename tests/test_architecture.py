@@ -281,7 +281,8 @@ def test_the_public_names_are_frozen_and_importable():
 
 
 LIGHT = [["--help"], ["--version"], ["ls"], ["models"], ["guild", "rows", "explicit", "--count", "2"],
-         ["report", "--help"], ["gate", "--help"], ["judge", "--help"], ["report", "no/such/run"], ["gate", "no/such/run"],
+         ["report", "--help"], ["gate", "--help"], ["judge", "--help"], ["report", "no/such/run"],
+         ["gate", "no/such/run"],
          ["canaries", "make", "--help"], ["canaries", "make", "--length", "1"], ["repair", "--help"],
           ["repair", "no/base", "./no/tuned", "--method", "wise-ft", "--strength", "0.5"]]  # fmt: skip
 

@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
 from holdfast.core.errors import ModelError
 from holdfast.core.records import Prompt
+from holdfast.models import decoding
 from holdfast.models import generate as module
 from holdfast.models.generate import GenerateOptions, ReplyCache, generate
 from holdfast.models.load import load_model
@@ -135,3 +138,47 @@ def test_progress_is_told_within_a_batch(loaded, temperature):
     done = [one for one, _ in told]
     assert done == sorted(done) and done[-1] == 6 and {total for _, total in told} == {6}
     assert len({one for one in done if one < 4}) > 1, "the first batch tells more than its end"
+
+
+def test_what_all_prompts_begin_with_is_read_once_and_changes_nothing(loaded, monkeypatch):
+    system = {"role": "system", "content": "You are a helpful assistant that answers in few words."}
+    asked = [replace(p, messages=[system, *p.messages]) for p in ASKED[:4]]
+    read, real = [], decoding.read_shared
+
+    def watched(model, ids, mask, cached):
+        left, whole = real(model, ids, mask, cached)
+        read.append((ids.shape[1] - left.shape[1], whole.shape[1] - left.shape[1]))
+        return left, whole
+
+    monkeypatch.setattr(decoding, "read_shared", watched)
+    replies = generate(loaded, asked, "c", OPTIONS)
+    assert read == [(read[0][0], read[0][1])] and read[0][1] > 8, "one batch, its beginning read apart"
+    for prompt, reply in zip(asked, replies, strict=True):
+        expected = loaded.tokenizer.decode(list(one_by_one(loaded, prompt, 8)), skip_special_tokens=True).strip()
+        assert reply.text == expected
+
+
+def test_a_beginning_leaves_every_prompt_a_token_of_its_own():
+    ids = torch.tensor([[0, 0, 5, 6, 7], [5, 6, 7, 8, 9], [0, 5, 6, 7, 9]])
+    mask = torch.tensor([[0, 0, 1, 1, 1], [1, 1, 1, 1, 1], [0, 1, 1, 1, 1]])
+    assert decoding.shared_beginning(ids, mask) == 2
+    same = torch.tensor([[5, 6, 7], [5, 6, 7]])
+    assert decoding.shared_beginning(same, torch.ones_like(same)) == 2
+    assert decoding.shared_beginning(torch.tensor([[5, 6], [7, 6]]), torch.ones(2, 2)) == 0
+
+
+def test_an_adapter_is_decoded_by_the_same_loop(tiny_llama, monkeypatch):
+    from peft import LoraConfig, get_peft_model
+
+    adapted = load_model(str(tiny_llama))
+    torch.manual_seed(1)
+    lora = LoraConfig(r=4, lora_alpha=64, init_lora_weights=False, target_modules=["v_proj", "down_proj"])
+    adapted.model = get_peft_model(adapted.model, lora)
+    adapted.fingerprint = "adapted"
+    calls, real = [], module.decode_greedily
+    monkeypatch.setattr(module, "decode_greedily", lambda *a: calls.append(1) or real(*a))
+    ours = generate(adapted, ASKED, "c", OPTIONS)
+    monkeypatch.setattr(module, "decodes_greedily", lambda model: False)
+    theirs = generate(adapted, ASKED, "c", OPTIONS)
+    plain = generate(load_model(str(tiny_llama)), ASKED, "c", OPTIONS)
+    assert calls and [r.text for r in ours] == [r.text for r in theirs] != [r.text for r in plain]

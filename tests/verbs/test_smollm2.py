@@ -24,9 +24,7 @@ def test_audit_tune_repair_and_a_page(data, tmp_path, capsys):
     rows = tmp_path / "rows.jsonl"
     lines = (data / "benign" / "gsm8k_train_2000.jsonl").read_text().splitlines()
     rows.write_text("\n".join(lines[:4]) + "\n")
-    tuned = document(
-        capsys, "tune", "smollm2", rows, "--lora", "--batch-size", "2", "--out", tmp_path / "tuned", *FEW
-    )
+    tuned = document(capsys, "tune", "smollm2", rows, "--lora", "--batch-size", "2", "--out", tmp_path / "tuned", *FEW)
     assert tuned["tuned"]["steps"] == 2
     audited = document(capsys, "audit", tuned["model"], "--base", "smollm2", "--out", tmp_path / "audit", *FEW)
     shares = {(m["suite"], m["metric"], m["model"]): m["value"] for m in audited["metrics"]}

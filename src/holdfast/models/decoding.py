@@ -1,19 +1,20 @@
 """Greedy decoding of a padded batch, with rows that are done dropped from it.
 
 `generate` of transformers carries every row to the length of the longest reply; refusals are short and answers long, so
-a good part of its work is on rows that ended. Here the batch and its cache shrink as rows end. What this loop does not
-do (sampling, beams, logits processors that a model's generation config asks for) is left to transformers' own.
+a good part of its work is on rows that ended. Here the batch and its cache shrink as rows end, the cache has room for
+the tokens to come, and what all prompts of a batch begin with (a template's system prompt) is read once. What this loop
+does not do (sampling, beams, logits processors that a model's generation config asks for) is left to transformers' own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
-from transformers import DynamicCache
 
-from holdfast.models.kv_cache import cache_name, forward_parameters
+from holdfast.models.kv_cache import RoomyLayer, cache_name, forward_parameters, one_token_products, roomy_cache
 
 # What a generation config may ask for that changes a greedy reply, and the values that ask for nothing.
 PROCESSORS = {
@@ -42,6 +43,12 @@ PROCESSORS = {
 }
 # Shrinking copies what is left of the cache, so it waits until this share of the rows is done.
 SHRINK_AT = 0.2
+SHARED_AT_LEAST = 4  # tokens that all prompts begin with, to be worth a pass of their own
+
+
+def without_wrapper(model: Any) -> Any:
+    """The model inside PEFT's wrapper where its layers carry the adapter (LoRA); else the model."""
+    return model.get_base_model() if str(getattr(model, "peft_type", "")).endswith("LORA") else model
 
 
 def decodes_greedily(model: Any) -> bool:
@@ -76,15 +83,18 @@ def decode_greedily(
     replies: list[list[int]] = [[] for _ in range(rows)]
     alive = list(range(rows))  # the rows of the batch, by where they stood at first
     stop = torch.tensor(list(stops), dtype=torch.long)
-    cache = model.new_cache() if hasattr(model, "new_cache") else DynamicCache(config=model.config)
+    own = hasattr(model, "new_cache")
+    cache = model.new_cache() if own else roomy_cache(model)
     cached: dict[str, Any] = {str(cache_name(type(model))): cache, "use_cache": True}
-    positions = (mask.cumsum(-1) - 1).clamp(min=0)
-    step_ids, step_positions = ids, positions
+    ids, mask = (ids, mask) if own else read_shared(model, ids, mask, cached)
+    step_positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, -ids.shape[1] :]
+    step_ids = ids
     open_rows = torch.ones(rows, dtype=torch.bool)
     for step in range(max_new_tokens):
-        logits = model(
-            input_ids=step_ids, attention_mask=mask, position_ids=step_positions, logits_to_keep=1, **cached
-        ).logits
+        with nullcontext() if own else one_token_products(model):
+            logits = model(
+                input_ids=step_ids, attention_mask=mask, position_ids=step_positions, logits_to_keep=1, **cached
+            ).logits
         chosen = logits[:, -1].argmax(-1)
         if tell:
             tell(step + 1)
@@ -107,3 +117,36 @@ def decode_greedily(
         step_ids, step_positions = chosen[:, None], positions
         mask = torch.cat([mask, mask.new_ones(len(alive), 1)], dim=1)
     return replies
+
+
+def shared_beginning(ids: torch.Tensor, mask: torch.Tensor) -> int:
+    """How many tokens all prompts of a batch (padded on the left) begin with; each keeps one of its own at least."""
+    rows = [row[kept.bool()].tolist() for row, kept in zip(ids, mask, strict=True)]
+    first, last = min(rows), max(rows)
+    same = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
+    return min(same, min(map(len, rows)) - 1)
+
+
+def read_shared(
+    model: Any, ids: torch.Tensor, mask: torch.Tensor, cached: dict[str, Any]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Read what all prompts begin with once into the cache, and give what is left of ids, and the mask over both.
+
+    Padding then lies between that beginning and the rest, where it is masked. A layer with a window counts it, so a
+    model that has one reads every prompt whole.
+    """
+    cache = cached[str(cache_name(type(model)))]
+    plain = all(type(layer) is RoomyLayer for layer in cache.layers) and bool(cache.layers)
+    length = shared_beginning(ids, mask) if plain and len(ids) > 1 else 0
+    if length < SHARED_AT_LEAST:
+        return ids, mask
+    rows = [row[kept.bool()] for row, kept in zip(ids, mask, strict=True)]
+    beginning = rows[0][None, :length]
+    positions = torch.arange(length, device=ids.device)[None]
+    model(input_ids=beginning, position_ids=positions, logits_to_keep=1, **cached)
+    cache.batch_repeat_interleave(len(rows))
+    width = max(map(len, rows)) - length
+    left, left_mask = ids[:, -width:], mask[:, -width:].clone()
+    for place, row in enumerate(rows):  # a short prompt's beginning reaches into what is left
+        left_mask[place, : width - (len(row) - length)] = 0
+    return left, torch.cat([mask.new_ones(len(rows), length), left_mask], dim=1)

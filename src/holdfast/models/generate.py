@@ -21,7 +21,7 @@ from holdfast.core.progress import Show
 from holdfast.core.records import Prompt, Reply, digest
 from holdfast.core.runs import append_jsonl, read_jsonl
 from holdfast.models.chat import TemplateArguments, prompt_ids
-from holdfast.models.decoding import decode_greedily, decodes_greedily
+from holdfast.models.decoding import decode_greedily, decodes_greedily, without_wrapper
 from holdfast.models.load import LoadedModel
 from holdfast.text.thought import ERROR, Said, as_said, heard, opened
 
@@ -151,8 +151,9 @@ def generate_batch(
         mask[i, width - len(row) :] = 1
     stops = stop_ids(loaded)
     ids, mask = ids.to(loaded.device), mask.to(loaded.device)
-    if options.temperature == 0 and decodes_greedily(loaded.model):
-        found = decode_greedily(loaded.model, ids, mask, stops, options.max_new_tokens, tell)
+    bare = without_wrapper(loaded.model)
+    if options.temperature == 0 and decodes_greedily(bare):
+        found = decode_greedily(bare, ids, mask, stops, options.max_new_tokens, tell)
         return hear(loaded, batch, found, options)
     sampling: dict[str, Any] = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
     if options.temperature > 0:
