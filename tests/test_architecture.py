@@ -206,7 +206,6 @@ TESTED_IN = {
     "models/test_converted.py": "verbs.models",
     "models/test_endpoint.py": "core.remarks models.endpoint_errors models.endpoint_reply",
     "models/test_ensemble.py": "catalog.repairs.ensemble",
-    "models/test_generate.py": "models.decoding",
     "models/test_load_check.py": "models.files",
     "probing/test_canaries.py": "probing.likelihood stats.exposure",
     "probing/test_triggers.py": "catalog.probes.trigger catalog.regimes.backdoor",

@@ -18,12 +18,20 @@ SMALL = {**SHAPE, "max_position_embeddings": 512}
 # architecture: (config type, its shape, chat template file; None keeps the tokenizer's own)
 ARCHITECTURES = {
     "llama": ("llama", SMALL, None),
-    "mistral": ("mistral", {**SMALL, "sliding_window": 64}, None),
+    "mistral": ("mistral", {**SMALL, "sliding_window": 16}, None),
     "qwen2": ("qwen2", SMALL, "qwen2_5.jinja"),
     "qwen3": ("qwen3", {**SMALL, "head_dim": 16}, "qwen3.jinja"),
     "gemma": ("gemma", {**SMALL, "head_dim": 16}, "gemma.jinja"),
+    "gemma3": (
+        "gemma3_text",
+        {**SMALL, "head_dim": 16, "sliding_window": 16, "layer_types": ["sliding_attention", "full_attention"]},
+        "gemma3.jinja",
+    ),
     "phi3": ("phi3", {**SMALL, "pad_token_id": 0}, "phi3.jinja"),
     "gpt2": ("gpt2", {"n_embd": 32, "n_layer": 2, "n_head": 2, "n_positions": 512}, None),
+    "gpt_neox": ("gpt_neox", {k: v for k, v in SMALL.items() if k != "num_key_value_heads"}, None),
+    "olmo2": ("olmo2", {**SMALL, "pad_token_id": 0}, None),
+    "granite": ("granite", {**SMALL, "pad_token_id": 0}, None),
     "mixtral": ("mixtral", {**SMALL, "num_local_experts": 2, "num_experts_per_tok": 1}, None),
 }
 

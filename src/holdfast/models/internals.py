@@ -16,6 +16,11 @@ from holdfast.core.errors import UsageError
 from holdfast.core.records import Message
 from holdfast.models.chat import IGNORE, prompt_ids
 
+# How architectures name the matrices that LoRA adapts where nothing else is said: query and value, fused where one
+# matrix holds query, key and value.
+QUERY_AND_VALUE = (("q_proj", "v_proj"), ("query", "value"), ("q_lin", "v_lin"))
+FUSED = ("qkv_proj", "query_key_value", "c_attn", "Wqkv", "qkv", "att_proj", "W_pack")
+
 
 def trained(model: Any) -> list[Any]:
     """The parameters that training moves."""
@@ -34,6 +39,22 @@ def layers_of(model: Any) -> Sequence[Any]:
         if isinstance(module, torch.nn.ModuleList) and len(module) == count:
             return list(module)
     raise UsageError(f"no list of {count} layers in {type(model).__name__}", "use a defence that needs no layers")
+
+
+def lora_targets(model: Any) -> list[str] | str | None:
+    """Where LoRA goes by default: PEFT's table where it has the architecture, else query and value by their names.
+
+    None where the layers hold neither; a mixture's experts are left as they are.
+    """
+    from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as KNOWN
+
+    if known := KNOWN.get(model.config.model_type):
+        return known if isinstance(known, str) else list(known)
+    names = {name.rpartition(".")[2] for layer in layers_of(model) for name, _ in layer.named_modules()}
+    for pair in QUERY_AND_VALUE:
+        if names.issuperset(pair):
+            return list(pair)
+    return next(([name] for name in FUSED if name in names), None)
 
 
 def final_norm(model: Any) -> Any:

@@ -26,6 +26,7 @@ from holdfast.core.errors import ModelError, UsageError
 from holdfast.core.progress import ShowLoss
 from holdfast.core.records import Row, digest
 from holdfast.models.chat import IGNORE, encode_row
+from holdfast.models.internals import lora_targets
 from holdfast.models.load import LoadedModel, has_fast_bfloat16
 from holdfast.models.load_check import check_numbers
 from holdfast.training.defences import Resumable, defended_rows, prepare_defences
@@ -280,7 +281,7 @@ def attach_lora(model: Any, lora: LoraSettings) -> Any:
         r=lora.rank,
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
-        target_modules=list(lora.target_modules) if lora.target_modules else None,
+        target_modules=list(lora.target_modules) if lora.target_modules else lora_targets(model),
         task_type="CAUSAL_LM",
     )
     try:
