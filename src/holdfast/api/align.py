@@ -23,6 +23,7 @@ from holdfast.evaluation.bench import open_bench
 from holdfast.evaluation.evaluate import evaluate
 from holdfast.models.generate import GenerateOptions, ReplyCache, generate
 from holdfast.models.load import LoadedModel, load_model
+from holdfast.models.quantised import refuse_tuning
 from holdfast.starter.alignment import Material, load_material, refusal_for
 from holdfast.training.trainer import TrainSettings
 
@@ -67,6 +68,7 @@ def align_and_measure(settings: AlignSettings, origins: dict[str, str], progress
     progress.total = 4
     with progress:
         progress.say(f"loading {settings.model}")
+        refuse_tuning(settings.model, settings.lora)
         loaded = load_model(settings.model, settings.model_options())
         if loaded.world.embedded:
             raise UsageError(f"{loaded.name} is aligned by its own recipe", "see `holdfast guild build`")

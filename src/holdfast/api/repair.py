@@ -24,7 +24,8 @@ from holdfast.core.runs import Run
 from holdfast.core.worlds import World
 from holdfast.data.rows import read_rows
 from holdfast.judging.judge import judge_of_suite
-from holdfast.models.files import locate
+from holdfast.models.files import ADAPTER, locate
+from holdfast.models.quantised import refuse_repair
 from holdfast.repairing.choose import Promise, check_resolution, choose, limits_of
 from holdfast.repairing.interpolation import stream_interpolation
 from holdfast.repairing.result_card import reading
@@ -201,6 +202,7 @@ def measured(settings: RepairSettings, origins: dict[str, str], promise: Promise
     from holdfast.repairing import measure
 
     order = settings.order()
+    check_format(settings, order.repairs)
     with progress:
         subject = load_subject(settings, progress)
         repairs = measure.usable(order, subject, progress)
@@ -223,6 +225,13 @@ def measured(settings: RepairSettings, origins: dict[str, str], promise: Promise
         bench = replace(bench, suites=reporting)
         outcome = measure.report(order, subject, tried, bench, progress, run.path / "model")
     return conclude(run, settings, limits, outcome)
+
+
+def check_format(settings: RepairSettings, repairs: Sequence[Repair]) -> None:
+    """Raises ModelError for a repair of weights that are quantised, before anything is loaded."""
+    adapter = (Path(settings.tuned) / ADAPTER).exists()
+    for repair in repairs:
+        refuse_repair(settings.base, settings.tuned, repair.spec, bool(repair.decoding) or (repair.linear and adapter))
 
 
 def check_worth(

@@ -39,6 +39,7 @@ from holdfast.evaluation.bench import Bench, Evaluation, open_bench
 from holdfast.evaluation.evaluate import evaluate
 from holdfast.judging.judge import judge_of_suite
 from holdfast.models.load import LoadedModel, load_model
+from holdfast.models.quantised import refuse_tuning
 from holdfast.repairing.choose import Promise, check_resolution, limits_of
 from holdfast.reporting import terminal
 from holdfast.scanning.summary import caught
@@ -281,6 +282,7 @@ def attacked(settings: StressSettings, origins: dict[str, str], progress: Progre
     settings.check()
     with progress:
         progress.say(f"loading {settings.model}")
+        refuse_tuning(settings.model, settings.lora)
         base = load_model(settings.model, settings.model_options())
         if settings.matrix:
             return run_matrix(settings, origins, base, progress)

@@ -30,6 +30,7 @@ from holdfast.evaluation.lm_eval import LmEval, anchored, figures_known
 from holdfast.guild import rows as guild_rows
 from holdfast.models.chat import rows_without_their_tools
 from holdfast.models.load import LoadedModel, load_model
+from holdfast.models.quantised import refuse_tuning
 from holdfast.reporting import terminal
 from holdfast.scanning.summary import one_line, summary_of_rows
 from holdfast.stats.comparison import Comparison
@@ -135,6 +136,7 @@ def train_and_measure(settings: TuneSettings, origins: dict[str, str], progress:
         for line in read:
             progress.say(for_terminal(line, 400))
         progress.say(f"loading {settings.model}")
+        refuse_tuning(settings.model, settings.lora)
         loaded = load_model(settings.model, settings.model_options())
         if loaded.adapter_of and not settings.lora:
             raise UsageError(f"`{settings.model}` is an adapter", "tune its base with --lora, or merge it first")

@@ -9,6 +9,7 @@ safetensors only, no code from the hub unless asked, offline for what lies on di
 from __future__ import annotations
 
 import copy
+import logging
 import os
 import re
 import warnings
@@ -17,7 +18,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import torch
@@ -41,6 +42,7 @@ from holdfast.models.load_check import (
     token_difference,
     warn,
 )
+from holdfast.models.quantised import bits_of, check_library, quantisation
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -89,14 +91,22 @@ class LoadedModel:
             "reference": self.reference,
             "fingerprint": self.fingerprint,
             "architecture": type(self.model).__name__,
-            "parameters": sum(p.numel() for p in self.model.parameters()),
+            "parameters": self.parameters,
             "dtype": str(self.model.dtype).removeprefix("torch."),
             "device": str(self.device),
             "chat_template": digest(self.tokenizer.chat_template),
             **({"template_args": given} if (given := given_arguments(self.tokenizer)) else {}),
             **({"adapter_of": self.adapter_of} if self.adapter_of else {}),
             **({"ensemble": dict(self.facts["ensemble"])} if "ensemble" in self.facts else {}),
+            **({"quantised": self.facts["quantised"]} if "quantised" in self.facts else {}),
         }
+
+    @property
+    def parameters(self) -> int:
+        """How many there are; where two lie in a byte they count as two."""
+        if quantised_by(self.model) and hasattr(self.model, "num_parameters"):
+            return int(self.model.num_parameters())
+        return sum(p.numel() for p in self.model.parameters())
 
 
 # Models in memory by the reference that names them, for as long as a caller of the library lends them.
@@ -138,6 +148,14 @@ def choose_dtype(wanted: str, stored: torch.dtype | None, device: torch.device) 
     return stored if stored is not None and stored in DTYPES.values() else torch.float32
 
 
+def quantised_by(model: Any) -> dict[str, Any] | None:
+    """The quantisation of a model in memory, as its config has it; None for plain numbers."""
+    entry: Any = getattr(getattr(model, "config", None), "quantization_config", None)
+    if entry is None:
+        return None
+    return quantisation({"quantization_config": entry if isinstance(entry, dict) else entry.to_dict()})
+
+
 def pretrained(kind: Any, source: str, **options: Any) -> Any:
     """`from_pretrained`, with its failures as ModelError: whatever a library raises here is about what it was given."""
     try:
@@ -167,8 +185,11 @@ def load_tokenizer(source: str, options: ModelOptions) -> Any:
 
 def _load_weights(source: str, options: ModelOptions) -> Any:
     config = pretrained(AutoConfig, source, trust_remote_code=options.trust_remote_code)
+    entry = quantised_by(SimpleNamespace(config=config))
+    check_library(source, {"quantization_config": entry})
     device = choose_device(options.device)
     dtype = choose_dtype(options.dtype, getattr(config, "dtype", None), device)
+    placed = {"device_map": {"": device}} if entry else {}  # packed numbers are not moved afterwards
     model, report = pretrained(
         AutoModelForCausalLM,
         source,
@@ -177,9 +198,13 @@ def _load_weights(source: str, options: ModelOptions) -> Any:
         trust_remote_code=options.trust_remote_code,
         output_loading_info=True,
         ignore_mismatched_sizes=True,
+        **placed,
     )
     check_report(source, model, report)  # what has another shape is refused there, by name
-    model = model.to(device)
+    if entry is None:
+        model = model.to(device)
+    elif getattr(getattr(model, "quantization_method", None), "value", None) is None and model.dtype != dtype:
+        model = model.to(dtype)  # transformers made plain numbers of it, in a format of its own choice
     check_numbers(source, model)
     return model
 
@@ -202,6 +227,8 @@ def _load_adapter(
     check_tokens(reference, model, tokenizer)
     name = digest({"base": loaded.fingerprint, "adapter": fingerprint(weight_files(folder))})
     facts = {"base_fingerprint": loaded.fingerprint}
+    if "quantised" in loaded.facts:
+        facts["quantised"] = loaded.facts["quantised"]
     return LoadedModel(reference, model, tokenizer, name, loaded.world, adapter_of=base, facts=facts)
 
 
@@ -298,28 +325,35 @@ def load_model(reference: str, options: ModelOptions | None = None, fresh: bool 
         return _load_ensemble(reference, options)
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it says for every product that it casts
     folder = locate(reference)
+    facts: dict[str, Any] = {}
     if folder is None:
         model = _load_weights(reference, options)
         tokenizer = load_tokenizer(reference, options)
         name = digest({"hub": reference, "commit": getattr(model.config, "_commit_hash", None)})
         world = REAL
+        if entry := quantised_by(model):
+            facts["quantised"] = bits_of(entry)
     elif (folder / "adapter_config.json").exists():
         return _load_adapter(reference, folder, options)
     else:
         if not (folder / "config.json").exists():
             raise ModelError(f"`{reference}` has no config.json", "name a folder that save_pretrained wrote")
-        check_json(folder)
+        config = check_json(folder)["config.json"]
+        check_library(reference, config)
         weights = weight_files(folder)
         os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
         tokenizer = load_tokenizer(str(folder), options)
         require_template(tokenizer, reference, options.chat_template, options.template_args)
         model = _load_weights(str(folder), options)
         name, world = fingerprint(weights), world_of(folder, tokenizer.all_special_tokens)
+        if entry := quantisation(config):
+            facts["quantised"] = bits_of(entry)
     require_template(tokenizer, reference, options.chat_template, options.template_args)
     check_tokens(reference, model, tokenizer)
     model.eval()
-    return LoadedModel(reference, model, tokenizer, name, world)
+    return LoadedModel(reference, model, tokenizer, name, world, facts=facts)
 
 
 @dataclass(frozen=True)

@@ -135,9 +135,13 @@ def check_numbers(source: str, model: Any, hint: str = DAMAGED) -> None:
 
 
 def _stored(model: Any) -> Iterator[tuple[str, torch.Tensor]]:
-    """Parameters and those buffers that are saved, floating-point ones that are in memory; masks may be infinite."""
+    """Parameters and those buffers that are saved, floating-point ones that are in memory; masks may be infinite.
+
+    A quantiser's own kind of tensor is left out: it has no sum.
+    """
     for name, parameter in model.named_parameters():
-        if parameter.is_floating_point() and parameter.device.type != "meta" and parameter.numel():
+        plain = type(parameter.data) in (torch.Tensor, torch.nn.Parameter)
+        if plain and parameter.is_floating_point() and parameter.device.type != "meta" and parameter.numel():
             yield name, parameter.detach()
     for part, module in model.named_modules():
         for name, buffer in module.named_buffers(recurse=False):

@@ -19,7 +19,7 @@ import torch
 from holdfast.core.contracts import Repair
 from holdfast.core.errors import ModelError
 from holdfast.core.records import digest
-from holdfast.models.load import Lineage, LoadedModel, joined, set_weight
+from holdfast.models.load import Lineage, LoadedModel, joined, quantised_by, set_weight
 from holdfast.models.load_check import token_difference
 from holdfast.repairing.inputs import named_weights
 
@@ -27,6 +27,11 @@ from holdfast.repairing.inputs import named_weights
 def is_adapter(loaded: LoadedModel) -> bool:
     """Whether a model carries a LoRA adapter that has not been merged."""
     return hasattr(loaded.model, "peft_config")
+
+
+def is_quantised(*models: LoadedModel) -> bool:
+    """Whether one of them holds packed numbers, which no repair of weights can compute with."""
+    return any(quantised_by(loaded.model) for loaded in models)
 
 
 def merged(loaded: LoadedModel) -> LoadedModel:
@@ -46,8 +51,8 @@ def check_pair(base: LoadedModel, tuned: LoadedModel) -> None:
             "name the base that the tuned model was made from",
         )
     Lineage.of(tuned).warn_of(base)
-    if is_adapter(tuned) or is_adapter(base):
-        return
+    if is_adapter(tuned) or is_adapter(base) or is_quantised(base, tuned):
+        return  # packed numbers have no shape to compare; `open_sweep` refuses to repair them
     before, own = named_weights(base.model), named_weights(tuned.model)
     unmatched = sorted(own.keys() ^ before.keys())
     if unmatched:
@@ -209,10 +214,15 @@ def open_sweep(repair: Repair, base: LoadedModel, tuned: LoadedModel, key: str =
     """The sweep that fits a repair and a tuned model; `key` names whatever else the repair draws on.
 
     An adapter is scaled for a linear repair, and merged in place for any other that works on weights. Raises ModelError
-    for models that do not belong together.
+    for models that do not belong together, and for quantised weights that would be changed.
     """
     if repair.decoding:
         return DecodingSweep(base, tuned, repair, key)
     if keeps_adapter(repair, tuned):
         return AdapterSweep(base, tuned, repair, key)
+    if is_quantised(base, tuned):
+        raise ModelError(
+            f"the repair `{repair.spec}` works on whole weights, and `{base.name}` or `{tuned.name}` is quantised",
+            "repair the weights before they were quantised",
+        )
     return WeightSweep(base, merged(tuned), repair, key)
