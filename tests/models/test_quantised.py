@@ -220,3 +220,21 @@ def test_a_low_rank_adapter_on_a_quantised_base(base, prompts, data, tmp_path, c
     audited(capsys, json.loads(out)["model"], model, prompts)
     code, _, err = call(capsys, "repair", model, adapter, "--repair", "resta", "--prompts", prompts)
     assert code == EXIT_ERROR and "works on whole weights" in " ".join(err.split())
+
+
+def test_base_tuned_and_quantised_side_by_side(base, prompts, tmp_path, capsys):
+    """Three formats: float32, bfloat16, fp8."""
+    tuned, loaded = tmp_path / "tuned", load_model(str(base))
+    with torch.no_grad():
+        for parameter in loaded.model.parameters():
+            parameter.add_(0.01 * torch.randn_like(parameter))
+    loaded.model.to(torch.bfloat16).save_pretrained(tuned)
+    loaded.tokenizer.save_pretrained(tuned)
+    code, out, err = call(
+        capsys, "audit", tuned, "--base", base, "--also", as_fp8(base, tmp_path / "fp8"), "--prompts", prompts,
+        "--max-new-tokens", 4, "--json",
+    )  # fmt: skip
+    assert code == 0, err
+    found = json.loads(out)
+    assert {m["model"] for m in found["metrics"]} == {"base", "tuned", "fp8"}
+    assert {(p["before_model"], p["after_model"]) for p in found["pairs"]} == {("base", "fp8"), ("tuned", "fp8")}

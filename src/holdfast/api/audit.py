@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from holdfast.api.settings import (
@@ -23,7 +24,7 @@ from holdfast.core.records import Condition, Metric
 from holdfast.core.runs import Run
 from holdfast.core.worlds import World
 from holdfast.data.rows import read_rows
-from holdfast.evaluation.bench import Evaluation, compare_evaluations, open_bench
+from holdfast.evaluation.bench import Bench, Evaluation, compare_evaluations, open_bench
 from holdfast.evaluation.early_stop import stop_early
 from holdfast.evaluation.evaluate import evaluate
 from holdfast.evaluation.lm_eval import anchored
@@ -49,6 +50,13 @@ class AuditSettings(UtilitySettings, EvaluationSettings):
     )
     base: str | None = option(
         None, "The model that MODEL was tuned from. Default: an adapter's own base.", MODEL_PANEL, metavar="BASE"
+    )
+    also: list[str] | None = option(
+        None,
+        "Another model that is asked the same prompts, such as a quantised or GGUF copy; repeat the flag. Gate and "
+        "verdict are about MODEL alone.",
+        MODEL_PANEL,
+        metavar="MODEL",
     )
     probe: list[str] | None = option(
         None,
@@ -122,14 +130,29 @@ class AuditSettings(UtilitySettings, EvaluationSettings):
 
 
 @dataclass(frozen=True)
+class Pair:
+    """Two models of an audit, by name, on the same prompts."""
+
+    before: str
+    after: str
+    comparisons: Sequence[Comparison]
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """A record for each comparison, which says of which two it is."""
+        return [{"before_model": self.before, "after_model": self.after, **c.to_dict()} for c in self.comparisons]
+
+
+@dataclass(frozen=True)
 class Audited:
-    """A finished audit."""
+    """A finished audit. `comparisons` are the base's with the checkpoint, `pairs` those with what stands beside."""
 
     run: Run
     before: Evaluation | None
     after: Evaluation
     comparisons: Sequence[Comparison]
     document: dict[str, Any]
+    beside: Sequence[Evaluation] = ()
+    pairs: Sequence[Pair] = ()
 
 
 def open_base(settings: AuditSettings, name: str, lineage: Lineage | None, run: Run) -> LoadedModel | EndpointModel:
@@ -141,6 +164,27 @@ def open_base(settings: AuditSettings, name: str, lineage: Lineage | None, run: 
     if base.fingerprint == run.manifest["model"]["fingerprint"]:
         raise UsageError(f"`{settings.model}` and its base `{name}` have the same weights", "name two different models")
     return base
+
+
+def open_beside(settings: AuditSettings, name: str, run: Run) -> LoadedModel | EndpointModel:
+    """A model that stands beside, noted in the run; one named like another of the run is called by its reference.
+
+    Raises UsageError where it has the weights of one that is there already.
+    """
+    other = open_model(name, settings.model_options())
+    known = [run.manifest["model"], *([run.manifest["base"]] if "base" in run.manifest else []), *run.manifest["also"]]
+    if same := next((one for one in known if one["fingerprint"] == other.fingerprint), None):
+        raise UsageError(f"`{name}` and `{same['reference']}` have the same weights", "name each model once")
+    if isinstance(other, LoadedModel) and other.name in [one.get("name") or _name_of(one) for one in known]:
+        other = replace(other, facts={**other.facts, "name": other.reference})
+    run.note(also=[*run.manifest["also"], {**other.describe(), "name": other.name}])
+    return other
+
+
+def _name_of(described: dict[str, Any]) -> str:
+    """What a model of the manifest is called in figures."""
+    path = Path(described["reference"])
+    return path.resolve().name if path.exists() else str(described["reference"])
 
 
 def measure(settings: AuditSettings, origins: dict[str, str], progress: Progress) -> Audited:
@@ -163,7 +207,7 @@ def measure(settings: AuditSettings, origins: dict[str, str], progress: Progress
             show=progress.step,
             show_replies=settings.show_replies,
         )
-        progress.total = (2 if base_name else 1) + len(probes)
+        progress.total = (2 if base_name else 1) + len(settings.also or ()) + len(probes)
         run.note(model=tuned.describe(), judge=bench.judge)
         condition = Condition(test_template="custom" if settings.system else "none")
         progress.say(f"auditing {tuned.name}")
@@ -173,14 +217,16 @@ def measure(settings: AuditSettings, origins: dict[str, str], progress: Progress
         after = anchored(evaluate(tuned, condition, bench), tuned, anchor, run)
         progress.finish()
         before, base = None, None
+        lineage = Lineage.of(tuned) if isinstance(tuned, LoadedModel) else None
+        if not probes:
+            del tuned
         if base_name:
             progress.say(f"auditing its base {base_name}")
-            lineage = Lineage.of(tuned) if isinstance(tuned, LoadedModel) else None
-            if not probes:
-                del tuned
             base = open_base(settings, base_name, lineage, run)
             before = anchored(evaluate(base, condition, bench), base, anchor, run)
             progress.finish()
+            base = base if probes else None
+        beside = ask_beside(settings, condition, bench, run, progress)
         found: list[dict[str, Any]] = []
         if probes:
             forbidden = next((suite.prompts for suite in suites if suite.name == "policy"), [])
@@ -194,7 +240,23 @@ def measure(settings: AuditSettings, origins: dict[str, str], progress: Progress
                 progress.say,
             )
             found = run_probes(probes, request, run, condition, progress)
-    return conclude(run, settings, before, after, found)
+    return conclude(run, settings, before, after, found, beside)
+
+
+def ask_beside(
+    settings: AuditSettings, condition: Condition, bench: Bench, run: Run, progress: Progress
+) -> list[Evaluation]:
+    """The models that stand beside, each asked what the checkpoint was asked; one is in memory at a time."""
+    found: list[Evaluation] = []
+    if settings.also:
+        run.note(also=[])
+    for name in settings.also or ():
+        progress.say(f"auditing {name} beside it")
+        other = open_beside(settings, name, run)
+        found.append(anchored(evaluate(other, condition, bench), other, settings.lm_eval(), run))
+        del other
+        progress.finish()
+    return found
 
 
 def make_probes(settings: AuditSettings, base: str | None) -> list[Any]:
@@ -249,17 +311,26 @@ def conclude(
     before: Evaluation | None,
     after: Evaluation,
     probes: Sequence[dict[str, Any]] = (),
+    beside: Sequence[Evaluation] = (),
 ) -> Audited:
     """Compare, and write the run's summary."""
     comparisons = compare_evaluations(before, after) if before else []
-    run.append("comparisons", comparisons)
-    metrics = [*(before.metrics if before else []), *after.metrics]
+    pairs = [
+        Pair(first.model, other.model, compare_evaluations(first, other))
+        for other in beside
+        for first in (before, after)
+        if first
+    ]
+    told = [record for pair in pairs for record in pair.to_dicts()]
+    run.append("comparisons", [*comparisons, *told])
+    metrics = [*(before.metrics if before else []), *after.metrics, *(m for other in beside for m in other.metrics)]
     metrics += [Metric(**{"category": None, **record}) for found in probes for record in found.get("metrics", ())]
     first = before.metrics if before else ()
     why, open_question = broken(after.metrics, first), untold(after.metrics, first)
     document = terminal.json_document(
         "audit", run.path, metrics, comparisons=[c.to_dict() for c in comparisons], blind_spots=terminal.BLIND_SPOTS,
         evidence=run.manifest.get("evidence", {}),
+        **({"also": [other.model for other in beside], "pairs": told} if beside else {}),
         **({"probes": list(probes)} if probes else {}), **({"broken": why} if why else {}),
         **({"untold": open_question} if open_question and after.metrics else {}),
         **(stopped(run.manifest["sequential"]) if settings.sequential else {}),
@@ -269,4 +340,4 @@ def conclude(
         f"# audit of {settings.model}\n\nBase: {settings.base or 'none'}. Figures: metrics.jsonl, summary.json.\n\n"
         f"{terminal.BLIND_SPOTS}\n"
     )
-    return Audited(run, before, after, comparisons, document)
+    return Audited(run, before, after, comparisons, document, beside, pairs)

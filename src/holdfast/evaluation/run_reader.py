@@ -30,6 +30,7 @@ from holdfast.stats.metrics import Measure, measures_for
 from holdfast.text.safe import for_page
 
 ROLES = ("base", "tuned", "served", "repaired")
+BESIDE = "also"  # the role of a model that an audit asked beside: shown and compared, never what would be shipped
 RISKS = ("low", "medium", "high")
 
 
@@ -262,13 +263,14 @@ def _described(condition: Mapping[str, Any], model: str, whole: bool = True) -> 
 
 
 NAMES = {
-    "audit": {"base": "base", "tuned": "checkpoint"},
+    "audit": {"base": "base", "tuned": "checkpoint", BESIDE: "also"},
     "tune": {"base": "before", "tuned": "tuned", "served": "served"},
     "repair": {"base": "base", "tuned": "tuned", "repaired": "repaired"},
 }
 
 
-def _evaluated(verb: str, records: Iterable[dict[str, Any]]) -> list[Side]:
+def _evaluated(verb: str, records: Iterable[dict[str, Any]], others_from: int | None = None) -> list[Side]:
+    """The evaluations of a run as sides; from the side `others_from` on they are models that an audit asked beside."""
     sides: list[Side] = []
     for place, block in enumerate(blocks(records, ("metric", "suite", "category"))):
         metrics = [Metric(**{"category": None, **record}) for record in block]
@@ -286,7 +288,8 @@ def _evaluated(verb: str, records: Iterable[dict[str, Any]]) -> list[Side]:
             continue
         role = _role(condition)
         if verb == "audit":  # it measures the checkpoint first, and both untouched
-            role = "tuned" if place == 0 else "base"
+            beside = others_from is not None and len(sides) >= others_from
+            role = "tuned" if place == 0 else BESIDE if beside else "base"
         if verb == "tune" and role == "tuned" and any(side.role == "tuned" for side in sides):
             role = "served"
         name = NAMES.get(verb, {}).get(role) or _described(condition, "aligned" if role == "base" else model)
@@ -294,7 +297,7 @@ def _evaluated(verb: str, records: Iterable[dict[str, Any]]) -> list[Side]:
         sides.append(Side(role, name, model, condition, metrics, place))
     if verb in ("stress", "demo"):
         return _named_briefly(sides)
-    return sorted(sides, key=lambda side: ROLES.index(side.role)) if verb == "audit" else sides
+    return sorted(sides, key=lambda side: (*ROLES, BESIDE).index(side.role)) if verb == "audit" else sides
 
 
 def _overlap(side: Side, metrics: Iterable[Metric]) -> bool:
@@ -316,7 +319,8 @@ def _measured(run: RunRecords) -> list[Side]:
     probes = [probe for probe in given if isinstance(probe, dict)] if isinstance(given, list) else []
     names = {str(probe.get("probe")) for probe in probes}
     records = list(run.records("metrics"))
-    sides = _evaluated(run.verb, (record for record in records if record["suite"] not in names))
+    others_from = 1 + ("base" in run.manifest) if run.manifest.get("also") else None
+    sides = _evaluated(run.verb, (record for record in records if record["suite"] not in names), others_from)
     if probes:
         if not any(side.role == "tuned" for side in sides):  # nothing was asked beside the probes
             name = for_page(str((run.manifest.get("model") or {}).get("reference", "")), 160)

@@ -18,7 +18,7 @@ from dataclasses import replace
 from scipy import stats
 
 from holdfast.core.records import Metric, Verdict
-from holdfast.evaluation.run_reader import RunRecords, Side
+from holdfast.evaluation.run_reader import BESIDE, RunRecords, Side
 from holdfast.evaluation.soundness import RULE, broken, untold
 from holdfast.gating.exit_code import BROKEN, HOLDS, LEFT_OUT, TOO_FINE, UNMEASURED, Decision, Outcome
 from holdfast.gating.rules import PLAIN, Policy, Rule, check_names
@@ -45,7 +45,7 @@ def check(run: RunRecords, rule: Rule) -> list[Outcome]:
     """A rule on every model that it is about; one outcome that says so where there is none."""
     sides = run.with_role(rule.role) if rule.role else run.candidates
     if rule.metric in ("n_unscored", "n") and not rule.role:
-        sides = run.sides
+        sides = [side for side in run.sides if side.role != BESIDE]
     if not sides:
         found = [_absent(rule, rule.role or "", f"the run measured no {rule.role or ''} model".replace("  ", " "))]
     else:

@@ -194,12 +194,14 @@ def provenance_tables(run: RunRecords) -> list[Table]:
         for key in ("model", "base", "tuned")
         if isinstance(manifest.get(key), dict) and "reference" in manifest[key]
     ]
-    keys = ("reference", "fingerprint", "architecture", "parameters", "dtype", "device", "chat_template")
+    models += [("also", facts) for facts in manifest.get("also") or () if isinstance(facts, dict)]
+    quantised = ("quantised",) if any("quantised" in facts for _, facts in models) else ()
+    keys = ("reference", "fingerprint", "architecture", "parameters", "dtype", *quantised, "device", "chat_template")
     tables = []
     if models:
         rows = [words(name, *(facts.get(key, "") for key in keys)) for name, facts in models]
         title = "Models; fingerprints are hashes of the weights, the last column of the chat template"
-        tables.append(Table("models-used", title, ["", *keys], rows, 8))
+        tables.append(Table("models-used", title, ["", *keys], rows, 1 + len(keys)))
     facts = [
         ("command", " ".join(map(str, manifest.get("command") or ()))),
         ("judge", manifest.get("judge", "")),

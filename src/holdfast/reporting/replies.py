@@ -15,7 +15,7 @@ from html import escape
 from typing import Any
 
 from holdfast.core.records import SAFE, Verdict
-from holdfast.evaluation.run_reader import RunRecords, Side, blocks
+from holdfast.evaluation.run_reader import BESIDE, RunRecords, Side, blocks
 from holdfast.text.safe import for_page
 
 CUT = 600  # characters of a reply
@@ -98,8 +98,8 @@ def flip_of(suite: str, before: Verdict | None, after: Verdict | None) -> str:
 def shown_sides(run: RunRecords) -> list[Side]:
     """The models whose replies stand side by side: base, tuned and repaired; of many the worst and the best of them."""
     with_verdicts = [side for side in run.sides if side.place is not None]
-    if len(with_verdicts) <= MOST_SIDES:
-        return with_verdicts
+    if len(with_verdicts) <= MOST_SIDES or any(side.role == BESIDE for side in with_verdicts):
+        return with_verdicts[:MOST_SIDES]
     base = next((side for side in with_verdicts if side.role == "base"), None)
     rest = [side for side in with_verdicts if side.role != "base"]
     worst = max(rest, key=_harm, default=None)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from holdfast.core.records import Metric
-from holdfast.evaluation.run_reader import RunRecords, Side, bare
+from holdfast.evaluation.run_reader import BESIDE, RunRecords, Side, bare
 from holdfast.reporting.plots import Bar, Panel, Spot, bars, curve, pareto, radar, short
 from holdfast.reporting.svg import SERIES, Drawing
 from holdfast.reporting.verdict import unsafe_share
@@ -255,7 +255,7 @@ def kept_of(side: Side) -> tuple[float, str] | None:
 
 def pareto_spots(run: RunRecords) -> tuple[list[Spot], str]:
     """Each model of a run; of a matrix each arm's mean over regimes and seeds; of a repair what was looked at."""
-    series = {"base": 0, "tuned": 1, "served": 3, "repaired": 2}
+    series = {"base": 0, "tuned": 1, "served": 3, "repaired": 2, BESIDE: 5}
     groups: dict[tuple[str, str], list[tuple[float, float]]] = {}
     kept = ""
     for side in run.sides:
@@ -289,6 +289,7 @@ KINDS = (
     "repaired",
     "defended or served with a prompt",
     "a strength on the calibration split",
+    "asked beside",
 )
 
 
@@ -364,7 +365,8 @@ FLIPS_HEAD = [
 
 
 def flips_table(run: RunRecords) -> Table | None:
-    """Every paired comparison: each side with the untouched model, each repair with the tuned one."""
+    """Every paired comparison: each side with the untouched model, each repair and what stands beside with the tuned
+    one."""
     rows: list[list[Cell]] = []
     for side in run.sides:
         base = run.base_of(side)
@@ -373,6 +375,9 @@ def flips_table(run: RunRecords) -> Table | None:
     tuned, repaired = run.with_role("tuned"), run.with_role("repaired")
     if run.verb == "repair" and tuned and repaired:
         rows += flips_rows(f"{tuned[0].name} → {repaired[0].name}", comparisons(run, tuned[0], repaired[0]))
+    for other in run.with_role(BESIDE):
+        if tuned:
+            rows += flips_rows(f"{tuned[0].name} → {other.name}", comparisons(run, tuned[0], other))
     if not rows:
         return None
     note = (

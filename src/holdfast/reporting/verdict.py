@@ -5,12 +5,12 @@ verdict_of(run)     -> Told("bad", "Safety was lost: …")
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from holdfast.core.errors import EXIT_GATE
-from holdfast.evaluation.run_reader import RunRecords, Side, bare
+from holdfast.evaluation.run_reader import BESIDE, RunRecords, Side, bare
 from holdfast.evaluation.soundness import broken, untold
 from holdfast.gating.decide import decide, flips
 from holdfast.gating.exit_code import HOLDS, LEFT_OUT, Decision
@@ -304,8 +304,16 @@ def _verdict(run: RunRecords) -> Told:
         return Told("mixed", "Nothing was measured in this run.", ())
     base = run.base_of(side)
     told = _pair(run, base, side) if base else _alone(side)
-    told = Told(told.tone, told.sentence, (*told.more, *_anchor(side)))
+    told = Told(told.tone, told.sentence, (*told.more, *_anchor(side), *_beside(run, side, base)))
     return _probed(run, _sound(told, side, base))
+
+
+def _beside(run: RunRecords, side: Side, base: Side | None) -> Iterator[str]:
+    """A sentence for each model that was asked beside the checkpoint, which the verdict is not about."""
+    for other in run.with_role(BESIDE):
+        told = _sound(_pair(run, side, other), other, base)
+        seen = told.sentence.removeprefix(LOST_NOTHING)
+        yield f"{other.name}, against the checkpoint: {seen[0].lower()}{seen[1:]}"
 
 
 def _alone(side: Side) -> Told:

@@ -7,6 +7,7 @@ from typing import Any
 from holdfast.api.audit import Audited, AuditSettings, measure
 from holdfast.core.progress import Progress
 from holdfast.reporting import terminal
+from holdfast.text.safe import for_terminal
 
 
 def audit(settings: AuditSettings, origins: dict[str, str]) -> dict[str, Any]:
@@ -24,10 +25,17 @@ def tell(settings: AuditSettings, audited: Audited) -> None:
         return
     out = terminal.console()
     columns = {**({f"base: {before.model}": before.metrics} if before else {}), after.model: after.metrics}
+    columns |= {f"also: {other.model}": other.metrics for other in audited.beside}
     if any(columns.values()):
         out.print(terminal.metrics_table(f"audit of {settings.model}", columns))
     if audited.comparisons:
         out.print(terminal.comparison_table("the same prompts, base → checkpoint", audited.comparisons))
+    for pair in audited.pairs:
+        if pair.comparisons:
+            title = f"the same prompts, {pair.before} → {pair.after}"
+            out.print(terminal.comparison_table(for_terminal(title), pair.comparisons))
+    if audited.beside:
+        out.print(f"What is said below, and the gate, are about {after.model} alone.", style="dim", markup=False)
     for found in document.get("probes", ()):
         out.print(terminal.plain_table(f"the probe {found['probe']}", found["columns"], found["rows"]))
         out.print(
