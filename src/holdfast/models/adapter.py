@@ -267,6 +267,7 @@ def _scalable(adapter: Path) -> tuple[dict[str, Any], Path]:
         if holds:
             raise ModelError(
                 f"the adapter `{adapter}` {reason}; scaling it would not interpolate with its base",
-                "merge it first (merge_and_unload, save_pretrained), then repair the merged folder",
+                "merge it first (merge_and_unload, save_pretrained) and repair the merged folder, or add --prompts "
+                "FILE: a repair that is measured merges it",
             )
     return config, weights
