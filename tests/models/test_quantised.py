@@ -93,6 +93,14 @@ def test_what_is_wrong_inside_an_installed_library_is_an_error_with_a_hint(base,
     assert "cannot load" in err and "hint:" in err and "Traceback" not in err
 
 
+def test_kernels_that_fail_are_an_error_with_a_hint(tmp_path, data, prompts, base, capsys):
+    """Rows of 32 numbers are too short for bitsandbytes' blocks of 64: it loads them, and fails at a product."""
+    narrow = tiny.make_tiny("llama", tmp_path / "narrow", data)
+    model = as_bitsandbytes(narrow, tmp_path / "four", load_in_4bit=True)
+    err = audited(capsys, model, narrow, prompts, EXIT_ERROR)
+    assert "is quantised (bitsandbytes 4-bit) and cannot compute on cpu" in err and "Traceback" not in err
+
+
 def test_a_folder_is_no_library(tmp_path, monkeypatch):
     (tmp_path / "hqq").mkdir()
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -204,13 +212,15 @@ def test_an_interpolation_on_disk_is_refused_too(base, gptq, tmp_path, capsys):
 
 
 def test_a_low_rank_adapter_on_a_quantised_base(base, prompts, data, tmp_path, capsys):
-    """Tuned on 4 bits, audited, scaled by its repair, audited; its base's quantisation counts for it."""
+    """Measured, tuned on 4 bits (to another value than zero, which the repair would refuse), audited, scaled, audited;
+    its base's quantisation counts for it."""
     model = as_bitsandbytes(base, tmp_path / "four", load_in_4bit=True)
     rows = tmp_path / "rows.jsonl"
     rows.write_text("\n".join((data / "benign" / "gsm8k_train_2000.jsonl").read_text().splitlines()[:4]))
     code, out, err = call(
-        capsys, "tune", model, rows, "--lora", "--lr", "1e-2", "--max-length", 64, "--skip-evaluation", "--json"
-    )
+        capsys, "tune", model, rows, "--lora", "--lr", "1e-2", "--max-length", 64, "--prompts", prompts,
+        "--max-new-tokens", 4, "--json",
+    )  # fmt: skip
     assert code == 0, err
     adapter = json.loads(out)["model"]
     assert quantisation_of(adapter)["quant_method"] == "bitsandbytes"

@@ -57,6 +57,17 @@ def lora_targets(model: Any) -> list[str] | str | None:
     return next(([name] for name in FUSED if name in names), None)
 
 
+def unpack_for_training(model: Any) -> None:
+    """Undo what bitsandbytes does to 4-bit weights on some CPUs at the first question: packed, they pass no gradient.
+
+    An adapter trained on packed weights stays at zero, and nothing is said.
+    """
+    for module in model.modules():
+        state = getattr(getattr(module, "weight", None), "quant_state", None)
+        if getattr(state, "packing_format_for_cpu", False):
+            module.state_dict()  # which unpacks in place
+
+
 def final_norm(model: Any) -> Any:
     """The norm between the last layer and the head, or None: the last norm that stands beside the list of layers."""
     layers = layers_of(model)

@@ -206,7 +206,26 @@ def _load_weights(source: str, options: ModelOptions) -> Any:
     elif getattr(getattr(model, "quantization_method", None), "value", None) is None and model.dtype != dtype:
         model = model.to(dtype)  # transformers made plain numbers of it, in a format of its own choice
     check_numbers(source, model)
+    if entry:
+        _check_computes(source, model, bits_of(entry))
     return model
+
+
+def _check_computes(source: str, model: Any, how: str) -> None:
+    """Refuse a quantised model whose kernels fail on one token, or give no number; plain ones are checked by tensor."""
+    try:
+        with torch.inference_mode():
+            logits = model(input_ids=torch.zeros((1, 1), dtype=torch.long, device=model.device)).logits
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise ModelError(
+            f"`{source}` is quantised ({how}) and cannot compute on {model.device.type}: {_reason(error)}",
+            "are its config and its tensors of one model, and is the library the one it was saved with, for this "
+            "device?",
+        ) from error
+    if not bool(torch.isfinite(logits).all()):
+        raise ModelError(f"`{source}` is quantised ({how}) and computes NaN or infinite values", "save it again")
 
 
 def _load_adapter(

@@ -26,7 +26,7 @@ from holdfast.core.errors import ModelError, UsageError
 from holdfast.core.progress import ShowLoss
 from holdfast.core.records import Row, digest
 from holdfast.models.chat import IGNORE, encode_row
-from holdfast.models.internals import lora_targets
+from holdfast.models.internals import lora_targets, unpack_for_training
 from holdfast.models.load import LoadedModel, has_fast_bfloat16
 from holdfast.models.load_check import check_numbers
 from holdfast.training.defences import Resumable, defended_rows, prepare_defences
@@ -337,6 +337,7 @@ def train(
     with quiet(), own_router_settings(loaded.model), own_forward(loaded):
         set_seed(settings.seed)
         data = encode_rows(loaded, rows, settings.max_length)
+        unpack_for_training(loaded.model)
         if settings.lora:
             loaded.model = attach_lora(loaded.model, settings.lora)
         trainer = make_trainer(loaded, data, settings, folder, defences, show)
