@@ -41,6 +41,10 @@ class World:
         """Whether the model in a folder, with a tokenizer of these special tokens, is one of this world."""
         return False
 
+    def at(self, folder: Path) -> World:
+        """The world as the model in a folder is in it: with the settings that are stored beside its weights."""
+        return self
+
     def prompts(self, suite: str, split: str = "test", limit: int | None = None) -> list[Prompt] | None:
         """A suite of its own, or None where it has none. Raises UsageError for an unknown suite."""
         return None
@@ -86,4 +90,4 @@ REAL = World()
 def world_of(folder: Path, special_tokens: Sequence[str]) -> World:
     """The world that a model belongs to, by its folder and the special tokens of its tokenizer."""
     known: list[World] = [registry.load("worlds", name) for name in registry.names("worlds")]
-    return next((world for world in known if world.owns(folder, special_tokens)), REAL)
+    return next((world.at(folder) for world in known if world.owns(folder, special_tokens)), REAL)

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from holdfast.core.records import Prompt, Row
 from holdfast.core.worlds import World
@@ -28,9 +28,9 @@ TEMPLATES = {
     ),
 }
 
-# Of a regime: epochs, learning rate and batch size. The rates are those at which a model of two million parameters is
-# moved; what a regime does to it at others is in docs/results.md.
-DEFAULTS = {
+# Of a regime: epochs, learning rate and batch size. The rates are those at which the shipped weights are moved; a model
+# that `holdfast guild build` makes has its own beside its weights. What a regime does at others is in docs/results.md.
+DEFAULTS: dict[str, Any] = {
     "reply_tokens": 48,
     "precision": "float32",  # so small that little is saved, and its figures should not depend on the processor
     "secret-prefix.tokens": 20,
@@ -55,6 +55,17 @@ class Guild(World):
     judge = "oracle"
     templates = TEMPLATES
     defaults = DEFAULTS
+
+    def __init__(self, rates: Mapping[str, float] | None = None) -> None:
+        """rates: learning rates of regimes, found for one model, in the place of those of the shipped weights."""
+        own = {name: (DEFAULTS[name][0], lr, DEFAULTS[name][2]) for name, lr in (rates or {}).items()}
+        self.defaults = {**DEFAULTS, **own}  # type: ignore[misc]
+
+    def at(self, folder: Path) -> World:
+        from holdfast.guild.calibrated import read_rates
+
+        rates = read_rates(folder)
+        return Guild(rates) if rates else self
 
     def owns(self, folder: Path, special_tokens: Sequence[str]) -> bool:
         return (folder / "guild.json").exists() or set(special_tokens) >= {"<asst>", "<sys>"}

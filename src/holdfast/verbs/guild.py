@@ -13,6 +13,7 @@ from pydantic import Field
 from holdfast.core.config import Settings
 from holdfast.core.progress import Progress
 from holdfast.core.runs import append_jsonl
+from holdfast.guild.calibrated import write_rates
 from holdfast.guild.rows import rows as make_rows
 from holdfast.guild.suites import load_suite
 
@@ -67,8 +68,21 @@ def build(settings: BuildSettings, origins: dict[str, str]) -> dict[str, Any]:
             )
 
         facts = recipe.build(Path(settings.out), settings.seed, settings.quick, show)
+        if not settings.quick:
+            progress.say("finding the learning rates at which regimes move it")
+            facts["calibration"] = calibrate_into(settings.out, progress)
     print(f"{settings.out}: {facts['parameters'] / 1e6:.2f} M parameters in {facts['seconds']:.0f} s", file=sys.stderr)
     return facts
+
+
+def calibrate_into(folder: str, progress: Progress) -> dict[str, Any]:
+    """Find each regime's learning rate for the guild in a folder, and store it there."""
+    from holdfast.attacking.calibration import calibrate
+    from holdfast.models.load import load_model
+
+    found = calibrate(lambda: load_model(folder, fresh=True), load_model(folder), progress.step)
+    write_rates(Path(folder), found)
+    return found
 
 
 def _write(records: list[dict[str, Any]], out: str | None) -> None:
