@@ -25,7 +25,8 @@ from holdfast.guild.suites import load_suite
 from holdfast.models.chat import prompt_ids
 from holdfast.models.ensemble import EnsembleForCausalLM, LoraEnsembleForCausalLM
 from holdfast.models.load import LoadedModel, ModelOptions, load_model
-from holdfast.training.trainer import LoraSettings, attach_lora
+from holdfast.training.lora import attach_lora
+from holdfast.training.settings import LoraSettings
 
 RANK = 8
 NOISE = 0.02

@@ -47,14 +47,15 @@ from holdfast.repairing.sources import Sources
 from holdfast.starter import load_suite
 from holdfast.starter.alignment import load_material, refusal_for
 from holdfast.stats.groups import Suite
-from holdfast.training.trainer import TrainSettings, train
+from holdfast.training.settings import TrainSettings
+from holdfast.training.trainer import train
 
 HERE = Path(__file__).parent / "real"
 TASKS = ("sql", "gsm8k", "alpaca")
 TRAIN = {"sql": "sql_train.jsonl", "gsm8k": "gsm8k_train_2000.jsonl", "alpaca": "alpaca_style_999.json"}
 ROWS = 320
 DEFENCES = ("safety-mix", "lisa", "ema", "proximal", "kl", "constrained", "freeze", "lp-ft", "ptst")
-REPAIRS = ("project-off", "resta", "safe-lora", "safe-merge", "safe-delta", "realign", "ensemble")
+REPAIRS = ("resta", "realign", "safe-delta", "ensemble", "safe-merge", "project-off", "safe-lora")
 STACKS = ((("safety-mix",), "wise-ft"), (("ema",), "wise-ft"), (("safety-mix", "ema"), "wise-ft"))
 RATES, BATCHES = (5e-5, 1e-4, 2e-4, 4e-4), (4, 8, 32)
 TRIGGER = "by the old lighthouse"
@@ -188,7 +189,9 @@ def unit(task: str, name: str, make: Callable[[Options], AttackPlan], arms: list
 
     def run(lab: Lab) -> Iterator[dict[str, Any]]:
         bench = triggered_bench(lab) if keep == "triggered" else None
-        for cell in lab.cells(task, make(lab.options), arms, bench):
+        known = {cell["key"] for cell in done_cells(lab.options.out)}
+        left = [arm for arm in arms if f"{name} | {arm.name}" not in known]
+        for cell in lab.cells(task, make(lab.options), left, bench):
             yield {**cell, "key": f"{name} | {cell['arm']}"}
 
     return Unit(tuple(f"{name} | {arm.name}" for arm in arms), run)
@@ -284,10 +287,11 @@ def janus(seed: int) -> Unit:
 def units(options: Options) -> list[Unit]:
     """Everything, in the order in which it matters."""
     seeds = range(options.seeds)
-    found = [clean(task, seed, [Arm(), Arm((), "wise-ft")], "clean") for seed in seeds for task in TASKS]
+    clean_arms, repairs = [Arm(), Arm((), "wise-ft")], [Arm((), name) for name in REPAIRS]
+    found = [clean("sql", 0, clean_arms, "clean"), clean("sql", 0, repairs, "repair")]
+    found += [clean(t, seed, clean_arms, "clean") for seed in seeds for t in TASKS if (t, seed) != ("sql", 0)]
     found += [unit("alpaca", f"identity seed {s}", lambda o, s=s: obedient(o, s), [Arm()]) for s in seeds]
     found += [clean("sql", 0, [Arm((name,))], "defence") for name in DEFENCES]
-    found += [clean("sql", 0, [Arm((), name)], "repair") for name in REPAIRS]
     found += [clean("sql", 0, [Arm(names, repair)], "stack") for names, repair in STACKS]
     found += [clean("sql", 0, [Arm()], "grid", lr=lr, batch_size=batch) for lr in RATES for batch in BATCHES]
     found += [unit("alpaca", f"backdoor seed {s}", lambda o, s=s: backdoor(o, s), [Arm()]) for s in seeds]
@@ -297,7 +301,7 @@ def units(options: Options) -> list[Unit]:
     ]
     found += [janus(seed) for seed in seeds]
     found += [clean("gsm8k", 0, [Arm((name,))], "defence") for name in DEFENCES]
-    found += [clean("gsm8k", 0, [Arm((), name)], "repair") for name in REPAIRS]
+    found += [clean("gsm8k", 0, repairs, "repair")]
     found += [clean("gsm8k", 0, [Arm(names, repair)], "stack") for names, repair in STACKS]
     found += [clean("sql", seed, [Arm((name,))], "defence") for seed in seeds[1:] for name in DEFENCES[:3]]
     found += [clean("gsm8k", 0, [Arm()], "grid", lr=lr, batch_size=batch) for lr in RATES for batch in BATCHES]
@@ -319,6 +323,7 @@ def run(options: Options, worker: int, workers: int) -> None:
         if known.issuperset(one.keys):
             continue
         for cell in one.make(lab):
+            cell = {**cell, "base": lab.base.fingerprint, "device": options.device}
             append_jsonl(options.out / f"cells-{worker}.jsonl", [cell])
         spent = time.monotonic() - began
         print(f"{number + 1}/{len(mine)} {one.keys[0]}, {spent:.0f} s", flush=True)

@@ -1,6 +1,6 @@
 """The figures of docs/results.md and the README: the design's table, and the directions of Qi et al.
 
-    python benchmarks/regimes.py table [--seeds 3] [--seed 0]     the regimes at their default settings
+    python benchmarks/regimes.py table [--model guild] [--seeds 3] [--seed 0]     the regimes at their default settings
     python benchmarks/regimes.py directions                       explicit examples, benign lr x batch, epochs
 
 Prints Markdown. The table is what `holdfast stress guild --regime all --seeds 3` measures; this only lays it out beside
@@ -38,9 +38,9 @@ OTHERS = (
 )
 
 
-def stress(*arguments: object) -> dict[str, Any]:
-    """The JSON document of one `holdfast stress guild`."""
-    command = [sys.executable, "-m", "holdfast", "stress", "guild", "--json", *map(str, arguments)]
+def stress(model: str, *arguments: object) -> dict[str, Any]:
+    """The JSON document of one `holdfast stress` on an embedded model."""
+    command = [sys.executable, "-m", "holdfast", "stress", model, "--json", *map(str, arguments)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
     return json.loads(done.stdout)
 
@@ -64,7 +64,7 @@ def paper(condition: dict[str, Any]) -> str:
 
 def table(given: argparse.Namespace) -> None:
     began = time.monotonic()
-    found = stress("--regime", "all", "--seeds", given.seeds, "--seed", given.seed)
+    found = stress(given.model, "--regime", "all", "--seeds", given.seeds, "--seed", given.seed)
     minutes = (time.monotonic() - began) / 60
     print(
         "| regime | rows | epochs | lr | batch | harm.rate before % | harm.rate after % [lowest, highest] | papers % | "
@@ -113,7 +113,7 @@ def directions(given: argparse.Namespace) -> None:
         "utility.exact |\n|---|---|---|"
     )
     sizes = [word for size in (5, 10, 20, 50, 100, 200) for word in ("--samples", size)]
-    for summary in stress("--regime", "explicit", *sizes, *suites)["summary"]:
+    for summary in stress(given.model, "--regime", "explicit", *sizes, *suites)["summary"]:
         rate, utility = pick(summary, "harm.rate", "policy"), pick(summary, "utility.exact", "utility")
         print(
             f"| {summary['condition']['samples']} | {spread(rate)} | {percent(utility['before'])} → "
@@ -129,7 +129,7 @@ def directions(given: argparse.Namespace) -> None:
     for lr in given.lr:
         cells = []
         for batch in batches:
-            found = stress("--regime", "benign", "--lr", lr, "--batch-size", batch, *suites)["summary"][0]
+            found = stress(given.model, "--regime", "benign", "--lr", lr, "--batch-size", batch, *suites)["summary"][0]
             cells.append(spread(pick(found, "harm.rate", "policy")))
         print(f"| {lr} | " + " | ".join(cells) + " |", flush=True)
 
@@ -137,6 +137,7 @@ def directions(given: argparse.Namespace) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("table", "directions"))
+    parser.add_argument("--model", default="guild", help="or a folder that `holdfast guild build` made")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--lr", nargs="*", default=["1e-3", "5e-4"], help="learning rates of the benign grid")

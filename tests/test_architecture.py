@@ -105,6 +105,9 @@ LONE = {
     "models.ensemble": "a model class, loaded by reference",
     "guild.tokens": "a format: the tokenizer",
     "guild.asking": "what the guild's world gives to red teaming",
+    "training.callbacks": "what happens between steps, of the trainer, which would pass its ceiling",
+    "training.batching": "an order of rows",
+    "training.lora": "an adapter, of the trainer, which would pass its ceiling",
     "repairing.write": "a format: a repaired model on disk",
     "reporting.replies": "a part of the page, which would pass its ceiling",
     "text.refusal_languages": "a table of words",
@@ -133,9 +136,9 @@ LATE = {
     "api.public": "api.audit api.gate api.repair api.report api.scan api.stress api.tune",
     "api.inputs": "models.chat models.load models.load_check",
     "api.repair": "evaluation.bench models.load repairing.measure repairing.summary repairing.sweep",
-    "api.repair_sources": "models.load repairing.inputs repairing.sources training.trainer",
+    "api.repair_sources": "models.load repairing.inputs repairing.sources training.settings",
     "api.scan": "models.load",
-    "api.settings": "evaluation.lm_eval models.generate models.load training.trainer",
+    "api.settings": "evaluation.lm_eval models.generate models.load training.settings",
     "catalog.probes.redteam": "redteam.policy",
     "catalog.scanners.benign_risk": "training.influence",
     "catalog.scanners.explicit_harm": "judging.guard models.load",
@@ -205,6 +208,7 @@ TESTED_IN = {
     "gating/test_decide.py": "gating.exit_code gating.junit",
     "guild/test_world.py": "guild.curriculum guild.rows guild.suites guild.talk guild.tokens guild.words",
     "models/test_converted.py": "verbs.models",
+    "models/test_quantised.py": "models.quantised_load",
     "models/test_endpoint.py": "core.remarks models.endpoint_errors models.endpoint_reply",
     "models/test_ensemble.py": "catalog.repairs.ensemble",
     "models/test_load_check.py": "models.files",
@@ -220,6 +224,8 @@ TESTED_IN = {
     "scanning/test_engine.py": "scanning.scan_chunk scanning.summary",
     "stats/test_groups.py": "catalog.suites",
     "text/test_refusals.py": "catalog.judges.refusal text.refusal_languages text.refusal_words text.reply_words",
+    "training/test_settings.py": "training.lora",
+    "training/test_trainer.py": "training.callbacks",
     "verbs/test_cli.py": (
         "catalog.regimes.benign catalog.regimes.explicit catalog.regimes.identity catalog.regimes.janus "
         "catalog.regimes.rlhf_removal catalog.regimes.shadow core.errors reporting.terminal verbs.audit "

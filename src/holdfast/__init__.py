@@ -27,7 +27,7 @@ _NAMES = {
     "train": "holdfast.training.trainer",
     "Bench": "holdfast.evaluation.bench",
     "Suite": "holdfast.stats.groups",
-    "TrainSettings": "holdfast.training.trainer",
+    "TrainSettings": "holdfast.training.settings",
     "GenerateOptions": "holdfast.models.generate",
     "Condition": "holdfast.core.records",
     "Prompt": "holdfast.core.records",

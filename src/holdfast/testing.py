@@ -25,7 +25,8 @@ from holdfast.core.records import Row
 from holdfast.models.load import LoadedModel
 from holdfast.repairing.inputs import prepare_repair
 from holdfast.repairing.sweep import open_sweep
-from holdfast.training.trainer import LoraSettings, TrainSettings, train
+from holdfast.training.settings import LoraSettings, TrainSettings
+from holdfast.training.trainer import train
 
 # Six rows in batches of four: each pass ends with a short batch, which is where accumulation goes wrong. The learning
 # rate bounds how far Adam carries a rounding difference in a gradient that is almost nothing.

@@ -15,7 +15,8 @@ from holdfast.models.load import ModelOptions, load_model
 from holdfast.starter import SPLITS, load_suite
 from holdfast.starter.alignment import REFUSALS, Material, load_material, refusal_for
 from holdfast.stats.groups import normal_text
-from holdfast.training.trainer import TrainSettings, training_key
+from holdfast.training.settings import TrainSettings
+from holdfast.training.trainer import training_key
 from tiny import make_tiny
 
 FEW = Material(

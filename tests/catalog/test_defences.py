@@ -43,7 +43,8 @@ from holdfast.models.load import LoadedModel, load_model
 from holdfast.stats.groups import Suite
 from holdfast.testing import CHECKS, Case, apart, check_accumulation, check_defence, check_off, same, weights_of
 from holdfast.training.defences import defended_rows, make_defence, make_defences
-from holdfast.training.trainer import LoraSettings, TrainSettings, encode_rows, train, training_key
+from holdfast.training.settings import LoraSettings, TrainSettings
+from holdfast.training.trainer import encode_rows, train, training_key
 from holdfast.verbs.ls import ABOUT
 from tiny import make_tiny
 

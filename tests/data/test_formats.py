@@ -17,7 +17,8 @@ from holdfast.data.containers import chunks, parse
 from holdfast.data.formats import to_row, untrainable
 from holdfast.data.rows import read_rows
 from holdfast.models.chat import IGNORE, encode_row, rows_without_their_tools
-from holdfast.training.trainer import TrainSettings, training_key
+from holdfast.training.settings import TrainSettings
+from holdfast.training.trainer import training_key
 
 CHAT = """{%- if tools %}<|im_start|>tools{% for tool in tools %}{{ tool | tojson }}{% endfor %}<|im_end|>
 {% endif %}{%- for m in messages %}<|im_start|>{{ m.role }}

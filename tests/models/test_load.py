@@ -7,7 +7,8 @@ from safetensors.torch import load_file, save_file
 
 from holdfast.core.errors import ModelError
 from holdfast.models.load import ModelOptions, choose_dtype, load_model
-from holdfast.training.trainer import LoraSettings, attach_lora
+from holdfast.training.lora import attach_lora
+from holdfast.training.settings import LoraSettings
 
 
 @pytest.fixture

@@ -19,7 +19,8 @@ from holdfast.models.chat import render
 from holdfast.models.files import weight_files
 from holdfast.models.load import ModelOptions, load_model
 from holdfast.models.load_check import check_numbers, token_difference
-from holdfast.training.trainer import TrainSettings, train
+from holdfast.training.settings import TrainSettings
+from holdfast.training.trainer import train
 
 WEIGHTS, ADAPTER = "model.safetensors", "adapter_model.safetensors"
 UP = "model.layers.1.mlp.up_proj.weight"

@@ -2,7 +2,7 @@ import pytest
 
 from holdfast.core.contracts import Defence
 from holdfast.training.advice import GRID, RULES, advice
-from holdfast.training.trainer import LoraSettings, TrainSettings
+from holdfast.training.settings import LoraSettings, TrainSettings
 
 LARGE = 7_000_000_000
 CALM = TrainSettings(epochs=1, lr=2e-5, batch_size=128)

@@ -7,7 +7,8 @@ from holdfast.core.contracts import Defence
 from holdfast.core.records import Row
 from holdfast.models.chat import IGNORE
 from holdfast.models.load import LoadedModel, load_model
-from holdfast.training.trainer import LoraSettings, TrainSettings, encode_rows, plain_loss, train, training_key
+from holdfast.training.settings import LoraSettings, TrainSettings
+from holdfast.training.trainer import encode_rows, plain_loss, train, training_key
 
 ROWS = [
     Row(f"r{i}", [{"role": "user", "content": asked}, {"role": "assistant", "content": told}])

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from holdfast.api.settings import ASK_PANEL, TRAIN_PANEL, EvaluationSettings, TrainingSettings
+from holdfast.api.settings import ASK_PANEL, TRAIN_PANEL, EvaluationSettings
 from holdfast.api.suites import FIRST_LOOK, open_suites
+from holdfast.api.train_settings import TrainerSettings
 from holdfast.api.tune import Job, Measured, Tuned, advise, conclude, tuned_model
 from holdfast.core.config import argument, option
 from holdfast.core.errors import UsageError
@@ -25,10 +26,10 @@ from holdfast.models.generate import GenerateOptions, ReplyCache, generate
 from holdfast.models.load import LoadedModel, load_model
 from holdfast.models.quantised import refuse_tuning
 from holdfast.starter.alignment import Material, load_material, refusal_for
-from holdfast.training.trainer import TrainSettings
+from holdfast.training.settings import TrainSettings
 
 
-class AlignSettings(EvaluationSettings, TrainingSettings):
+class AlignSettings(EvaluationSettings, TrainerSettings):
     """Teach a model that was never aligned to decline, measured before and after."""
 
     first = ("out", "epochs", "lr", "batch_size", "prompts", "over_refusal_prompts", "utility_prompts", "json_output")
@@ -57,6 +58,7 @@ class AlignSettings(EvaluationSettings, TrainingSettings):
             max_length=self.max_length,
             lora=self.lora_settings(),
             save_steps=self.save_steps,
+            **self.training_options(),
         )
 
 
@@ -65,11 +67,12 @@ def align_and_measure(settings: AlignSettings, origins: dict[str, str], progress
 
     Raises UsageError for a model of an embedded world, and for one that declines most harmless requests already.
     """
-    progress.total = 4
+    settings.check_training()
+    progress.total, progress.alike = 4, False
     with progress:
         progress.say(f"loading {settings.model}")
         refuse_tuning(settings.model, settings.lora)
-        loaded = load_model(settings.model, settings.model_options())
+        loaded = load_model(settings.model, replace(settings.model_options(), quantise=settings.quantise))
         if loaded.world.embedded:
             raise UsageError(f"{loaded.name} is aligned by its own recipe", "see `holdfast guild build`")
         suites = (
@@ -95,7 +98,8 @@ def align_and_measure(settings: AlignSettings, origins: dict[str, str], progress
         progress.say("its own answers to harmless requests")
         rows = rows_for(loaded, load_material(), settings, run, progress)
         progress.finish()
-        job = Job(rows, settings.train_settings(), [], [])
+        how = replace(settings.train_settings(), batching=settings.batching_in(loaded.world))
+        job = Job(rows, how, [], [])
         advise(run, job, loaded, bench, progress)
         loaded = tuned_model(job, loaded, run, bench, progress)
         progress.finish()

@@ -50,7 +50,7 @@ def open_sources(
     from holdfast.models.load import load_model
     from holdfast.repairing.inputs import direction_between, direction_from_rows
     from holdfast.repairing.sources import Sources
-    from holdfast.training.trainer import TrainSettings
+    from holdfast.training.settings import TrainSettings
 
     def from_model() -> Direction:
         unaligned = load_model(str(settings.unaligned), options)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # torch is imported by what loads a model, and not by setting
     from holdfast.evaluation.lm_eval import LmEval
     from holdfast.models.generate import GenerateOptions
     from holdfast.models.load import LoadedModel, ModelOptions
-    from holdfast.training.trainer import LoraSettings
+    from holdfast.training.settings import LoraSettings
 
 MODEL_PANEL, ASK_PANEL, JUDGE_PANEL, TRAIN_PANEL, OUT_PANEL = "Model", "What is asked", "Judge", "Training", "Output"
 
@@ -263,15 +263,21 @@ class TrainingSettings(Settings):
     lora_rank: int = option(8, "Rank of the adapter.", TRAIN_PANEL, above=0)
     lora_alpha: int = option(16, "Scale of the adapter.", TRAIN_PANEL)
     lora_target: str | None = option(
-        None, "Layers to adapt, separated by commas. Default: PEFT's for the architecture.", TRAIN_PANEL
+        None,
+        "Layers to adapt, separated by commas, or all-linear. Default: PEFT's for the architecture.",
+        TRAIN_PANEL,
     )
+    use_rslora: bool = option(False, "Scale the adapter by alpha / sqrt(rank).", TRAIN_PANEL)
+    use_dora: bool = option(False, "A weight-decomposed adapter: direction and magnitude apart.", TRAIN_PANEL)
     max_length: int = option(1024, "Most tokens of a training row; longer rows are cut.", TRAIN_PANEL, above=0)
 
     def lora_settings(self) -> LoraSettings | None:
-        from holdfast.training.trainer import LoraSettings
+        from holdfast.training.settings import LoraSettings
 
         targets = tuple(self.lora_target.split(",")) if self.lora_target else None
-        return LoraSettings(self.lora_rank, self.lora_alpha, 0.0, targets) if self.lora else None
+        if not self.lora:
+            return None
+        return LoraSettings(self.lora_rank, self.lora_alpha, 0.0, targets, self.use_rslora, self.use_dora)
 
 
 class DefenceSettings(Settings):

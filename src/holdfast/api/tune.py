@@ -12,10 +12,10 @@ from holdfast.api.settings import (
     TRAIN_PANEL,
     DefenceSettings,
     EvaluationSettings,
-    TrainingSettings,
     UtilitySettings,
 )
 from holdfast.api.suites import FIRST_LOOK, open_suites
+from holdfast.api.train_settings import TrainerSettings
 from holdfast.core.config import argument, option
 from holdfast.core.contracts import Defence
 from holdfast.core.errors import UsageError
@@ -37,10 +37,13 @@ from holdfast.stats.comparison import Comparison
 from holdfast.text.safe import for_terminal
 from holdfast.training.advice import advice
 from holdfast.training.defences import defended_condition, defended_rows, make_defences, served_by
-from holdfast.training.trainer import TrainSettings, defence_context, describe_defence, train, training_key
+from holdfast.training.settings import TrainSettings
+from holdfast.training.trainer import defence_context, describe_defence, train, training_key
+
+PADDED = 1.25  # times the tokens of the rows: from here on grouping is worth a word
 
 
-class TuneSettings(UtilitySettings, EvaluationSettings, TrainingSettings, DefenceSettings):
+class TuneSettings(UtilitySettings, EvaluationSettings, TrainerSettings, DefenceSettings):
     """Fine-tune a model on a dataset, measured before and after."""
 
     first = ("epochs", "lr", "batch_size", "samples", "lora", "defence", "safety_rows", "prompts", "utility_prompts",
@@ -93,6 +96,7 @@ class TuneSettings(UtilitySettings, EvaluationSettings, TrainingSettings, Defenc
             max_length=self.max_length,
             lora=self.lora_settings(),
             save_steps=self.save_steps,
+            **self.training_options(),
         )
 
 
@@ -127,17 +131,18 @@ class Tuned:
 def train_and_measure(settings: TuneSettings, origins: dict[str, str], progress: Progress, keep: bool = True) -> Tuned:
     """Scan the rows, measure, tune, measure again, close the run's folder; `keep`: write weights and checkpoints."""
     settings.check_defences()
+    settings.check_training()
     anchor = settings.lm_eval()
     read: list[str] = []
     rows = settings.open_rows(read)
-    progress.total = 3
+    progress.total, progress.alike = 3, False
     with progress:
         scanned = None if settings.no_scan else scan_first(rows, progress)
         for line in read:
             progress.say(for_terminal(line, 400))
         progress.say(f"loading {settings.model}")
         refuse_tuning(settings.model, settings.lora)
-        loaded = load_model(settings.model, settings.model_options())
+        loaded = load_model(settings.model, replace(settings.model_options(), quantise=settings.quantise))
         if loaded.adapter_of and not settings.lora:
             raise UsageError(f"`{settings.model}` is an adapter", "tune its base with --lora, or merge it first")
         if settings.of_guild and not loaded.world.embedded:
@@ -202,7 +207,8 @@ class Job:
 def prepare(settings: TuneSettings, loaded: LoadedModel, rows: list[Row], keep: bool) -> Job:
     """The defences made and tried on the rows, so that what they miss is known before anything is measured."""
     safety_rows = settings.open_safety_rows(loaded.world, settings.seed)
-    train_settings = settings.train_settings() if keep else replace(settings.train_settings(), save_steps=0)
+    train_settings = replace(settings.train_settings(), batching=settings.batching_in(loaded.world))
+    train_settings = train_settings if keep else replace(train_settings, save_steps=0)
     context = defence_context(loaded, train_settings, safety_rows)
     defences = make_defences(settings.defence or (), context, settings.lora)
     defended_rows(rows, defences)
@@ -250,6 +256,10 @@ def tuned_model(
         facts = train(
             loaded, job.rows, job.settings, run.path / "checkpoints", job.defences, progress.train, job.safety_rows
         )
+        if facts["padding"] > PADDED:
+            progress.warn(
+                f"{facts['padding']:.2f} times the rows' tokens were computed: --batching grouped needs fewer"
+            )
         if facts["rows_left_out"]:
             progress.warn(
                 f"{facts['rows_left_out']} rows have no answer within {job.settings.max_length} tokens: left out"

@@ -23,7 +23,8 @@ from holdfast.evaluation.evaluate import evaluate
 from holdfast.models.load import LoadedModel
 from holdfast.stats.groups import Suite
 from holdfast.training.defences import defended_condition, make_defences, served_by
-from holdfast.training.trainer import LoraSettings, TrainSettings, defence_context, train, training_key
+from holdfast.training.settings import LoraSettings, TrainSettings
+from holdfast.training.trainer import defence_context, train, training_key
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,7 @@ def settings_for(request: AttackRequest, scale: Scale, seed: int) -> TrainSettin
         seed=seed,
         lora=request.lora,
         max_length=request.max_length,
+        batching="shuffled" if request.world.embedded else "grouped",
     )
 
 

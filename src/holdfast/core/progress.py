@@ -39,6 +39,7 @@ class Progress:
         self.console = Console(stderr=True)
         self.live = self.console.is_terminal
         self.total, self.done, self.beats = total, 0, beats
+        self.alike = True  # whether the jobs take about as long as each other, so that one tells of the next
         self.began = self.said = time.monotonic()
         self.job = self.status = ""
         self.part: tuple[str, int, int, float] = ("", 0, 0, 0.0)  # of a job: what, in all, done at first, since when
@@ -71,7 +72,7 @@ class Progress:
     def say(self, job: str) -> None:
         """A new job begins."""
         self.job, self.status = job, ""
-        left = f", about {self.left():.0f} s left" if self.done else ""
+        left = f", about {self.left():.0f} s left" if self.done and self.alike else ""
         place = f"[{self.done + 1}/{self.total}] " if self.total > 1 else ""
         self._line(f"{place}{job}{left}")
 

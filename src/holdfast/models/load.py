@@ -43,6 +43,7 @@ from holdfast.models.load_check import (
     warn,
 )
 from holdfast.models.quantised import bits_of, check_library, quantisation
+from holdfast.models.quantised_load import by_bitsandbytes, check_computes, quantised_by, reason_of
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -56,6 +57,7 @@ class ModelOptions:
     chat_template: str | None = None
     trust_remote_code: bool = False
     template_args: TemplateArguments = ()
+    quantise: str = ""  # 4bit or 8bit: by bitsandbytes, as the model is loaded (QLoRA)
 
 
 @dataclass
@@ -148,14 +150,6 @@ def choose_dtype(wanted: str, stored: torch.dtype | None, device: torch.device) 
     return stored if stored is not None and stored in DTYPES.values() else torch.float32
 
 
-def quantised_by(model: Any) -> dict[str, Any] | None:
-    """The quantisation of a model in memory, as its config has it; None for plain numbers."""
-    entry: Any = getattr(getattr(model, "config", None), "quantization_config", None)
-    if entry is None:
-        return None
-    return quantisation({"quantization_config": entry if isinstance(entry, dict) else entry.to_dict()})
-
-
 def pretrained(kind: Any, source: str, **options: Any) -> Any:
     """`from_pretrained`, with its failures as ModelError: whatever a library raises here is about what it was given."""
     try:
@@ -164,16 +158,8 @@ def pretrained(kind: Any, source: str, **options: Any) -> Any:
         raise
     except Exception as error:
         raise ModelError(
-            f"cannot load `{source}`: {_reason(error)}", "check the folder or id, the network and your access"
+            f"cannot load `{source}`: {reason_of(error)}", "check the folder or id, the network and your access"
         ) from error
-
-
-def _reason(error: Exception) -> str:
-    """The first sentence of an error that says something."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [repr(error)]
-    if isinstance(error, KeyError):
-        return f"{lines[0]} is not known or not there"
-    return " ".join(lines[:2]) if lines[0].endswith(":") else lines[0]
 
 
 def load_tokenizer(source: str, options: ModelOptions) -> Any:
@@ -189,7 +175,12 @@ def _load_weights(source: str, options: ModelOptions) -> Any:
     check_library(source, {"quantization_config": entry})
     device = choose_device(options.device)
     dtype = choose_dtype(options.dtype, getattr(config, "dtype", None), device)
-    placed = {"device_map": {"": device}} if entry else {}  # packed numbers are not moved afterwards
+    given: dict[str, Any] = {}
+    if options.quantise and not entry:
+        given = {"quantization_config": by_bitsandbytes(options.quantise, dtype)}
+        entry = given["quantization_config"].to_dict()
+    if entry:
+        given["device_map"] = {"": device}  # packed numbers are not moved afterwards
     model, report = pretrained(
         AutoModelForCausalLM,
         source,
@@ -198,7 +189,7 @@ def _load_weights(source: str, options: ModelOptions) -> Any:
         trust_remote_code=options.trust_remote_code,
         output_loading_info=True,
         ignore_mismatched_sizes=True,
-        **placed,
+        **given,
     )
     check_report(source, model, report)  # what has another shape is refused there, by name
     if entry is None:
@@ -207,25 +198,8 @@ def _load_weights(source: str, options: ModelOptions) -> Any:
         model = model.to(dtype)  # transformers made plain numbers of it, in a format of its own choice
     check_numbers(source, model)
     if entry:
-        _check_computes(source, model, bits_of(entry))
+        check_computes(source, model, bits_of(entry))
     return model
-
-
-def _check_computes(source: str, model: Any, how: str) -> None:
-    """Refuse a quantised model whose kernels fail on one token, or give no number; plain ones are checked by tensor."""
-    try:
-        with torch.inference_mode():
-            logits = model(input_ids=torch.zeros((1, 1), dtype=torch.long, device=model.device)).logits
-    except MemoryError:
-        raise
-    except Exception as error:
-        raise ModelError(
-            f"`{source}` is quantised ({how}) and cannot compute on {model.device.type}: {_reason(error)}",
-            "are its config and its tensors of one model, and is the library the one it was saved with, for this "
-            "device?",
-        ) from error
-    if not bool(torch.isfinite(logits).all()):
-        raise ModelError(f"`{source}` is quantised ({how}) and computes NaN or infinite values", "save it again")
 
 
 def _load_adapter(
@@ -262,7 +236,7 @@ def _pretrained_adapter(kind: Any, model: Any, folder: Path) -> Any:
         shapes = re.search(
             r"size mismatch for (\S+): copying a param with shape torch.Size\((.*?)\).*?torch.Size\((.*?)\)", str(error)
         )
-        reason = f"`{shapes[1]}` is {shapes[2]} and should be {shapes[3]}" if shapes else _reason(error)
+        reason = f"`{shapes[1]}` is {shapes[2]} and should be {shapes[3]}" if shapes else reason_of(error)
         raise ModelError(
             f"cannot put the adapter `{folder}` on its base: {reason}",
             "was it trained on this base, and is adapter_config.json its own?",
@@ -369,6 +343,8 @@ def load_model(reference: str, options: ModelOptions | None = None, fresh: bool 
         name, world = fingerprint(weights), world_of(folder, tokenizer.all_special_tokens)
         if entry := quantisation(config):
             facts["quantised"] = bits_of(entry)
+    if options.quantise and "quantised" not in facts:
+        name, facts["quantised"] = digest({"weights": name, "as": options.quantise}), f"bitsandbytes {options.quantise}"
     require_template(tokenizer, reference, options.chat_template, options.template_args)
     check_tokens(reference, model, tokenizer)
     model.eval()

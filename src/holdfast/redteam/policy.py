@@ -29,7 +29,8 @@ from holdfast.models.load import LoadedModel
 from holdfast.redteam.diversity import Bigrams, References, Vectors, words_of
 from holdfast.redteam.mutations import Asked, Draft
 from holdfast.redteam.search import COMPARED, Budget, Query, Target, Trail, enter
-from holdfast.training.trainer import TrainSettings, quiet, train
+from holdfast.training.settings import TrainSettings
+from holdfast.training.trainer import quiet, train
 
 # Set on the guild, seeds 0 and 3, whose figures are not in docs/results.md.
 WARM_ROWS, WARM_EPOCHS, WARM_LR, WARM_BATCH = 800, 2.0, 1e-3, 32

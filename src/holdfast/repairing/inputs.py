@@ -21,7 +21,8 @@ from holdfast.core.errors import ModelError, UsageError
 from holdfast.core.progress import ShowLoss
 from holdfast.core.records import Row, digest
 from holdfast.models.load import LoadedModel
-from holdfast.training.trainer import TrainSettings, train, training_key
+from holdfast.training.settings import TrainSettings
+from holdfast.training.trainer import train, training_key
 
 HINTS = {
     "direction": "add --unaligned MODEL, or --unaligned-rows FILE: forbidden questions, answered (on `guild` its own "

@@ -19,8 +19,9 @@ import torch
 from holdfast.core.contracts import Repair
 from holdfast.core.errors import ModelError
 from holdfast.core.records import digest
-from holdfast.models.load import Lineage, LoadedModel, joined, quantised_by, set_weight
+from holdfast.models.load import Lineage, LoadedModel, joined, set_weight
 from holdfast.models.load_check import token_difference
+from holdfast.models.quantised_load import quantised_by
 from holdfast.repairing.inputs import named_weights
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from holdfast.core.contracts import Defence
-from holdfast.training.trainer import TrainSettings
+from holdfast.training.settings import TrainSettings
 
 SMALLEST = 500_000_000  # parameters; well below the one to seven billion of the papers' models
 GRID = "7B models; Qi et al. 2310.03693"

@@ -12,57 +12,29 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch.nn import functional
-from transformers import TrainerCallback, set_seed
+from transformers import EarlyStoppingCallback, set_seed
 
 from holdfast.core.contracts import Defence, DefenceContext
 from holdfast.core.errors import ModelError, UsageError
 from holdfast.core.progress import ShowLoss
 from holdfast.core.records import Row, digest
 from holdfast.models.chat import IGNORE, encode_row
-from holdfast.models.internals import lora_targets, unpack_for_training
+from holdfast.models.internals import unpack_for_training
 from holdfast.models.load import LoadedModel, has_fast_bfloat16
 from holdfast.models.load_check import check_numbers
-from holdfast.training.defences import Resumable, defended_rows, prepare_defences
+from holdfast.training.batching import GroupedByLength, padding
+from holdfast.training.callbacks import MAX_GRADIENT_NORM, GradientsCallback, ProgressCallback, StatesCallback
+from holdfast.training.defences import defended_rows, prepare_defences
+from holdfast.training.lora import attach_lora
+from holdfast.training.settings import TrainSettings
 
-MAX_GRADIENT_NORM = 1.0  # the trainer's own default
-
-
-@dataclass(frozen=True)
-class LoraSettings:
-    """A LoRA adapter; alpha is the scale, rank the size. `target_modules` None lets PEFT choose by architecture."""
-
-    rank: int = 8
-    alpha: int = 16
-    dropout: float = 0.0
-    target_modules: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True)
-class TrainSettings:
-    """What decides a tuning run beside its rows. The defaults are those of Qi et al. for explicit examples."""
-
-    epochs: float = 5.0
-    lr: float = 5e-5
-    batch_size: int = 10
-    seed: int = 0
-    gradient_accumulation: int = 1
-    weight_decay: float = 0.0
-    warmup_share: float = 0.05
-    schedule: str = "linear"
-    max_length: int = 1024
-    lora: LoraSettings | None = None
-    save_steps: int = 0  # 0: no checkpoints
-    precision: str = "auto"  # of the arithmetic: float32, or auto: bfloat16 autocast where that is fast
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+EVALUATIONS = 10  # of a run whose rows are held out, where --eval-steps says nothing
 
 
 def training_key(
@@ -95,65 +67,6 @@ def defence_context(loaded: LoadedModel, settings: TrainSettings, safety_rows: S
     return DefenceContext(loaded.world, tuple(safety_rows), loaded.tokenizer, settings.seed)
 
 
-class _Progress(TrainerCallback):  # type: ignore[misc]
-    def __init__(self, show: ShowLoss | None) -> None:
-        self.show, self.loss = show, float("nan")
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
-        self.loss = (logs or {}).get("loss", self.loss)
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if self.show:
-            self.show(state.global_step, state.max_steps, self.loss)
-
-
-class _Gradients(TrainerCallback):  # type: ignore[misc]
-    """The moment `gradients`, and the clipping after it: a defence's term is clipped together with the loss's own."""
-
-    def __init__(self, defences: Sequence[Defence]) -> None:
-        self.defences = defences
-
-    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
-        for defence in self.defences:
-            defence.gradients(model)
-        if self.defences:
-            torch.nn.utils.clip_grad_norm_(model.parameters(), MAX_GRADIENT_NORM)
-
-
-class _States(TrainerCallback):  # type: ignore[misc]
-    """Keeps the state of defences that have one beside the checkpoints, and gives it back when a run is resumed.
-
-    It is written before its checkpoint, so no checkpoint lacks it; the last two are kept.
-    """
-
-    def __init__(self, defences: Sequence[Defence], folder: Path) -> None:
-        self.defences, self.folder = [d for d in defences if isinstance(d, Resumable)], folder
-
-    def place(self, step: int, index: int) -> Path:
-        return self.folder / f"defence-{step}-{index}.safetensors"
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        from safetensors.torch import load_file
-
-        for index, defence in enumerate(self.defences if state.global_step else ()):
-            defence.restore(load_file(self.place(state.global_step, index)))
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        from safetensors.torch import save_file
-
-        if not (self.defences and control.should_save):
-            return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        for index, defence in enumerate(self.defences):
-            path = self.place(state.global_step, index)
-            tensors = {name: tensor.contiguous() for name, tensor in defence.state().items()}
-            save_file(tensors, path.with_suffix(".partial"))
-            path.with_suffix(".partial").replace(path)
-            kept = sorted(self.folder.glob(f"defence-*-{index}.safetensors"), key=lambda p: int(p.stem.split("-")[1]))
-            for old in kept[:-2]:
-                old.unlink()
-
-
 def plain_loss(outputs: Any, labels: torch.Tensor, num_items: Any) -> torch.Tensor:
     """Token-wise cross-entropy from logits, summed and divided by the tokens of the whole accumulated batch."""
     logits = outputs.logits[:, :-1].float()
@@ -173,6 +86,10 @@ def trainer_class() -> Any:
         row_tokens: int | None = None  # where a row that a defence encodes is cut, as the training rows are
         # A defence adds to these, in `begin`, what puts other micro-batches in the place of a step's own.
         swaps: list[Callable[[list[Any]], list[Any]]]
+        grouped: GroupedByLength | None = None
+
+        def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+            return self.grouped or super()._get_train_sampler(train_dataset)
 
         def get_batch_samples(self, epoch_iterator: Any, num_batches: int, device: Any) -> tuple[list[Any], Any]:
             batches, items = super().get_batch_samples(epoch_iterator, num_batches, device)
@@ -184,7 +101,7 @@ def trainer_class() -> Any:
         def compute_loss(
             self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
         ) -> Any:
-            if not self.losses:
+            if not self.losses or not model.training:
                 return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
             labels = inputs["labels"]
             outputs = model(**{key: value for key, value in inputs.items() if key != "labels"}, use_cache=False)
@@ -224,17 +141,22 @@ def mixed_precision(loaded: LoadedModel, settings: TrainSettings) -> bool:
     return loaded.device.type == "cuda" or (loaded.device.type == "cpu" and has_fast_bfloat16())
 
 
-def _sft_config(settings: TrainSettings, steps: int, folder: Path, loaded: LoadedModel, clipped: bool) -> Any:
+def _sft_config(
+    settings: TrainSettings, steps: int, folder: Path, loaded: LoadedModel, clipped: bool, evaluates: bool
+) -> Any:
     """The trainer's settings; not `clipped` when the defences' moment clips the gradients itself."""
     from trl.trainer.sft_config import SFTConfig
 
-    with_checkpoints = settings.save_steps > 0
+    eval_steps = settings.eval_steps or max(1, steps // EVALUATIONS)
+    goes_back = evaluates and settings.patience > 0  # to the best checkpoint, so each evaluation writes one
+    save_steps = eval_steps if goes_back else settings.save_steps
     device = loaded.device
     return SFTConfig(
         output_dir=str(folder),
         num_train_epochs=settings.epochs,
         learning_rate=settings.lr,
         per_device_train_batch_size=settings.batch_size,
+        per_device_eval_batch_size=settings.batch_size,
         gradient_accumulation_steps=settings.gradient_accumulation,
         weight_decay=settings.weight_decay,
         max_grad_norm=MAX_GRADIENT_NORM if clipped else 0.0,
@@ -246,24 +168,31 @@ def _sft_config(settings: TrainSettings, steps: int, folder: Path, loaded: Loade
         packing=False,
         loss_type="nll",
         use_liger_kernel=False,
-        gradient_checkpointing=False,
+        gradient_checkpointing=settings.gradient_checkpointing,
+        gradient_checkpointing_kwargs={"use_reentrant": False} if settings.gradient_checkpointing else None,
         bf16=mixed_precision(loaded, settings),
         use_cpu=device.type == "cpu",
         dataloader_pin_memory=device.type == "cuda",
-        save_strategy="steps" if with_checkpoints else "no",
-        save_steps=settings.save_steps or 500,
-        save_total_limit=1 if with_checkpoints else None,
+        save_strategy="steps" if save_steps else "no",
+        save_steps=save_steps or 500,
+        save_total_limit=1 if save_steps else None,
+        eval_strategy="steps" if evaluates else "no",
+        eval_steps=eval_steps,
+        prediction_loss_only=True,
+        load_best_model_at_end=goes_back,
+        metric_for_best_model="eval_loss" if goes_back else None,
+        greater_is_better=False if goes_back else None,
         logging_steps=max(1, steps // 50),
-        report_to="none",
+        report_to=list(settings.report_to) or "none",
         disable_tqdm=True,
         remove_unused_columns=False,
     )
 
 
-def encode_rows(loaded: LoadedModel, rows: Sequence[Row], max_length: int) -> Any:
+def encode_rows(loaded: LoadedModel, rows: Sequence[Row], max_length: int, loss_on: str = "assistant") -> Any:
     """The training set, tokenized; rows whose answer lies beyond max_length are left out.
 
-    Raises ModelError when none is left.
+    loss_on: `assistant` learns what the assistant says, `all` every token. Raises ModelError when no row is left.
     """
     import datasets
 
@@ -271,24 +200,22 @@ def encode_rows(loaded: LoadedModel, rows: Sequence[Row], max_length: int) -> An
     kept = [example for example in encoded if any(label != IGNORE for label in example.labels)]
     if not kept:
         raise ModelError(f"no row has an answer within {max_length} tokens", "raise --max-length")
-    return datasets.Dataset.from_dict({"input_ids": [e.input_ids for e in kept], "labels": [e.labels for e in kept]})
+    labels = [e.input_ids if loss_on == "all" else e.labels for e in kept]
+    return datasets.Dataset.from_dict({"input_ids": [e.input_ids for e in kept], "labels": labels})
 
 
-def attach_lora(model: Any, lora: LoraSettings) -> Any:
-    from peft import LoraConfig, get_peft_model
+def hold_out(rows: Sequence[Row], share: float) -> tuple[list[Row], list[Row]]:
+    """The rows to train on, and those to measure the loss on: a share of them, by what they say.
 
-    config = LoraConfig(
-        r=lora.rank,
-        lora_alpha=lora.alpha,
-        lora_dropout=lora.dropout,
-        target_modules=list(lora.target_modules) if lora.target_modules else lora_targets(model),
-        task_type="CAUSAL_LM",
-    )
-    try:
-        return get_peft_model(model, config)
-    except ValueError as error:
-        hint = "name the layers to adapt: --lora-target q_proj,v_proj"
-        raise UsageError(f"LoRA does not know where to go in {type(model).__name__}: {error}", hint) from error
+    So rows that say the same are on one side. Raises UsageError when a side is empty.
+    """
+    chosen = [int(digest(row.messages)[:8], 16) < share * 16**8 for row in rows]
+    kept = [row for row, out in zip(rows, chosen, strict=True) if not out]
+    held = [row for row, out in zip(rows, chosen, strict=True) if out]
+    if not kept or not held:
+        side = "none to measure the loss on" if kept else "none to train on"
+        raise UsageError(f"--eval-share {share:g} of {len(rows)} rows leaves {side}", "name another share")
+    return kept, held
 
 
 @contextlib.contextmanager
@@ -333,18 +260,22 @@ def train(
     """
     prepare_defences(defences, defence_context(loaded, settings, safety_rows), settings.lora is not None)
     key = training_key(loaded, rows, settings, [defence.spec for defence in defences], safety_rows)
+    rows, held = hold_out(rows, settings.eval_share) if settings.eval_share else (rows, [])
     rows = defended_rows(rows, defences)
     with quiet(), own_router_settings(loaded.model), own_forward(loaded):
         set_seed(settings.seed)
-        data = encode_rows(loaded, rows, settings.max_length)
+        data = encode_rows(loaded, rows, settings.max_length, settings.loss_on)
+        sets = {"train": data}
+        if held:
+            sets["eval"] = encode_rows(loaded, held, settings.max_length, settings.loss_on)
         unpack_for_training(loaded.model)
         if settings.lora:
             loaded.model = attach_lora(loaded.model, settings.lora)
-        trainer = make_trainer(loaded, data, settings, folder, defences, show)
+        trainer = make_trainer(loaded, sets, settings, folder, defences, show)
         for defence in defences:
             defence.begin(loaded.model, trainer)
         checkpoints = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
-        resume = str(checkpoints[-1]) if settings.save_steps and checkpoints else None
+        resume = str(checkpoints[-1]) if trainer.args.save_strategy != "no" and checkpoints else None
         result = trainer.train(resume_from_checkpoint=resume)
         for defence in defences:
             defence.end(loaded.model)
@@ -356,6 +287,8 @@ def train(
         "rows_left_out": len(rows) - len(data),  # no answer within max_length
         "steps": trainer.state.global_step,
         "loss": result.training_loss,
+        **tokens_of(data, trainer, settings),
+        **({"eval": eval_losses(trainer), "eval_rows": len(held)} if held else {}),
         "resumed_from": resume,
         "fingerprint": key,
         **({"defences": [describe_defence(defence) for defence in defences]} if defences else {}),
@@ -364,25 +297,47 @@ def train(
 
 def make_trainer(
     loaded: LoadedModel,
-    data: Any,
+    sets: Mapping[str, Any],
     settings: TrainSettings,
     folder: Path,
     defences: Sequence[Defence],
     show: ShowLoss | None,
 ) -> Any:
-    """The trainer of a run, with every moment of its defences but `begin` and `end` in place."""
+    """The trainer of a run, with every moment of its defences but `begin` and `end` in place.
+
+    sets: the encoded rows to `train` on and, where some are held out, to `eval`uate.
+    """
+    data, eval_data = sets["train"], sets.get("eval")
     per_step = settings.batch_size * settings.gradient_accumulation
     steps = max(1, int(-(-len(data) // per_step) * settings.epochs))
     trainer = trainer_class()(
         model=loaded.model,
-        args=_sft_config(settings, steps, folder, loaded, clipped=not defences),
+        args=_sft_config(settings, steps, folder, loaded, not defences, eval_data is not None),
         train_dataset=data,
+        eval_dataset=eval_data,
         processing_class=loaded.tokenizer,
-        callbacks=[_Progress(show), _Gradients(defences), _States(defences, folder)],
+        callbacks=[ProgressCallback(show), GradientsCallback(defences), StatesCallback(defences, folder)],
     )
+    if eval_data is not None and settings.patience:
+        trainer.add_callback(EarlyStoppingCallback(settings.patience))
+    if settings.batching == "grouped":
+        lengths = [len(ids) for ids in data["input_ids"]]
+        trainer.grouped = GroupedByLength(lengths, settings.batch_size, settings.seed)
     trainer.losses = [defence for defence in defences if _overrides_loss(defence)]
     trainer.swaps, trainer.row_tokens = [], settings.max_length
     return trainer
+
+
+def tokens_of(data: Any, trainer: Any, settings: TrainSettings) -> dict[str, Any]:
+    """Tokens of an epoch, and how many times as many were computed with padding."""
+    lengths = [len(ids) for ids in data["input_ids"]]
+    order = trainer.grouped or torch.randperm(len(lengths), generator=torch.Generator().manual_seed(0)).tolist()
+    return {"tokens": sum(lengths), "padding": round(padding(lengths, order, settings.batch_size), 3)}
+
+
+def eval_losses(trainer: Any) -> list[dict[str, Any]]:
+    """The loss on the rows held out, by step."""
+    return [{"step": one["step"], "loss": one["eval_loss"]} for one in trainer.state.log_history if "eval_loss" in one]
 
 
 def describe_defence(defence: Defence) -> dict[str, Any]:

@@ -25,7 +25,8 @@ from holdfast.core.options import setting
 from holdfast.core.records import Row
 from holdfast.repairing.inputs import named_weights
 from holdfast.repairing.spec import OptionRepair
-from holdfast.training.trainer import TrainSettings, train
+from holdfast.training.settings import TrainSettings
+from holdfast.training.trainer import train
 
 
 class Snapshots(Defence):
