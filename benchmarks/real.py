@@ -367,6 +367,23 @@ def table(out: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
+def curves(out: Path) -> str:
+    """Each repair at every strength, on the calibration half."""
+    parts = []
+    for cell in done_cells(out):
+        if not cell.get("curve"):
+            continue
+        shown = [(title, f"{suite}:{metric}") for title, suite, metric in SHOWN[:4]]
+        lines = [f"{cell['key']}:\n", "| strength | " + " | ".join(title for title, _ in shown) + " |"]
+        lines.append("|---" * (len(shown) + 1) + "|")
+        for point in cell["curve"]:
+            values = [point["metrics"].get(name) for _, name in shown]
+            told = " | ".join("–" if value is None else f"{100 * value:.1f}" for value in values)
+            lines.append(f"| {point['strength']:g} | {told} |")
+        parts.append("\n".join(lines) + "\n")
+    return "\n".join(parts)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model")
@@ -390,6 +407,7 @@ def main() -> None:
         )  # fmt: skip
         run(options, int(worker), int(workers))
     print(table(typed.out))
+    print(curves(typed.out))
 
 
 if __name__ == "__main__":
