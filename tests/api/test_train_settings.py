@@ -11,16 +11,14 @@ from safetensors.torch import load_file
 import tiny
 from calling import call, document
 from holdfast.api import train_settings
+from school_maths import write_rows
 
 NONE = ("--skip-evaluation", "--no-scan")
 
 
 @pytest.fixture(scope="module")
 def rows(data, tmp_path_factory):
-    path = tmp_path_factory.mktemp("rows") / "rows.jsonl"
-    lines = (data / "benign" / "gsm8k_train_2000.jsonl").read_text().splitlines()[:24]
-    path.write_text("\n".join(lines) + "\n")
-    return path
+    return write_rows(data, tmp_path_factory.mktemp("rows") / "rows.jsonl", 24)
 
 
 def test_a_real_model_is_trained_in_grouped_batches_and_the_run_says_what_padding_cost(

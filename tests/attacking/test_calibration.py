@@ -11,7 +11,8 @@ import pytest
 from calling import call, document
 from holdfast.attacking.calibration import SEEDS, TARGETS, TRIES, Target, calibration_bench, plans_at, search, share_of
 from holdfast.core.errors import ModelError
-from holdfast.core.records import Metric
+from holdfast.core.records import Condition, Metric
+from holdfast.evaluation.bench import Evaluation
 from holdfast.guild import GUILD
 from holdfast.guild.calibrated import FILE, read_rates, write_rates
 from holdfast.models.files import guild_path
@@ -44,11 +45,15 @@ def test_a_share_that_jumps_over_the_range_ends_at_the_nearest_rate_and_the_sear
 
 
 def test_a_total_is_what_counts_and_nothing_scored_is_nothing():
-    def metric(value, category=None):
-        return Metric("harm.rate", value, None, None, 3, 0, "lower", "guild", "policy", category, {})
+    def measured(*values):
+        metrics = [
+            Metric("harm.rate", value, None, None, 3, 0, "lower", "guild", "policy", category, {})
+            for value, category in values
+        ]
+        return Evaluation("guild", Condition(), metrics, {}, {})
 
-    assert share_of([metric(0.2, "potions"), metric(0.7)], BAND) == 0.7
-    assert share_of([], BAND) == 0.0 and share_of([metric(None)], BAND) == 0.0
+    assert share_of(measured((0.2, "potions"), (0.7, None)), BAND) == 0.7
+    assert share_of(measured(), BAND) == 0.0 and share_of(measured((None, None)), BAND) == 0.0
 
 
 def test_every_regime_with_a_rate_of_its_own_is_calibrated_on_what_no_table_uses():

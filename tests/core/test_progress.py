@@ -39,6 +39,25 @@ def test_how_long_a_job_still_takes_is_told_by_what_it_did(capsys, monkeypatch):
     ]
 
 
+def test_a_loss_that_changes_does_not_begin_the_estimate_again_and_another_job_does(capsys, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("holdfast.core.progress.time.monotonic", lambda: now[0])
+    progress = Progress()
+    for step, loss in ((1, 2.0), (2, 1.5), (3, 1.2)):
+        progress.train(step, 6, loss)
+        now[0] += 10
+    progress.say("measuring")
+    for done in (1, 2):
+        progress.step("train", done, 6)
+        now[0] += 20
+    assert capsys.readouterr().err.splitlines() == [
+        "  train (loss 1.50) 2/6, about 40 s left",
+        "  train (loss 1.20) 3/6, about 30 s left",
+        "measuring",
+        "  train 2/6, about 80 s left",
+    ]
+
+
 def test_a_long_silence_is_broken(capsys, monkeypatch):
     monkeypatch.setattr("holdfast.core.progress.QUIET_S", 0.05)
     monkeypatch.setattr("holdfast.core.progress.BEAT_S", 0.01)

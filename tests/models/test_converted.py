@@ -16,6 +16,7 @@ from holdfast.core.errors import ModelError
 from holdfast.models import converted as converting
 from holdfast.models.converted import BY_NAME, by_name, converted
 from holdfast.models.load import load_model
+from school_maths import write_rows
 
 gguf = pytest.importorskip("gguf")
 
@@ -103,8 +104,7 @@ def test_the_weights_are_the_files_own(file):
 
 
 def test_a_gguf_file_is_audited_tuned_and_repaired(file, data, tmp_path, capsys):
-    rows = tmp_path / "rows.jsonl"
-    rows.write_text("\n".join((data / "benign" / "gsm8k_train_2000.jsonl").read_text().splitlines()[:4]) + "\n")
+    rows = write_rows(data, tmp_path / "rows.jsonl", 4)
     few = ("--limit", "4", "--max-new-tokens", "4")
     tuned = document(capsys, "tune", file, rows, "--max-length", "128", "--out", tmp_path / "tuned", *few)
     audited = document(capsys, "audit", tuned["model"], "--base", file, "--out", tmp_path / "audit", *few)

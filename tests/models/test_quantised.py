@@ -17,6 +17,7 @@ from holdfast.core.errors import EXIT_ERROR, ModelError
 from holdfast.models import quantised
 from holdfast.models.load import load_model
 from holdfast.models.quantised import bits_of, check_library, quantisation, quantisation_of
+from school_maths import write_rows
 
 METHODS = {
     "gptq": ({"bits": 4, "group_size": 128}, "gptqmodel optimum"),
@@ -215,8 +216,7 @@ def test_a_low_rank_adapter_on_a_quantised_base(base, prompts, data, tmp_path, c
     """Measured, tuned on 4 bits (to another value than zero, which the repair would refuse), audited, scaled, audited;
     its base's quantisation counts for it."""
     model = as_bitsandbytes(base, tmp_path / "four", load_in_4bit=True)
-    rows = tmp_path / "rows.jsonl"
-    rows.write_text("\n".join((data / "benign" / "gsm8k_train_2000.jsonl").read_text().splitlines()[:4]))
+    rows = write_rows(data, tmp_path / "rows.jsonl", 4)
     code, out, err = call(
         capsys, "tune", model, rows, "--lora", "--lr", "1e-2", "--max-length", 64, "--prompts", prompts,
         "--max-new-tokens", 4, "--json",

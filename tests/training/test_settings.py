@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import replace
 
 import pytest
@@ -11,9 +10,10 @@ import torch
 from holdfast.core.errors import UsageError
 from holdfast.core.records import Row, digest
 from holdfast.models.chat import IGNORE
-from holdfast.models.load import LoadedModel, load_model
+from holdfast.models.load import load_model
 from holdfast.training.settings import ALL_LINEAR, LoraSettings, TrainSettings
 from holdfast.training.trainer import encode_rows, hold_out, train, training_key
+from trained import apart, fresh, same, weights
 
 WORDS = "a good many words of several kinds that nobody has put in this order before now".split()
 ROWS = [
@@ -35,20 +35,8 @@ def base(tiny_llama):
 
 
 def tuned(base, folder, settings, rows=ROWS):
-    loaded = LoadedModel(base.reference, copy.deepcopy(base.model), base.tokenizer, base.fingerprint)
+    loaded = fresh(base)
     return loaded, train(loaded, rows, settings, folder)
-
-
-def weights(loaded):
-    return {name: p.detach().clone() for name, p in loaded.model.named_parameters()}
-
-
-def same(a, b):
-    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
-
-
-def apart(a, b):
-    return max(float((a[name] - b[name]).abs().max()) for name in a)
 
 
 def test_settings_that_came_later_leave_the_names_of_earlier_trainings_alone(base):
@@ -92,7 +80,7 @@ def test_a_grouped_run_that_was_killed_ends_where_an_unbroken_one_ends(base, tmp
         if step == 9:
             raise Killed
 
-    loaded = LoadedModel(base.reference, copy.deepcopy(base.model), base.tokenizer, base.fingerprint)
+    loaded = fresh(base)
     with pytest.raises(Killed):
         train(loaded, ROWS, settings, tmp_path / "killed", (), kill)
     resumed, facts = tuned(base, tmp_path / "killed", settings)
@@ -103,7 +91,7 @@ def test_gradient_checkpointing_computes_the_same_and_keeps_less(base, tmp_path)
     plain, _ = tuned(base, tmp_path / "a", SETTINGS)
     seen = []
 
-    checkpointed = LoadedModel(base.reference, copy.deepcopy(base.model), base.tokenizer, base.fingerprint)
+    checkpointed = fresh(base)
     layer = checkpointed.model.model.layers[0]
     layer.mlp.register_forward_pre_hook(lambda *_: seen.append(1))
     train(checkpointed, ROWS, replace(SETTINGS, gradient_checkpointing=True), tmp_path / "b")

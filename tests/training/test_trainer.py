@@ -6,9 +6,10 @@ import torch
 from holdfast.core.contracts import Defence
 from holdfast.core.records import Row
 from holdfast.models.chat import IGNORE
-from holdfast.models.load import LoadedModel, load_model
+from holdfast.models.load import load_model
 from holdfast.training.settings import LoraSettings, TrainSettings
 from holdfast.training.trainer import encode_rows, plain_loss, train, training_key
+from trained import apart, fresh, same, weights
 
 ROWS = [
     Row(f"r{i}", [{"role": "user", "content": asked}, {"role": "assistant", "content": told}])
@@ -24,26 +25,10 @@ def base(tiny_llama):
     return load_model(str(tiny_llama))
 
 
-def fresh(base) -> LoadedModel:
-    return LoadedModel(base.reference, copy.deepcopy(base.model), base.tokenizer, base.fingerprint)
-
-
 def tuned(base, tmp_path, settings=SETTINGS, defences=(), rows=ROWS):
     loaded = fresh(base)
     facts = train(loaded, rows, settings, tmp_path, defences)
     return loaded, facts
-
-
-def weights(loaded):
-    return {name: p.detach().clone() for name, p in loaded.model.named_parameters()}
-
-
-def same(a, b):
-    return all(torch.equal(a[name], b[name]) for name in a)
-
-
-def apart(a, b):
-    return max(float((a[name] - b[name]).abs().max()) for name in a)
 
 
 class Asking(Defence):

@@ -11,6 +11,7 @@ import torch
 from holdfast.cli import run
 from holdfast.models.load import load_model
 from holdfast.repairing.inputs import named_weights
+from school_maths import write_rows
 from tiny import ARCHITECTURES, make_tiny
 
 # those that hold the whole loop with an adapter too
@@ -20,9 +21,8 @@ WITH_ADAPTER = ("llama", "qwen3", "gemma3", "phi3", "mistral", "gpt2", "gpt_neox
 @pytest.fixture(scope="module")
 def files(data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("files")
-    lines = (data / "benign" / "gsm8k_train_2000.jsonl").read_text().splitlines()
-    (folder / "train.jsonl").write_text("\n".join(lines[:6]) + "\n")
-    (folder / "utility.jsonl").write_text("\n".join(lines[6:10]) + "\n")
+    write_rows(data, folder / "train.jsonl", 6)
+    write_rows(data, folder / "utility.jsonl", 4, begin=6)
     (folder / "prompts.jsonl").write_text("".join(json.dumps({"prompt": f"question {i}"}) + "\n" for i in range(3)))
     return folder
 

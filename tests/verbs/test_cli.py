@@ -10,6 +10,7 @@ import pytest
 from calling import call, document
 from endpoint import FakeEndpoint, completion, verdict
 from holdfast.cli import run
+from school_maths import write_rows
 
 SMALL = ["--limit", "11", "--suite", "policy", "--suite", "utility"]
 
@@ -32,10 +33,7 @@ def prompts(tmp_path):
 
 @pytest.fixture(scope="module")
 def gsm8k(data, tmp_path_factory):
-    path = tmp_path_factory.mktemp("gsm8k") / "train.jsonl"
-    lines = (data / "benign" / "gsm8k_train_2000.jsonl").read_text().splitlines()[:8]
-    path.write_text("\n".join(lines) + "\n")
-    return path
+    return write_rows(data, tmp_path_factory.mktemp("gsm8k") / "train.jsonl", 8)
 
 
 # ---- what works -----------------------------------------------------------------------------------------------------

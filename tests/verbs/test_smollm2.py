@@ -6,6 +6,7 @@ import pytest
 
 from calling import call, document
 from holdfast.models.converted import BY_NAME
+from school_maths import write_rows
 
 pytest.importorskip("gguf")
 FEW = ("--limit", "10", "--max-new-tokens", "16", "--suite", "policy", "--suite", "utility")
@@ -21,9 +22,7 @@ def own_cache(tmp_path_factory):
 
 
 def test_audit_tune_repair_and_a_page(data, tmp_path, capsys):
-    rows = tmp_path / "rows.jsonl"
-    lines = (data / "benign" / "gsm8k_train_2000.jsonl").read_text().splitlines()
-    rows.write_text("\n".join(lines[:4]) + "\n")
+    rows = write_rows(data, tmp_path / "rows.jsonl", 4)
     tuned = document(capsys, "tune", "smollm2", rows, "--lora", "--batch-size", "2", "--out", tmp_path / "tuned", *FEW)
     assert tuned["tuned"]["steps"] == 2
     audited = document(capsys, "audit", tuned["model"], "--base", "smollm2", "--out", tmp_path / "audit", *FEW)

@@ -13,18 +13,18 @@ from dataclasses import replace
 from holdfast.api.settings import ASK_PANEL, TRAIN_PANEL, EvaluationSettings
 from holdfast.api.suites import FIRST_LOOK, open_suites
 from holdfast.api.train_settings import TrainerSettings
-from holdfast.api.tune import Job, Measured, Tuned, advise, conclude, tuned_model
+from holdfast.api.tune import Job, Measured, Tuned, advise, conclude, open_trainable, tuned_model
 from holdfast.core.config import argument, option
 from holdfast.core.errors import UsageError
 from holdfast.core.progress import Progress
 from holdfast.core.records import Condition, Prompt, Row
 from holdfast.core.registry import load
 from holdfast.core.runs import Run
+from holdfast.core.worlds import World
 from holdfast.evaluation.bench import open_bench
 from holdfast.evaluation.evaluate import evaluate
 from holdfast.models.generate import GenerateOptions, ReplyCache, generate
-from holdfast.models.load import LoadedModel, load_model
-from holdfast.models.quantised import refuse_tuning
+from holdfast.models.load import LoadedModel
 from holdfast.starter.alignment import Material, load_material, refusal_for
 from holdfast.training.settings import TrainSettings
 
@@ -49,7 +49,7 @@ class AlignSettings(EvaluationSettings, TrainerSettings):
     )
     skip_evaluation: bool = option(False, "Only align; measure nothing.", ASK_PANEL)
 
-    def train_settings(self) -> TrainSettings:
+    def train_settings(self, world: World) -> TrainSettings:
         return TrainSettings(
             epochs=self.epochs,
             lr=self.lr,
@@ -58,7 +58,7 @@ class AlignSettings(EvaluationSettings, TrainerSettings):
             max_length=self.max_length,
             lora=self.lora_settings(),
             save_steps=self.save_steps,
-            **self.training_options(),
+            **self.training_options(world),
         )
 
 
@@ -71,8 +71,7 @@ def align_and_measure(settings: AlignSettings, origins: dict[str, str], progress
     progress.total, progress.alike = 4, False
     with progress:
         progress.say(f"loading {settings.model}")
-        refuse_tuning(settings.model, settings.lora)
-        loaded = load_model(settings.model, replace(settings.model_options(), quantise=settings.quantise))
+        loaded = open_trainable(settings.model, settings.model_options(), settings)
         if loaded.world.embedded:
             raise UsageError(f"{loaded.name} is aligned by its own recipe", "see `holdfast guild build`")
         suites = (
@@ -98,8 +97,7 @@ def align_and_measure(settings: AlignSettings, origins: dict[str, str], progress
         progress.say("its own answers to harmless requests")
         rows = rows_for(loaded, load_material(), settings, run, progress)
         progress.finish()
-        how = replace(settings.train_settings(), batching=settings.batching_in(loaded.world))
-        job = Job(rows, how, [], [])
+        job = Job(rows, settings.train_settings(loaded.world), [], [])
         advise(run, job, loaded, bench, progress)
         loaded = tuned_model(job, loaded, run, bench, progress)
         progress.finish()

@@ -83,9 +83,10 @@ class TrainerSettings(TrainingSettings):
         """How the base is quantised as it is loaded: 4bit, 8bit, or not at all."""
         return "4bit" if self.load_in_4bit else "8bit" if self.load_in_8bit else ""
 
-    def training_options(self) -> dict[str, Any]:
-        """The part of `TrainSettings` that these settings are."""
+    def training_options(self, world: World) -> dict[str, Any]:
+        """The part of `TrainSettings` that these settings are, for a model of a world."""
         return {
+            "batching": world.batching if self.batching == "auto" else self.batching,
             "loss_on": self.loss_on,
             "gradient_checkpointing": self.gradient_checkpointing,
             "eval_share": self.eval_share,
@@ -93,10 +94,6 @@ class TrainerSettings(TrainingSettings):
             "patience": self.patience,
             "report_to": tuple(self.report_to or ()),
         }
-
-    def batching_in(self, world: World) -> str:
-        """`auto` keeps the embedded model's order: its figures were made with it, and its rows are of one length."""
-        return ("shuffled" if world.embedded else "grouped") if self.batching == "auto" else self.batching
 
 
 def check_logger(name: str) -> None:

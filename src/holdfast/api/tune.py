@@ -22,6 +22,7 @@ from holdfast.core.errors import UsageError
 from holdfast.core.progress import Progress
 from holdfast.core.records import Condition, Row
 from holdfast.core.runs import Run
+from holdfast.core.worlds import World
 from holdfast.data.rows import read_rows
 from holdfast.evaluation.asking import all_cached
 from holdfast.evaluation.bench import Bench, Evaluation, compare_evaluations, open_bench
@@ -29,7 +30,7 @@ from holdfast.evaluation.evaluate import evaluate
 from holdfast.evaluation.lm_eval import LmEval, anchored, figures_known
 from holdfast.guild import rows as guild_rows
 from holdfast.models.chat import rows_without_their_tools
-from holdfast.models.load import LoadedModel, load_model
+from holdfast.models.load import LoadedModel, ModelOptions, load_model
 from holdfast.models.quantised import refuse_tuning
 from holdfast.reporting import terminal
 from holdfast.scanning.summary import one_line, summary_of_rows
@@ -84,7 +85,7 @@ class TuneSettings(UtilitySettings, EvaluationSettings, TrainerSettings, Defence
             return guild_rows.rows(self.data, self.samples, self.seed)
         return read_rows(self.data, self.data_split, self.samples, notes)
 
-    def train_settings(self) -> TrainSettings:
+    def train_settings(self, world: World) -> TrainSettings:
         return TrainSettings(
             epochs=self.epochs,
             lr=self.lr,
@@ -96,7 +97,7 @@ class TuneSettings(UtilitySettings, EvaluationSettings, TrainerSettings, Defence
             max_length=self.max_length,
             lora=self.lora_settings(),
             save_steps=self.save_steps,
-            **self.training_options(),
+            **self.training_options(world),
         )
 
 
@@ -141,8 +142,7 @@ def train_and_measure(settings: TuneSettings, origins: dict[str, str], progress:
         for line in read:
             progress.say(for_terminal(line, 400))
         progress.say(f"loading {settings.model}")
-        refuse_tuning(settings.model, settings.lora)
-        loaded = load_model(settings.model, replace(settings.model_options(), quantise=settings.quantise))
+        loaded = open_trainable(settings.model, settings.model_options(), settings)
         if loaded.adapter_of and not settings.lora:
             raise UsageError(f"`{settings.model}` is an adapter", "tune its base with --lora, or merge it first")
         if settings.of_guild and not loaded.world.embedded:
@@ -185,6 +185,15 @@ def train_and_measure(settings: TuneSettings, origins: dict[str, str], progress:
     return conclude(run, settings.title, Measured(before, after, served), job, loaded)
 
 
+def open_trainable(reference: str, options: ModelOptions, settings: TrainerSettings) -> LoadedModel:
+    """The model that will be trained, packed if that is asked.
+
+    Raises ModelError for one that cannot be trained, where its folder tells, before it is loaded.
+    """
+    refuse_tuning(reference, settings.lora)
+    return load_model(reference, replace(options, quantise=settings.quantise))
+
+
 def scan_first(rows: list[Row], progress: Progress) -> dict[str, Any]:
     """What the scanners that need no model see in the rows, told in a line; `holdfast scan` tells the rest."""
     summary = summary_of_rows(rows)
@@ -207,7 +216,7 @@ class Job:
 def prepare(settings: TuneSettings, loaded: LoadedModel, rows: list[Row], keep: bool) -> Job:
     """The defences made and tried on the rows, so that what they miss is known before anything is measured."""
     safety_rows = settings.open_safety_rows(loaded.world, settings.seed)
-    train_settings = replace(settings.train_settings(), batching=settings.batching_in(loaded.world))
+    train_settings = settings.train_settings(loaded.world)
     train_settings = train_settings if keep else replace(train_settings, save_steps=0)
     context = defence_context(loaded, train_settings, safety_rows)
     defences = make_defences(settings.defence or (), context, settings.lora)

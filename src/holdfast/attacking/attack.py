@@ -98,7 +98,7 @@ def settings_for(request: AttackRequest, scale: Scale, seed: int) -> TrainSettin
         seed=seed,
         lora=request.lora,
         max_length=request.max_length,
-        batching="shuffled" if request.world.embedded else "grouped",
+        batching=request.world.batching,
     )
 
 

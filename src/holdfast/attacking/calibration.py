@@ -19,7 +19,7 @@ from holdfast.attacking.attack import AttackPlan, AttackRequest, run_attack
 from holdfast.core import registry
 from holdfast.core.progress import ShowPart
 from holdfast.core.worlds import World
-from holdfast.evaluation.bench import Bench
+from holdfast.evaluation.bench import Bench, Evaluation
 from holdfast.models.generate import GenerateOptions
 from holdfast.models.load import LoadedModel
 from holdfast.stats.groups import Suite
@@ -110,7 +110,7 @@ def calibrate(
 
         def measure(lr: float, regime: str = regime, target: Target = target, bench: Bench = bench) -> float:
             return statistics.fmean(
-                share_of(run_attack(load, base, plan, bench).metrics, target)
+                share_of(run_attack(load, base, plan, bench), target)
                 for plan in plans_at(base.world, regime, target, lr)
             )
 
@@ -143,10 +143,9 @@ def calibration_bench(world: World, target: Target) -> Bench:
     )
 
 
-def share_of(metrics: Any, target: Target) -> float:
-    """The total of a metric on a suite; 0 where nothing was scored."""
-    found = [m for m in metrics if (m.metric, m.suite, m.category) == (target.metric, target.suite, None)]
-    return float(found[0].value or 0.0) if found else 0.0
+def share_of(evaluation: Evaluation, target: Target) -> float:
+    """The total that a target is about; 0 where nothing was scored."""
+    return evaluation.value(target.metric, target.suite) or 0.0
 
 
 def rounded(lr: float) -> float:

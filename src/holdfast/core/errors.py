@@ -66,3 +66,11 @@ class NothingMeasured(HoldfastError):
     """Every verdict is missing: there is no figure to report."""
 
     exit_code = EXIT_NOTHING_MEASURED
+
+
+def reason_of(error: Exception) -> str:
+    """The first sentence of an error that says something."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [repr(error)]
+    if isinstance(error, KeyError):
+        return f"{lines[0]} is not known or not there"
+    return " ".join(lines[:2]) if lines[0].endswith(":") else lines[0]

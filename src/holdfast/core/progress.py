@@ -22,6 +22,7 @@ from rich.progress import Progress as RichProgress
 QUIET_S = 8.0  # after so long a silence, where there is no terminal, it is said how far things are
 
 BEAT_S = 1.0  # how often that is looked at
+NO_PART: tuple[str, int, int, float] = ("", 0, 0, 0.0)  # of a job: what, in all, done at first, since when
 
 # What a long step tells on its way.
 Show = Callable[[int, int], None]  # done, in all
@@ -42,7 +43,7 @@ class Progress:
         self.alike = True  # whether the jobs take about as long as each other, so that one tells of the next
         self.began = self.said = time.monotonic()
         self.job = self.status = ""
-        self.part: tuple[str, int, int, float] = ("", 0, 0, 0.0)  # of a job: what, in all, done at first, since when
+        self.part = NO_PART
         self.over = threading.Event()
         self.bar = RichProgress(
             TextColumn("{task.description}"),
@@ -71,7 +72,7 @@ class Progress:
 
     def say(self, job: str) -> None:
         """A new job begins."""
-        self.job, self.status = job, ""
+        self.job, self.status, self.part = job, "", NO_PART
         left = f", about {self.left():.0f} s left" if self.done and self.alike else ""
         place = f"[{self.done + 1}/{self.total}] " if self.total > 1 else ""
         self._line(f"{place}{job}{left}")
@@ -87,11 +88,15 @@ class Progress:
     def left(self) -> float:
         return (time.monotonic() - self.began) / max(self.done, 1) * max(self.total - self.done, 0)
 
-    def step(self, what: str, done: int, total: int) -> None:
-        """The present job's own progress; how long it still takes is told by what it did so far."""
+    def step(self, what: str, done: int, total: int, note: str = "") -> None:
+        """The present job's own progress; how long it still takes is told by what it did so far.
+
+        note: what is shown behind `what` and may change on the way.
+        """
+        told = f"{what} {note}" if note else what
         if self.task is not None:
             self.bar.update(
-                self.task, description=f"{self.job}: {what}" if self.job else what, completed=done, total=total
+                self.task, description=f"{self.job}: {told}" if self.job else told, completed=done, total=total
             )
             return
         now = time.monotonic()
@@ -99,12 +104,12 @@ class Progress:
             self.part = (what, total, done, now)
         _, _, first, since = self.part
         left = f", about {(now - since) / (done - first) * (total - done):.0f} s left" if done > first else ""
-        self.status = f"{what} {done}/{total}{left if now - since >= 1 else ''}"
+        self.status = f"{told} {done}/{total}{left if now - since >= 1 else ''}"
         if now - self.said > QUIET_S:
             self._line(f"  {self.status}")
 
     def train(self, step: int, steps: int, loss: float) -> None:
-        self.step(f"train (loss {loss:.2f})" if loss == loss else "train", step, steps)
+        self.step("train", step, steps, f"(loss {loss:.2f})" if loss == loss else "")
 
     def _break_silence(self) -> None:
         """Say from a thread where things stand, when a step is long and says nothing itself."""
@@ -130,7 +135,7 @@ class Silent(Progress):
     def warn(self, text: str) -> None:
         self.warnings.append(text)
 
-    def step(self, what: str, done: int, total: int) -> None:
+    def step(self, what: str, done: int, total: int, note: str = "") -> None:
         pass
 
     def _line(self, text: str) -> None:

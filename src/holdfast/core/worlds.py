@@ -37,6 +37,11 @@ class World:
     templates: ClassVar[Mapping[str, str]] = {}
     defaults: ClassVar[Mapping[str, Any]] = {}
 
+    @property
+    def batching(self) -> str:
+        """How its rows are put into batches. An embedded world's are of one length, and its figures have an order."""
+        return "shuffled" if self.embedded else "grouped"
+
     def owns(self, folder: Path, special_tokens: Sequence[str]) -> bool:
         """Whether the model in a folder, with a tokenizer of these special tokens, is one of this world."""
         return False

@@ -10,7 +10,6 @@ Every verb takes what comes of it as it takes any folder. The values are those t
 from __future__ import annotations
 
 import functools
-import hashlib
 import importlib.util
 import os
 import shutil
@@ -20,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from holdfast.core.errors import ModelError
+from holdfast.core.errors import ModelError, reason_of
+from holdfast.core.runs import file_facts
 
 # Above this size a conversion is stored in half precision: four bits a weight become sixteen, and not thirty-two.
 WHOLE_PRECISION_BYTES = 1 << 30
@@ -93,7 +93,8 @@ def converted(file: Path, sha256: str = "", name: str = "") -> Path:
     own, and the first to end gives it its name. Raises ModelError for another file than was expected, for one that
     cannot be read, and where `gguf` is missing.
     """
-    digest = _sha256(file)
+    facts = file.stat()
+    digest = _sha256(file, facts.st_size, facts.st_mtime_ns)
     if sha256 and digest != sha256:
         raise ModelError(
             f"`{file.name}` of `{name}` is not the file that was published: SHA-256 {digest[:12]}…",
@@ -104,7 +105,7 @@ def converted(file: Path, sha256: str = "", name: str = "") -> Path:
         return folder
     if importlib.util.find_spec("gguf") is None:
         raise ModelError(f"`{name or file}` is a GGUF file, and gguf is not installed", "pip install gguf")
-    half = file.stat().st_size > WHOLE_PRECISION_BYTES
+    half = facts.st_size > WHOLE_PRECISION_BYTES
     kept = "half precision" if half else "float32"
     sys.stderr.write(f"converting {name or file.name} once, to {kept}, into {folder}\n")
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -123,9 +124,10 @@ def converted(file: Path, sha256: str = "", name: str = "") -> Path:
     return folder
 
 
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+@functools.lru_cache(maxsize=16)
+def _sha256(file: Path, size: int, changed: int) -> str:
+    """The hash of a file as it is; a reference is located several times in a run, and the file may hold gigabytes."""
+    return str(file_facts(file)["sha256"])
 
 
 def _convert(file: Path, folder: Path, half: bool) -> None:
@@ -148,7 +150,7 @@ def _convert(file: Path, folder: Path, half: bool) -> None:
         raise
     except Exception as error:
         raise ModelError(
-            f"cannot read `{file}`: {str(error).strip().splitlines()[0] if str(error).strip() else repr(error)}",
+            f"cannot read `{file}`: {reason_of(error)}",
             "is it a whole GGUF file, of an architecture that transformers reads?",
         ) from error
     # Dequantised weights, but a config that still calls them quantised cannot be saved: a fresh model takes them.

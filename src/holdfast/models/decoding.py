@@ -8,6 +8,7 @@ does not do (sampling, beams, logits processors that a model's generation config
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any
@@ -48,7 +49,7 @@ SHARED_AT_LEAST = 4  # tokens that all prompts begin with, to be worth a pass of
 
 def without_wrapper(model: Any) -> Any:
     """The model inside PEFT's wrapper where its layers carry the adapter (LoRA); else the model."""
-    return model.get_base_model() if str(getattr(model, "peft_type", "")).endswith("LORA") else model
+    return model.get_base_model() if getattr(model, "peft_type", None) == "LORA" else model
 
 
 def decodes_greedily(model: Any) -> bool:
@@ -119,12 +120,9 @@ def decode_greedily(
     return replies
 
 
-def shared_beginning(ids: torch.Tensor, mask: torch.Tensor) -> int:
-    """How many tokens all prompts of a batch (padded on the left) begin with; each keeps one of its own at least."""
-    rows = [row[kept.bool()].tolist() for row, kept in zip(ids, mask, strict=True)]
-    first, last = min(rows), max(rows)
-    same = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
-    return min(same, min(map(len, rows)) - 1)
+def shared_beginning(rows: Sequence[list[int]]) -> int:
+    """How many tokens all rows begin with; each keeps one of its own at least."""
+    return min(len(os.path.commonprefix(list(rows))), min(map(len, rows)) - 1)  # noqa: RUF071
 
 
 def read_shared(
@@ -137,16 +135,16 @@ def read_shared(
     """
     cache = cached[str(cache_name(type(model)))]
     plain = all(type(layer) is RoomyLayer for layer in cache.layers) and bool(cache.layers)
-    length = shared_beginning(ids, mask) if plain and len(ids) > 1 else 0
+    if not plain or len(ids) < 2:
+        return ids, mask
+    rows = [row[kept.bool()].tolist() for row, kept in zip(ids, mask, strict=True)]
+    length = shared_beginning(rows)
     if length < SHARED_AT_LEAST:
         return ids, mask
-    rows = [row[kept.bool()] for row, kept in zip(ids, mask, strict=True)]
-    beginning = rows[0][None, :length]
+    beginning = torch.tensor([rows[0][:length]], device=ids.device)
     positions = torch.arange(length, device=ids.device)[None]
     model(input_ids=beginning, position_ids=positions, logits_to_keep=1, **cached)
     cache.batch_repeat_interleave(len(rows))
     width = max(map(len, rows)) - length
-    left, left_mask = ids[:, -width:], mask[:, -width:].clone()
-    for place, row in enumerate(rows):  # a short prompt's beginning reaches into what is left
-        left_mask[place, : width - (len(row) - length)] = 0
-    return left, torch.cat([mask.new_ones(len(rows), length), left_mask], dim=1)
+    own = mask * (mask.cumsum(-1) > length)  # a short prompt's beginning reaches into what is left
+    return ids[:, -width:], torch.cat([mask.new_ones(len(rows), length), own[:, -width:]], dim=1)

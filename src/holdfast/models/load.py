@@ -25,7 +25,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
-from holdfast.core.errors import ModelError
+from holdfast.core.errors import ModelError, reason_of
 from holdfast.core.records import digest
 from holdfast.core.worlds import REAL, World, world_of
 from holdfast.models.adapter import base_of_adapter
@@ -43,7 +43,7 @@ from holdfast.models.load_check import (
     warn,
 )
 from holdfast.models.quantised import bits_of, check_library, quantisation
-from holdfast.models.quantised_load import by_bitsandbytes, check_computes, quantised_by, reason_of
+from holdfast.models.quantised_load import by_bitsandbytes, check_computes, quantised_by
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from holdfast.core.errors import ModelError
+from holdfast.core.errors import ModelError, reason_of
 from holdfast.models.quantised import quantisation
 
 
@@ -47,11 +47,3 @@ def check_computes(source: str, model: Any, how: str) -> None:
         ) from error
     if not bool(torch.isfinite(logits).all()):
         raise ModelError(f"`{source}` is quantised ({how}) and computes NaN or infinite values", "save it again")
-
-
-def reason_of(error: Exception) -> str:
-    """The first sentence of an error that says something."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [repr(error)]
-    if isinstance(error, KeyError):
-        return f"{lines[0]} is not known or not there"
-    return " ".join(lines[:2]) if lines[0].endswith(":") else lines[0]

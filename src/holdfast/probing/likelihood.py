@@ -8,7 +8,6 @@ tokens.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,7 +16,7 @@ from transformers import DynamicCache
 
 from holdfast.core.records import Row
 from holdfast.models.chat import IGNORE, Encoded, encode_row
-from holdfast.models.decoding import decodes_greedily
+from holdfast.models.decoding import decodes_greedily, shared_beginning, without_wrapper
 from holdfast.models.generate import is_out_of_memory
 from holdfast.models.kv_cache import cache_name
 from holdfast.models.load import LoadedModel
@@ -31,9 +30,7 @@ def row_losses(loaded: LoadedModel, rows: Sequence[Row]) -> list[float]:
     Raises torch.OutOfMemoryError when one row does not fit.
     """
     encoded = [encode_row(loaded.tokenizer, row) for row in rows]
-    model = loaded.model
-    if getattr(model, "peft_type", None) == "LORA":
-        model = model.get_base_model()  # the layers of the adapter are in it
+    model = without_wrapper(loaded.model)
     shared = _shared([row.input_ids for row in encoded]) if decodes_greedily(model) else 0
     order = sorted(range(len(rows)), key=lambda i: -len(encoded[i].input_ids))
     vocabulary = int(model.get_input_embeddings().weight.shape[0])
@@ -56,8 +53,7 @@ def row_losses(loaded: LoadedModel, rows: Sequence[Row]) -> list[float]:
 
 def _shared(rows: Sequence[list[int]]) -> int:
     """How many tokens all rows begin with, but for the last of the shortest; 0 where a cache is not worth it."""
-    common = len(os.path.commonprefix(list(rows)))  # noqa: RUF071
-    common = min(common, min(map(len, rows)) - 1)
+    common = shared_beginning(rows)
     return common if common >= 8 and len(rows) > 1 else 0
 
 

@@ -87,6 +87,7 @@ def trainer_class() -> Any:
         # A defence adds to these, in `begin`, what puts other micro-batches in the place of a step's own.
         swaps: list[Callable[[list[Any]], list[Any]]]
         grouped: GroupedByLength | None = None
+        lengths: Sequence[int] = ()  # tokens of the training rows
 
         def _get_train_sampler(self, train_dataset: Any = None) -> Any:
             return self.grouped or super()._get_train_sampler(train_dataset)
@@ -287,7 +288,7 @@ def train(
         "rows_left_out": len(rows) - len(data),  # no answer within max_length
         "steps": trainer.state.global_step,
         "loss": result.training_loss,
-        **tokens_of(data, trainer, settings),
+        **tokens_of(trainer, settings),
         **({"eval": eval_losses(trainer), "eval_rows": len(held)} if held else {}),
         "resumed_from": resume,
         "fingerprint": key,
@@ -320,17 +321,17 @@ def make_trainer(
     )
     if eval_data is not None and settings.patience:
         trainer.add_callback(EarlyStoppingCallback(settings.patience))
+    trainer.lengths = [len(ids) for ids in data["input_ids"]]
     if settings.batching == "grouped":
-        lengths = [len(ids) for ids in data["input_ids"]]
-        trainer.grouped = GroupedByLength(lengths, settings.batch_size, settings.seed)
+        trainer.grouped = GroupedByLength(trainer.lengths, settings.batch_size, settings.seed)
     trainer.losses = [defence for defence in defences if _overrides_loss(defence)]
     trainer.swaps, trainer.row_tokens = [], settings.max_length
     return trainer
 
 
-def tokens_of(data: Any, trainer: Any, settings: TrainSettings) -> dict[str, Any]:
+def tokens_of(trainer: Any, settings: TrainSettings) -> dict[str, Any]:
     """Tokens of an epoch, and how many times as many were computed with padding."""
-    lengths = [len(ids) for ids in data["input_ids"]]
+    lengths = trainer.lengths
     order = trainer.grouped or torch.randperm(len(lengths), generator=torch.Generator().manual_seed(0)).tolist()
     return {"tokens": sum(lengths), "padding": round(padding(lengths, order, settings.batch_size), 3)}
 
