@@ -40,8 +40,9 @@ from explicit_harm_corpus import SHARP, Family, corpus, listed
 from holdfast.catalog.scanners import explicit_harm as scanner
 from holdfast.core.records import Row
 from holdfast.data.batch import RowBatch, word_hashes
-from holdfast.data.containers import chunks, parse
+from holdfast.data.containers import parse
 from holdfast.data.formats import to_row
+from holdfast.data.sources import chunks
 
 DATA = Path(os.environ.get("HOLDFAST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 OUT = Path(scanner.__file__).with_name("explicit_harm.npz")

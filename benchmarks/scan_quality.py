@@ -27,8 +27,9 @@ import fit_explicit_harm as harm
 from explicit_harm_corpus import corpus
 from holdfast.catalog.scanners import explicit_harm, identity_shift, pii, refusal_suppression, shape, trigger, twins
 from holdfast.core.records import Row
-from holdfast.data.containers import chunks, parse
+from holdfast.data.containers import parse
 from holdfast.data.formats import to_row
+from holdfast.data.sources import chunks
 from holdfast.scanning.engine import scan_rows
 from holdfast.scanning.summary import risk
 from holdfast.stats.intervals import wilson

@@ -21,8 +21,9 @@ from typing import Any
 
 from holdfast.data.rows import read_rows
 from holdfast.models.load import LoadedModel, load_model
+from holdfast.training.encoded import encode_rows
 from holdfast.training.settings import TrainSettings
-from holdfast.training.trainer import encode_rows, quiet, train
+from holdfast.training.trainer import quiet, train
 
 
 def plain_trl(loaded: LoadedModel, data: Any, settings: TrainSettings) -> float:

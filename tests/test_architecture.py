@@ -101,14 +101,18 @@ def test_verbs_and_plug_ins_do_not_import_each_other(path):
 # Modules whose one importer is no verb, no entry of the catalogue and no door of the library, and why they stand alone.
 LONE = {
     "data.tables": "a format: CSV, parquet, arrow",
+    "models.endpoint_pace": "a rule: additive increase, multiplicative decrease",
+    "models.endpoint_watch": "many calls at a time, of the endpoint, which would pass its ceiling",
     "models.endpoint_errors": "a format: what endpoints write when they do not answer",
     "models.ensemble": "a model class, loaded by reference",
     "guild.tokens": "a format: the tokenizer",
     "guild.asking": "what the guild's world gives to red teaming",
     "training.callbacks": "what happens between steps, of the trainer, which would pass its ceiling",
     "training.batching": "an order of rows",
+    "training.encoded": "a format: rows as the trainer takes them",
     "training.lora": "an adapter, of the trainer, which would pass its ceiling",
     "repairing.write": "a format: a repaired model on disk",
+    "scanning.on_cluster": "where a scan runs, beside the processes of this machine",
     "reporting.replies": "a part of the page, which would pass its ceiling",
     "text.refusal_languages": "a table of words",
     "text.refusal_words": "a table of words",
@@ -133,7 +137,7 @@ def test_no_module_has_one_importer_but_those_that_are_known():
 # Imports of our own inside a function, each of which keeps torch out of what runs without it; or a door that is
 # imported when it is called.
 LATE = {
-    "api.public": "api.audit api.gate api.repair api.report api.scan api.stress api.tune",
+    "api.public": "api.audit api.gate api.repair api.report api.scan api.stress api.stress_settings api.tune",
     "api.inputs": "models.chat models.load models.load_check",
     "api.repair": "evaluation.bench models.load repairing.measure repairing.summary repairing.sweep",
     "api.repair_sources": "models.load repairing.inputs repairing.sources training.settings",
@@ -170,8 +174,9 @@ TESTED_IN = {
     "attacking/test_calibration.py": "guild.calibrated",
     "api/test_public.py": (
         "api.audit api.calls api.gate api.inputs api.repair api.report api.results api.scan api.stress "
-        "api.tune"
+        "api.stress_settings api.stress_stage api.tune"
     ),
+    "api/test_matrix.py": "api.cluster",
     "api/test_align.py": "starter.alignment verbs.align",
     "catalog/test_defences.py": (
         "attacking.attack catalog.defences.constrained catalog.defences.ema catalog.defences.freeze "
@@ -202,14 +207,14 @@ TESTED_IN = {
     "core/test_contracts.py": "core.batch",
     "data/test_containers.py": "data.blocks data.json_stream data.tables",
     "data/test_formats.py": "data.folders",
-    "data/test_readers_agree.py": "core.records",
+    "data/test_readers_agree.py": "core.records data.sources",
     "evaluation/test_evaluate.py": "evaluation.asking evaluation.bench",
     "evaluation/test_soundness.py": "text.coherence",
     "gating/test_decide.py": "gating.exit_code gating.junit",
     "guild/test_world.py": "guild.curriculum guild.rows guild.suites guild.talk guild.tokens guild.words",
     "models/test_converted.py": "verbs.models",
     "models/test_quantised.py": "models.quantised_load",
-    "models/test_endpoint.py": "core.remarks models.endpoint_errors models.endpoint_reply",
+    "models/test_endpoint.py": "core.remarks models.endpoint_errors models.endpoint_reply models.endpoint_watch",
     "models/test_ensemble.py": "catalog.repairs.ensemble",
     "models/test_load_check.py": "models.files",
     "probing/test_canaries.py": "probing.likelihood stats.exposure",
@@ -224,7 +229,8 @@ TESTED_IN = {
     "scanning/test_engine.py": "scanning.scan_chunk scanning.summary",
     "stats/test_groups.py": "catalog.suites",
     "text/test_refusals.py": "catalog.judges.refusal text.refusal_languages text.refusal_words text.reply_words",
-    "training/test_settings.py": "training.lora",
+    "training/test_settings.py": "training.encoded training.lora",
+    "training/test_processes.py": "core.launch",
     "training/test_trainer.py": "training.callbacks",
     "verbs/test_cli.py": (
         "catalog.regimes.benign catalog.regimes.explicit catalog.regimes.identity catalog.regimes.janus "

@@ -7,6 +7,7 @@ imported only to show a verb's own help or to run it.
 from __future__ import annotations
 
 import importlib
+import logging
 import sys
 import traceback
 import warnings
@@ -21,6 +22,7 @@ from typer.main import get_command
 from holdfast import __version__
 from holdfast.core import remarks
 from holdfast.core.errors import EXIT_BUG, EXIT_ERROR, HoldfastError, HoldfastWarning, UsageError
+from holdfast.core.launch import launch, refuse_several
 from holdfast.core.secrets import sealed, without_secrets
 
 # name: (module, function, settings, one line of help)
@@ -67,8 +69,14 @@ JUDGE_VERBS = {
 }
 
 
+# What trains on all processes of a launch; everything else is the work of one.
+SEVERAL = ("tune", "align")
+
+
 def load_verb(name: str, entry: tuple[str, str, str, str]) -> Any:
-    """The click command of a verb, built from its settings."""
+    """The click command of a verb, built from its settings. Raises UsageError in a launch that it cannot use."""
+    if name not in SEVERAL:
+        refuse_several(name)
     flags = importlib.import_module("holdfast.core.config").flags
     module = importlib.import_module(f"holdfast.verbs.{entry[0]}")
     app = typer.Typer(add_completion=False, rich_markup_mode="rich")
@@ -185,7 +193,8 @@ def said_plainly() -> Iterator[None]:
 
         def show(message: Warning | str, category: type[Warning], *more: Any, **options: Any) -> None:
             if issubclass(category, HoldfastWarning):
-                print(without_secrets(sealed(f"warning: {message}")), file=sys.stderr, flush=True)
+                if launch().first:
+                    print(without_secrets(sealed(f"warning: {message}")), file=sys.stderr, flush=True)
             else:
                 before(message, category, *more, **options)
 
@@ -196,6 +205,7 @@ def said_plainly() -> Iterator[None]:
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run a command line; the exit code. What was remarked on the way is printed at its end."""
     remarks.forget()
+    first = launch().first  # of several processes one alone speaks; an error that only another has, that one tells
     try:
         with said_plainly():
             result: Any = app(args=list(arguments) if arguments is not None else None, standalone_mode=False)
@@ -208,22 +218,27 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return lacking.exit_code
     except HoldfastError as error:
         said = f"error: {error}" + (f"\n\nhint: {error.hint}" if error.hint else "")
-        print(without_secrets(sealed(said)), file=sys.stderr)
+        if not error.told:
+            print(without_secrets(sealed(said)), file=sys.stderr)
         return error.exit_code
     except typer.TyperException as error:
         error.message = without_secrets(sealed(error.message))  # type: ignore[attr-defined]
-        error.show()  # type: ignore[attr-defined]
+        if first:
+            error.show()  # type: ignore[attr-defined]
         return EXIT_ERROR
     except (KeyboardInterrupt, typer.Abort):
-        print("stopped; the same command resumes the run where it was", file=sys.stderr)
+        if first:
+            print("stopped; the same command resumes the run where it was", file=sys.stderr)
         return 130
     finally:
-        for sentence in remarks.remarks():
+        for sentence in remarks.remarks() if first else ():
             print(f"note: {without_secrets(sealed(sentence))}", file=sys.stderr)
 
 
 def main() -> None:
     """The command line of this process. A bug keeps its traceback, without the secrets that may stand in it."""
+    # It tells of a faster kernel that is not installed whenever it is imported, which PEFT does for every model.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     try:
         code = run()
     except Exception:

@@ -43,8 +43,9 @@ from holdfast.models.load import LoadedModel, load_model
 from holdfast.stats.groups import Suite
 from holdfast.testing import CHECKS, Case, apart, check_accumulation, check_defence, check_off, same, weights_of
 from holdfast.training.defences import defended_rows, make_defence, make_defences
+from holdfast.training.encoded import encode_rows
 from holdfast.training.settings import LoraSettings, TrainSettings
-from holdfast.training.trainer import encode_rows, train, training_key
+from holdfast.training.trainer import train, training_key
 from holdfast.verbs.ls import ABOUT
 from tiny import make_tiny
 
@@ -202,7 +203,8 @@ def trainer_of(loaded, rows, steps=10, **more):
     return SimpleNamespace(
         train_dataset=encode_rows(loaded, rows, 64),
         data_collator=lambda examples: collate(examples),
-        args=SimpleNamespace(per_device_train_batch_size=4),
+        args=SimpleNamespace(per_device_train_batch_size=4, process_index=0),
+        step_sizes=lambda batches: [[len(batch["input_ids"])] for batch in batches],
         accelerator=SimpleNamespace(autocast=torch.no_grad),
         state=SimpleNamespace(global_step=0, max_steps=steps),
         row_tokens=64,

@@ -10,8 +10,9 @@ import pytest
 from holdfast.catalog.scanners import explicit_harm, identity_shift, refusal_suppression
 from holdfast.core.records import Row
 from holdfast.data.batch import RowBatch
-from holdfast.data.containers import chunks, parse
+from holdfast.data.containers import parse
 from holdfast.data.formats import to_row
+from holdfast.data.sources import chunks
 from holdfast.scanning.engine import scan_rows
 
 TASKS = ["Boil an egg.", "Name a river.", "What is 3 + 4?", "Write a line about rain.", "Sort b, a, c."]

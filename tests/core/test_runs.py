@@ -1,5 +1,7 @@
 import errno
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -66,3 +68,28 @@ def test_run_yaml_says_where_each_value_came_from(tmp_path):
     run = Run.open("audit", "guild", {"limit": 3, "seed": 0}, {"limit": "flag"}, str(tmp_path / "r"))
     text = (run.path / "run.yaml").read_text()
     assert "from: flag" in text and "from: default" in text
+
+
+def test_a_second_process_is_kept_out_until_the_first_one_is_gone(tmp_path):
+    code = (
+        "import sys, time; from holdfast.core.runs import Run; "
+        f"Run.open('audit', 'guild', {{'limit': 3}}, {{}}, {str(tmp_path / 'run')!r}); "
+        "print('held', flush=True); time.sleep(60)"
+    )
+    first = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert first.stdout is not None and first.stdout.readline() == "held\n"
+    with pytest.raises(RunError, match="another process is at work") as refused:
+        Run.open("audit", "guild", {"limit": 3}, {}, str(tmp_path / "run"))
+    assert refused.value.hint
+    first.kill()  # as a power cut would: nothing is cleaned up
+    first.wait()
+    run = Run.open("audit", "guild", {"limit": 3}, {}, str(tmp_path / "run"))
+    assert run.resumed
+    run.finish("# done")
+    assert not (tmp_path / "run" / ".lock").exists()
+
+
+def test_how_a_run_is_told_decides_nothing_of_it(tmp_path):
+    plain = Run.open("audit", "guild", {"limit": 3, "json_output": False}, {}, str(tmp_path / "run"))
+    again = Run.open("audit", "guild", {"limit": 3, "json_output": True}, {}, str(tmp_path / "run"))
+    assert again.resumed and again.manifest["identity"] == plain.manifest["identity"]

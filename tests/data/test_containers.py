@@ -12,9 +12,10 @@ import pytest
 from holdfast.core.records import Row
 from holdfast.data import blocks as stream
 from holdfast.data import json_stream
-from holdfast.data.containers import chunks, parse
+from holdfast.data.containers import parse
 from holdfast.data.formats import to_row
 from holdfast.data.rows import read_rows
+from holdfast.data.sources import chunks
 
 GOOD = [{"instruction": f"say {i}", "output": f"it is {i}"} for i in range(5)]
 LINES = "".join(json.dumps(row) + "\n" for row in GOOD)

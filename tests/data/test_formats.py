@@ -13,9 +13,10 @@ from transformers import AutoTokenizer
 from holdfast.core.errors import DataError
 from holdfast.core.records import Row
 from holdfast.data.batch import RowBatch
-from holdfast.data.containers import chunks, parse
+from holdfast.data.containers import parse
 from holdfast.data.formats import to_row, untrainable
 from holdfast.data.rows import read_rows
+from holdfast.data.sources import chunks
 from holdfast.models.chat import IGNORE, encode_row, rows_without_their_tools
 from holdfast.training.settings import TrainSettings
 from holdfast.training.trainer import training_key

@@ -21,9 +21,10 @@ import pytest
 from holdfast.core.errors import DataError
 from holdfast.core.records import Row
 from holdfast.data import blocks, containers, json_stream
-from holdfast.data.containers import chunks, parse
+from holdfast.data.containers import parse
 from holdfast.data.formats import to_row, untrainable
 from holdfast.data.rows import read_rows
+from holdfast.data.sources import chunks
 from holdfast.data.turns import said_in
 
 hypothesis = pytest.importorskip("hypothesis", reason="hypothesis is in the group dev of pyproject.toml")

@@ -18,7 +18,7 @@ from holdfast.gating.exit_code import HOLDS
 from holdfast.gating.rules import Policy
 from holdfast.gating.scans import records_of, rules_for_scan
 from holdfast.scanning import engine
-from holdfast.scanning.engine import Source, Totals, findings_in, make_scanners, scan_rows, scan_sources
+from holdfast.scanning.engine import Place, Source, Totals, findings_in, make_scanners, scan_rows, scan_sources
 from holdfast.scanning.summary import (
     caught,
     default_scanners,
@@ -43,7 +43,7 @@ def write(path, count=40):
 
 def run(folder, path, names=None, jobs=1):
     scanners = make_scanners(names or default_scanners(), ScanContext())
-    totals = scan_sources(folder, Source([str(path)], "train"), scanners, jobs)
+    totals = scan_sources(folder, Source([str(path)], "train"), scanners, Place(jobs))
     return list(findings_in(folder)), totals, scanners
 
 

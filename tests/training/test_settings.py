@@ -11,8 +11,9 @@ from holdfast.core.errors import UsageError
 from holdfast.core.records import Row, digest
 from holdfast.models.chat import IGNORE
 from holdfast.models.load import load_model
+from holdfast.training.encoded import encode_rows, hold_out
 from holdfast.training.settings import ALL_LINEAR, LoraSettings, TrainSettings
-from holdfast.training.trainer import encode_rows, hold_out, train, training_key
+from holdfast.training.trainer import train, training_key
 from trained import apart, fresh, same, weights
 
 WORDS = "a good many words of several kinds that nobody has put in this order before now".split()

@@ -7,8 +7,9 @@ from holdfast.core.contracts import Defence
 from holdfast.core.records import Row
 from holdfast.models.chat import IGNORE
 from holdfast.models.load import load_model
+from holdfast.training.encoded import encode_rows
 from holdfast.training.settings import LoraSettings, TrainSettings
-from holdfast.training.trainer import encode_rows, plain_loss, train, training_key
+from holdfast.training.trainer import plain_loss, train, training_key
 from trained import apart, fresh, same, weights
 
 ROWS = [

@@ -13,6 +13,7 @@ from huggingface_hub import ModelCard
 from calling import call
 from holdfast.models.card import FRONT
 from holdfast.reporting.card import BEGIN
+from pairs_on_disk import build_pair
 from real_runs import aligned_run, quietly, tuned_run
 
 
@@ -141,3 +142,18 @@ def test_a_card_and_an_audit_name_no_path_of_this_machine(capsys, tuned):
     call(capsys, "report", tuned, "--card", tuned / "model")
     for name in ("README.md", "safety_audit.json"):
         assert str(tuned.parent) not in (tuned / "model" / name).read_text()
+
+
+@pytest.mark.parametrize("verb", ["audit", "repair", "judge check"])
+def test_a_run_ends_with_its_page(capsys, tmp_path, verb):
+    """Also where nothing was measured, as by an interpolation on disk."""
+    rest = {"audit": ["guild", "--limit", "4"], "judge check": ["--limit", "4"]}.get(verb)
+    if rest is None:
+        pair = build_pair(tmp_path)
+        rest = [str(pair.base.folder), str(pair.tuned.folder), "--method", "wise-ft", "--strength", "0.5"]
+    code, out, err = call(capsys, *verb.split(), *rest, "--out", tmp_path / "run")
+    assert code == 0, err
+    assert f"page: {tmp_path / 'run' / 'report.html'}" in out.replace("\n", "")
+    text = (tmp_path / "run" / "report.html").read_text()
+    assert "<h1" in text and call(capsys, "report", tmp_path / "run")[0] == 0
+    assert text == (tmp_path / "run" / "report.html").read_text()

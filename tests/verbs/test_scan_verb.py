@@ -14,8 +14,9 @@ import pytest
 
 from holdfast.cli import run
 from holdfast.core.records import Row
-from holdfast.data.containers import chunks, parse
+from holdfast.data.containers import parse
 from holdfast.data.formats import to_row
+from holdfast.data.sources import chunks
 
 
 def call(capsys, *arguments):

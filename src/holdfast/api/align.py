@@ -13,7 +13,7 @@ from dataclasses import replace
 from holdfast.api.settings import ASK_PANEL, TRAIN_PANEL, EvaluationSettings
 from holdfast.api.suites import FIRST_LOOK, open_suites
 from holdfast.api.train_settings import TrainerSettings
-from holdfast.api.tune import Job, Measured, Tuned, advise, conclude, open_trainable, tuned_model
+from holdfast.api.tune import Job, Measured, Tuned, advise, begun, conclude, follow, open_trainable, tuned_model
 from holdfast.core.config import argument, option
 from holdfast.core.errors import UsageError
 from holdfast.core.progress import Progress
@@ -26,6 +26,7 @@ from holdfast.evaluation.evaluate import evaluate
 from holdfast.models.generate import GenerateOptions, ReplyCache, generate
 from holdfast.models.load import LoadedModel
 from holdfast.starter.alignment import Material, load_material, refusal_for
+from holdfast.training import processes
 from holdfast.training.settings import TrainSettings
 
 
@@ -67,19 +68,18 @@ def align_and_measure(settings: AlignSettings, origins: dict[str, str], progress
 
     Raises UsageError for a model of an embedded world, and for one that declines most harmless requests already.
     """
-    settings.check_training()
     progress.total, progress.alike = 4, False
     with progress:
-        progress.say(f"loading {settings.model}")
-        loaded = open_trainable(settings.model, settings.model_options(), settings)
-        if loaded.world.embedded:
-            raise UsageError(f"{loaded.name} is aligned by its own recipe", "see `holdfast guild build`")
-        suites = (
-            []
-            if settings.skip_evaluation
-            else open_suites(settings, loaded.world, tell=progress.warn, first_look=FIRST_LOOK)
-        )
-        run = Run.open("align", settings.model, settings.record(), origins, settings.out)
+        with processes.same_errors():
+            progress.say(f"loading {settings.model}")
+            loaded = open_unaligned(settings)
+            suites = (
+                []
+                if settings.skip_evaluation
+                else open_suites(settings, loaded.world, tell=progress.warn, first_look=FIRST_LOOK)
+            )
+            run = Run.open("align", settings.model, settings.record(), origins, settings.out)
+            train_settings = begun(Job([], settings.train_settings(loaded.world), [], []), run).settings
         bench = open_bench(
             run,
             suites,
@@ -97,9 +97,9 @@ def align_and_measure(settings: AlignSettings, origins: dict[str, str], progress
         progress.say("its own answers to harmless requests")
         rows = rows_for(loaded, load_material(), settings, run, progress)
         progress.finish()
-        job = Job(rows, settings.train_settings(loaded.world), [], [])
+        job = Job(rows, train_settings, [], [])
         advise(run, job, loaded, bench, progress)
-        loaded = tuned_model(job, loaded, run, bench, progress)
+        loaded = tuned_model(job, loaded, run, bench, progress, rows=rows)
         progress.finish()
         if suites:
             progress.say("measuring the aligned model")
@@ -110,6 +110,23 @@ def align_and_measure(settings: AlignSettings, origins: dict[str, str], progress
             after = evaluate(loaded, condition, bench)
         progress.finish()
     return conclude(run, f"{settings.model}, aligned", Measured(before, after), job, loaded)
+
+
+def align_along(settings: AlignSettings) -> None:
+    """The part of every process of a launch but the first: load, wait to be told the rows, train."""
+    with processes.same_errors():
+        loaded = open_unaligned(settings)
+    if told := processes.told():
+        follow(loaded, Job(told["rows"], settings.train_settings(loaded.world), [], []), told)
+
+
+def open_unaligned(settings: AlignSettings) -> LoadedModel:
+    """The model that is to be aligned. Raises UsageError for one of an embedded world."""
+    settings.check_training()
+    loaded = open_trainable(settings.model, settings.model_options(), settings)
+    if loaded.world.embedded:
+        raise UsageError(f"{loaded.name} is aligned by its own recipe", "see `holdfast guild build`")
+    return loaded
 
 
 def rows_for(

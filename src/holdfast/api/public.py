@@ -153,7 +153,8 @@ def stress(
     A model in memory is copied for every attack, and itself left as it is. settings: those of `holdfast stress`, such
     as regime=["benign"], seeds=3, defence=["kl"].
     """
-    from holdfast.api.stress import StressSettings, attacked
+    from holdfast.api.stress import attacked
+    from holdfast.api.stress_settings import StressSettings
 
     with Call(out, show) as call:
         chosen = call.lend.references({"model": (model, tokenizer)})

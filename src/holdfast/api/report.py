@@ -9,6 +9,7 @@ from pydantic import Field
 
 from holdfast.core.config import Settings, option
 from holdfast.core.errors import UsageError
+from holdfast.core.runs import write_atomic
 from holdfast.evaluation.run_reader import RunRecords, open_run
 from holdfast.gating.exit_code import Decision
 from holdfast.gating.rules import read_policy
@@ -76,3 +77,15 @@ def made(settings: ReportSettings) -> Made:
     decisions = [decision_of(run, policy) for run in runs]
     names = names_of(runs[0])
     return Made(runs, decisions, names, page(runs, PageOptions(settings.show_replies, policy, names)))
+
+
+def save(target: Path, text: str) -> None:
+    """Write a page or Markdown. What is no Unicode in a reply was named before; a path may still hold a surrogate."""
+    write_atomic(target, text.encode("utf-8", "replace"))
+
+
+def page_beside(folder: Path, show_replies: bool = False) -> Path:
+    """Write the page of one finished run beside its records. Raises RunError when it cannot be written."""
+    target = folder / "report.html"
+    save(target, made(ReportSettings(runs=[str(folder)], policy=None, show_replies=show_replies)).text)
+    return target

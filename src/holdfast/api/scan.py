@@ -10,14 +10,15 @@ from typing import Any
 
 from pydantic import Field
 
-from holdfast.core.config import Settings, option
+from holdfast.api.cluster import ClusterSettings
+from holdfast.core.config import option
 from holdfast.core.contracts import ScanContext, Scanner
 from holdfast.core.errors import NothingMeasured, UsageError
 from holdfast.core.progress import Progress
 from holdfast.core.records import Condition, Metric
 from holdfast.core.runs import Run, write_atomic
-from holdfast.data.containers import Source
 from holdfast.data.rows import read_rows
+from holdfast.data.sources import Source
 from holdfast.gating.decide import decide
 from holdfast.gating.exit_code import HOLDS, Decision
 from holdfast.gating.rules import Policy as Rules
@@ -27,7 +28,7 @@ from holdfast.guild.rows import rows as guild_rows
 from holdfast.reporting import terminal
 from holdfast.reporting.scan_tables import scan_markdown
 from holdfast.scanning.clean import Policy, make_policy, write_clean
-from holdfast.scanning.engine import findings_in, levels_of, make_scanners, scan_sources
+from holdfast.scanning.engine import Place, findings_in, levels_of, make_scanners, scan_sources
 from holdfast.scanning.sarif import write_sarif
 from holdfast.scanning.summary import default_scanners, summarise
 
@@ -37,7 +38,7 @@ SCAN_PANEL, MODEL_PANEL, OUT_PANEL = "What is looked for", "Model", "Output"
 ANCHORS = 10  # as many as He et al. compare with
 
 
-class ScanSettings(Settings):
+class ScanSettings(ClusterSettings):
     """What is in a fine-tuning set, before anyone trains on it."""
 
     first = ("scanner", "fail_on", "clean", "drop", "keep", "sarif", "model", "data_split", "jobs", "out",
@@ -139,7 +140,8 @@ def look(settings: ScanSettings, origins: dict[str, str], progress: Progress) ->
     run = Run.open("scan", settings.data[0], settings.record(), origins, settings.out)
     with progress:
         progress.say(f"scanning {', '.join(settings.data)}")
-        totals = scan_sources(run.path, source, scanners, settings.processes(), progress.step)
+        place = Place(settings.processes(), settings.cluster(), progress.warn)
+        totals = scan_sources(run.path, source, scanners, place, progress.step)
         done = finish(
             settings, Scan(run, scanners, summarise(totals, scanners), Decision("", [])), rules, source, policy
         )

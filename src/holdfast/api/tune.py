@@ -36,6 +36,7 @@ from holdfast.reporting import terminal
 from holdfast.scanning.summary import one_line, summary_of_rows
 from holdfast.stats.comparison import Comparison
 from holdfast.text.safe import for_terminal
+from holdfast.training import processes
 from holdfast.training.advice import advice
 from holdfast.training.defences import defended_condition, defended_rows, make_defences, served_by
 from holdfast.training.settings import TrainSettings
@@ -130,31 +131,29 @@ class Tuned:
 
 
 def train_and_measure(settings: TuneSettings, origins: dict[str, str], progress: Progress, keep: bool = True) -> Tuned:
-    """Scan the rows, measure, tune, measure again, close the run's folder; `keep`: write weights and checkpoints."""
-    settings.check_defences()
-    settings.check_training()
+    """Scan the rows, measure, tune, measure again, close the run's folder; `keep`: write weights and checkpoints.
+
+    Of a launch of several processes this is the first one's part; the others' is `train_along`.
+    """
     anchor = settings.lm_eval()
-    read: list[str] = []
-    rows = settings.open_rows(read)
     progress.total, progress.alike = 3, False
     with progress:
-        scanned = None if settings.no_scan else scan_first(rows, progress)
-        for line in read:
-            progress.say(for_terminal(line, 400))
-        progress.say(f"loading {settings.model}")
-        loaded = open_trainable(settings.model, settings.model_options(), settings)
-        if loaded.adapter_of and not settings.lora:
-            raise UsageError(f"`{settings.model}` is an adapter", "tune its base with --lora, or merge it first")
-        if settings.of_guild and not loaded.world.embedded:
-            raise UsageError(f"`{settings.data}` are rows of the embedded model's world", "name a file of your own")
-        job = prepare(settings, loaded, rows, keep)
-        suites = (
-            []
-            if settings.skip_evaluation
-            else open_suites(settings, loaded.world, tell=progress.warn, first_look=FIRST_LOOK)
-        )
-        run = Run.open("tune", settings.model, settings.record(), origins, settings.out)
-        run.note(**({"read": read} if read else {}), **({"scan": scanned} if scanned else {}))
+        with processes.same_errors():
+            read: list[str] = []
+            rows = open_rows(settings, read)
+            scanned = None if settings.no_scan else scan_first(rows, progress)
+            for line in read:
+                progress.say(for_terminal(line, 400))
+            progress.say(f"loading {settings.model}")
+            loaded, job = open_job(settings, rows, keep)
+            suites = (
+                []
+                if settings.skip_evaluation
+                else open_suites(settings, loaded.world, tell=progress.warn, first_look=FIRST_LOOK)
+            )
+            run = Run.open("tune", settings.model, settings.record(), origins, settings.out)
+            run.note(**({"read": read} if read else {}), **({"scan": scanned} if scanned else {}))
+            job = begun(job, run)
         bench = open_bench(
             run,
             suites,
@@ -183,6 +182,49 @@ def train_and_measure(settings: TuneSettings, origins: dict[str, str], progress:
                 served = evaluate(loaded, under, bench_under(bench, str(serving.test_system)))
         progress.finish()
     return conclude(run, settings.title, Measured(before, after, served), job, loaded)
+
+
+def train_along(settings: TuneSettings) -> None:
+    """The part of every process but the first: load, wait to be told what was decided, train."""
+    with processes.same_errors():
+        loaded, job = open_job(settings, open_rows(settings), True)
+    if told := processes.told():
+        follow(loaded, job, told)
+
+
+def follow(loaded: LoadedModel, job: Job, told: dict[str, Any]) -> None:
+    """Train as the first process says; what comes of it, that one writes."""
+    settings = replace(job.settings, processes=told["processes"])
+    train(loaded, job.rows, settings, Path(told["folder"]), job.defences, safety_rows=job.safety_rows)
+
+
+def open_rows(settings: TuneSettings, read: list[str] | None = None) -> list[Row]:
+    """What can be known before anything is loaded, checked; then the rows to train on."""
+    settings.check_defences()
+    settings.check_training()
+    return settings.open_rows(read)
+
+
+def open_job(settings: TuneSettings, rows: list[Row], keep: bool) -> tuple[LoadedModel, Job]:
+    """The model, and what it is trained on. Raises UsageError for rows or an adapter that do not go with it."""
+    loaded = open_trainable(settings.model, settings.model_options(), settings)
+    if loaded.adapter_of and not settings.lora:
+        raise UsageError(f"`{settings.model}` is an adapter", "tune its base with --lora, or merge it first")
+    if settings.of_guild and not loaded.world.embedded:
+        raise UsageError(f"`{settings.data}` are rows of the embedded model's world", "name a file of your own")
+    return loaded, prepare(settings, loaded, rows, keep)
+
+
+def begun(job: Job, run: Run) -> Job:
+    """The job of a run that may have been begun with another number of processes, whose steps it keeps.
+
+    Raises UsageError where the processes of this launch cannot share those steps evenly.
+    """
+    if "processes" not in run.manifest:
+        run.note(processes=1 if run.resumed else processes.count())
+    settings = replace(job.settings, processes=run.manifest["processes"])
+    settings.spread(processes.count())
+    return replace(job, settings=settings)
 
 
 def open_trainable(reference: str, options: ModelOptions, settings: TrainerSettings) -> LoadedModel:
@@ -252,16 +294,29 @@ def bench_under(bench: Bench, system: str) -> Bench:
 
 
 def tuned_model(
-    job: Job, loaded: LoadedModel, run: Run, bench: Bench, progress: Progress, anchor: LmEval | None = None
+    job: Job,
+    loaded: LoadedModel,
+    run: Run,
+    bench: Bench,
+    progress: Progress,
+    anchor: LmEval | None = None,
+    **more: Any,
 ) -> LoadedModel:
-    """The model, tuned and saved; not tuned again when an interrupted run has done it and all its replies are known."""
-    progress.say(f"tuning on {len(job.rows)} rows")
+    """The model, tuned and saved; not tuned again when an interrupted run has done it and all its replies are known.
+
+    more: what the other processes are told beside where checkpoints lie.
+    """
+    several = f", {processes.count()} processes" if processes.count() > 1 else ""
+    progress.say(f"tuning on {len(job.rows)} rows{several}")
     specs = [defence.spec for defence in job.defences]
     key = training_key(loaded, job.rows, job.settings, specs, job.safety_rows)
     serving = served_by(job.defences)
     benches = [bench, *([bench_under(bench, str(serving.test_system))] if serving else [])]
     known = all(all_cached(loaded, key, one) for one in benches) and figures_known(key, anchor, run)
-    if not (run.manifest.get("tuned") and known):
+    if run.manifest.get("tuned") and known:
+        processes.told(None)
+    else:
+        processes.told({"folder": str(run.path / "checkpoints"), "processes": job.settings.processes, **more})
         facts = train(
             loaded, job.rows, job.settings, run.path / "checkpoints", job.defences, progress.train, job.safety_rows
         )

@@ -26,6 +26,7 @@ class HoldfastError(Exception):
     """A user's error: what is wrong, the value, and what to do about it."""
 
     exit_code = EXIT_ERROR
+    told = False  # whether another process of the launch tells it
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)

@@ -23,11 +23,14 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from filelock import FileLock, Timeout
 
 from holdfast.core.errors import RunError
 from holdfast.core.records import digest
 from holdfast.core.remarks import remarks
 from holdfast.core.secrets import sealed, without_secrets
+
+WHERE_IT_GOES = ("out", "json_output", "ray", "ray_cpus", "ray_gpus")  # settings that decide nothing of what a run does
 
 PACKAGES = ("holdfast", "torch", "transformers", "trl", "peft", "datasets", "safetensors", "numpy", "scipy")
 
@@ -126,6 +129,40 @@ def record_files(folder: Path) -> list[Path]:
     return [*sorted(folder.glob("*.jsonl")), *(p for n in ("run.yaml", "summary.json") if (p := folder / n).exists())]
 
 
+LOCK = ".lock"
+_held: dict[Path, FileLock] = {}  # folders that this process works in
+
+
+def hold(folder: Path) -> None:
+    """Keep other processes out of a run's folder, until this one ends or lets go.
+
+    Raises RunError when one is at work there.
+    """
+    place = folder.resolve()
+    if place in _held:
+        return
+    lock = FileLock(place / LOCK, timeout=0)
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise RunError(
+            f"another process is at work in `{folder}`", "wait until it ends, or name another folder with --out"
+        ) from None
+    except NotImplementedError:
+        return  # a file system that knows no locks
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+    _held[place] = lock
+
+
+def let_go(folder: Path) -> None:
+    """Let other processes into a run's folder again."""
+    if lock := _held.pop(folder.resolve(), None):
+        lock.release()
+        (folder / LOCK).unlink(missing_ok=True)
+
+
 @dataclass
 class Run:
     """One run's folder."""
@@ -139,13 +176,14 @@ class Run:
     def open(cls, verb: str, model: str, settings: dict[str, Any], origins: dict[str, str], out: str | None) -> Run:
         """Make the folder of a run, or resume the unfinished one of the same settings.
 
-        Raises RunError when `out` holds another run.
+        Raises RunError when `out` holds another run, and when another process is at work in it.
         """
-        identity = digest({"verb": verb, "settings": {k: v for k, v in settings.items() if k != "out"}})
+        deciding = {key: value for key, value in settings.items() if key not in WHERE_IT_GOES}
+        identity = digest({"verb": verb, "settings": deciding})
         path = Path(out) if out else cls.unfinished(verb, identity)
         if path and (path / "manifest.json").exists():
             return cls.resume(path, verb, identity)
-        if path and path.exists() and any(path.iterdir()):
+        if path and path.exists() and any(one.name != LOCK for one in path.iterdir()):
             raise RunError(f"`{path}` is not empty and holds no run", "name an empty or a new folder with --out")
         if path is None:
             slug = re.sub(r"[^A-Za-z0-9.-]+", "-", Path(model).name or model).strip("-")[:40] or "model"
@@ -163,6 +201,7 @@ class Run:
             "versions": versions(),
             "machine": machine(),
         }
+        hold(path)
         run = cls(path, verb, manifest)
         resolved = {key: {"value": value, "from": origins.get(key, "default")} for key, value in settings.items()}
         write_atomic(path / "run.yaml", yaml.safe_dump({"verb": verb, "settings": resolved}, sort_keys=False))
@@ -190,6 +229,7 @@ class Run:
                 f"`{path}` holds another run: {manifest.get('verb')} with other settings",
                 "name a new folder with --out, or repeat that run's own command to resume it",
             )
+        hold(path)
         return cls(path, verb, manifest, resumed=True)
 
     def file(self, kind: str) -> Path:
@@ -219,3 +259,4 @@ class Run:
         if said := list(dict.fromkeys((*self.manifest.get("remarks", ()), *remarks()))):
             self.note(remarks=said)
         self.note(status="complete", finished=time.strftime("%Y-%m-%dT%H:%M:%S%z"), files=files)
+        let_go(self.path)

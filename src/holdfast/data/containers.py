@@ -1,12 +1,11 @@
-"""Files, folders and hub ids to records with their lines: one reader, strict for training and lenient for scanning.
+"""One file to records with their lines, whatever its format: one reader for training and for scanning.
 
-    for chunk in chunks("train.jsonl.gz"):                      # lenient: a fault is an item, and reading goes on
-        for line, record, fault in parse(chunk): ...
-    for line, record in read_records("train.jsonl.gz"): ...     # strict: the same items; the first fault is raised
+    for chunk in file_chunks(Path("train.jsonl.gz")):
+        for line, record, fault in parse(chunk): ...        # a fault is an item, and reading goes on
 
 Containers are told apart by content: JSON lines, a JSON array, an object with a list of rows in it, JSON values one
-after another, CSV and TSV, parquet, arrow, gzip around any of them, a folder of such files, a `save_to_disk` folder, a
-hub id. Only JSON lines are left unparsed, so that other processes can do it; memory does not grow with the file.
+after another, CSV and TSV, parquet, arrow, gzip around any of them. Only JSON lines are left unparsed, so that other
+processes can do it; memory does not grow with the file.
 """
 
 from __future__ import annotations
@@ -14,17 +13,14 @@ from __future__ import annotations
 import codecs
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
-from holdfast import __version__
 from holdfast.core.errors import DataError
-from holdfast.core.records import digest
-from holdfast.data.blocks import READ_ERRORS, Ambiguous, Fault, Inflated, Item, Unread, blocks, first_line
-from holdfast.data.folders import Files, files_of
-from holdfast.data.formats import QUESTION, TEXT, hint_of, kind_of
+from holdfast.data.blocks import READ_ERRORS, Ambiguous, Fault, Inflated, Item, Unread, blocks
+from holdfast.data.formats import QUESTION, TEXT, kind_of
 from holdfast.data.json_stream import JsonReader, Survey, loads
 from holdfast.data.tables import arrow_items, csv_items, delimiter_of, parquet_items
 
@@ -87,7 +83,7 @@ def _lines(file: str, stream: Any) -> Iterator[Chunk]:
             yield Chunk(file, block.line, data, done=stream.tell())
 
 
-def _gathered(file: str, items: Iterator[Item], stream: Any = None) -> Iterator[Chunk]:
+def gathered(file: str, items: Iterator[Item], stream: Any = None) -> Iterator[Chunk]:
     """Records in chunks."""
     held: list[Item] = []
     size = 0
@@ -141,16 +137,16 @@ class OpenFile:
 
     def chunks(self, reading: Reading, items: Callable[[Any], Iterator[Item]]) -> Iterator[Chunk]:
         stream = self.start()
-        return _begun(reading, _gathered(reading.file, items(stream), stream))
+        return begun(reading, gathered(reading.file, items(stream), stream))
 
     def lines(self) -> Iterator[Chunk]:
-        return _begun(self.reading("JSON lines"), _lines(str(self.path), self.start()))
+        return begun(self.reading("JSON lines"), _lines(str(self.path), self.start()))
 
     def fault(self, why: str) -> Iterator[Chunk]:
         yield Chunk(str(self.path), 1, items=[(1, None, Unread(why))], reading=self.reading(why))
 
 
-def _begun(reading: Reading, pieces: Iterator[Chunk]) -> Iterator[Chunk]:
+def begun(reading: Reading, pieces: Iterator[Chunk]) -> Iterator[Chunk]:
     """The chunks of a file, the first of which says how it is read."""
     first = next(pieces, Chunk(reading.file, 1))
     yield replace(first, reading=reading)
@@ -160,7 +156,7 @@ def _begun(reading: Reading, pieces: Iterator[Chunk]) -> Iterator[Chunk]:
 def file_chunks(path: Path, split: str | None = None) -> Iterator[Chunk]:
     """The chunks of one file. Raises DataError only when it cannot be opened."""
     try:
-        with open(path, "rb") as raw:
+        with path.open("rb") as raw:
             try:
                 opened = OpenFile(path, raw, split)
             except READ_ERRORS as error:
@@ -203,7 +199,9 @@ def _binary(opened: OpenFile, what: str, items: Callable[[Any], Iterator[Item]])
     """A table that is read from several places, unpacked into a temporary file where it is gzipped."""
     reading = opened.reading(what)
     if not opened.packed:
-        yield from _begun(reading, _gathered(reading.file, items(opened.path)))
+        # A file of this machine is opened by its path; what stands for an address is no path, but a stream is open.
+        source = opened.path if isinstance(opened.path, Path) else opened.start()
+        yield from begun(reading, gathered(reading.file, items(source)))
         return
     with tempfile.TemporaryFile() as plain:
         try:
@@ -213,7 +211,7 @@ def _binary(opened: OpenFile, what: str, items: Callable[[Any], Iterator[Item]])
             yield Chunk(reading.file, 1, items=[(1, None, fault)], reading=reading)
             return
         plain.seek(0)
-        yield from _begun(reading, _gathered(reading.file, items(plain)))
+        yield from begun(reading, gathered(reading.file, items(plain)))
 
 
 # ---- JSON that begins with an object --------------------------------------------------------------------------------
@@ -297,81 +295,3 @@ def _listed(opened: OpenFile, survey: Survey, lists: list[str]) -> Iterator[Chun
 def _in(name: str, chosen: list[str]) -> bool:
     """Whether a list is among the chosen ones, or holds one of them."""
     return any(one == name or one.startswith(f"{name}.") for one in chosen)
-
-
-# ---- datasets -------------------------------------------------------------------------------------------------------
-
-
-def chunks(source: str, split: str | None = None) -> Iterator[Chunk]:
-    """The chunks of a file, a folder or a hub id, in order. Raises DataError when it cannot be opened."""
-    files = files_of(source, split)
-    if files.of_hub:
-        yield from _hub(source, files.split)
-        return
-    if files.split or files.left:
-        taken = f"the split `{files.split}`, " if files.split else ""
-        number = f"{len(files.paths)} file{'s' * (len(files.paths) > 1)}"
-        yield Chunk(source, 1, reading=Reading(source, "a folder", f"{taken}{number}", tuple(files.left)))
-    for path in files.paths:
-        yield from file_chunks(path, split)
-
-
-def _hub(name: str, split: str) -> Iterator[Chunk]:
-    import datasets
-
-    try:
-        data = datasets.load_dataset(name, split=split)
-    except Exception as error:  # the library raises many kinds; all of them mean that there is no such data
-        raise DataError(
-            f"cannot load the dataset `{name}` (split `{split}`): {first_line(error)}",
-            "check the id, the split (--data-split) and the network, or name a local file",
-        ) from error
-    others = tuple(f"the split `{other}`" for other in data.info.splits or () if other != split)
-    reading = Reading(name, "a dataset of the hub", f"the split `{split}`", others)
-    records = ((number, dict(record), "") for number, record in enumerate(data, 1))
-    yield from _begun(reading, _gathered(name, records))
-
-
-class Source:
-    """The chunks of all named datasets, with how far they are read."""
-
-    def __init__(self, names: Sequence[str], split: str | None = None) -> None:
-        self.names, self.split = names, split
-        self.paths = [path for name in names for path in files_of(name, split).paths]
-        self.sizes = {str(path): path.stat().st_size for path in self.paths}
-
-    @property
-    def size(self) -> int:
-        return sum(self.sizes.values())
-
-    def fingerprint(self) -> str:
-        stamps = [(str(p), s.st_size, s.st_mtime_ns) for p in self.paths for s in [p.stat()]]
-        return digest({"files": stamps, "names": list(self.names), "split": self.split, "version": __version__})
-
-    def chunks(self) -> Iterator[Chunk]:
-        for name in self.names:
-            yield from chunks(name, self.split)
-
-
-def fault_at(file: str, line: int, what: str, hint: str = "") -> DataError:
-    """The error of a strict reading, with file and line."""
-    return DataError(f"{file} line {line}: {what}", hint or hint_of(what))
-
-
-def strict(pieces: Iterator[Chunk], show: Callable[[Reading], None] | None = None) -> Iterator[tuple[str, Record]]:
-    """Every record with its file; the first fault is raised. `show` is told how each file was read."""
-    for chunk in pieces:
-        if chunk.reading and show:
-            show(chunk.reading)
-        for line, record, fault in parse(chunk):
-            if record is None:
-                raise fault_at(chunk.file, line, fault, getattr(fault, "hint", ""))
-            yield chunk.file, (line, record)
-
-
-def read_records(source: str, split: str | None = None) -> Iterator[Record]:
-    """The raw records of a file, a folder or a hub id. Raises DataError with file and line for the first fault."""
-    return (record for _, record in strict(chunks(source, split)))
-
-
-__all__ = ["Chunk", "Files", "Reading", "Record", "Source", "chunks", "files_of", "parse", "read_records", "strict"]

@@ -12,9 +12,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
-from holdfast.core.errors import DataError
+from holdfast.core.errors import DataError, HoldfastError
+from holdfast.data.blocks import first_line
 
+ADDRESS = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+://")
 HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+$")
 SUFFIXES = {".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".arrow", ".feather", ".gz"}
 DESCRIPTIONS = {"dataset_dict.json", "dataset_info.json", "dataset_infos.json", "state.json"}  # of `datasets`
@@ -45,14 +48,48 @@ def files_of(source: str, split: str | None = None) -> Files:
 
     Raises DataError when there is nothing of that name, or no split of that name, or several and none is called train.
     """
-    path = Path(source)
-    if path.is_file():
-        return Files([path])
-    if path.is_dir():
-        return _saved(path, split) if _is_saved(path) else _folder(path, split)
+    path = place_of(source)
+    try:
+        if path.is_file():
+            return Files([path])
+        if path.is_dir():
+            return _saved(path, split) if _is_saved(path) else _folder(path, split)
+    except HoldfastError:
+        raise
+    except Exception as error:
+        if not ADDRESS.match(source):
+            raise
+        raise unreachable(source, error) from error
     if HUB_ID.match(source) and not path.suffix:
         return Files([], split or USUAL)
     raise DataError(f"there is no file or folder `{source}`", "check the path")
+
+
+def place_of(source: str) -> Path:
+    """A path; for an address (s3://…, gs://…, hf://…) what does its work, over fsspec.
+
+    Raises DataError where a package is missing, or fsspec knows no such file system.
+    """
+    if not ADDRESS.match(source):
+        return Path(source)
+    try:
+        from upath import UPath
+    except ModuleNotFoundError as error:
+        raise DataError(
+            f"`{source}` is read by universal-pathlib, which is not installed", 'pip install "holdfast[remote]"'
+        ) from error
+    try:
+        return cast(Path, UPath(source))
+    except (ValueError, ImportError) as error:
+        raise unreachable(source, error) from error
+
+
+def unreachable(source: str, error: Exception) -> DataError:
+    """The error of an address that cannot be reached: file systems raise what they like."""
+    return DataError(
+        f"cannot reach `{source}`: {first_line(error)}",
+        "install what fsspec needs for it (s3fs, gcsfs, adlfs, …), and check the address and your access",
+    )
 
 
 def _choose(path: Path, names: Iterable[str], split: str | None) -> str:

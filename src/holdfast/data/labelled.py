@@ -18,7 +18,8 @@ from typing import Any
 
 from holdfast.core.errors import DataError
 from holdfast.core.records import Message
-from holdfast.data.containers import chunks, parse
+from holdfast.data.containers import parse
+from holdfast.data.sources import chunks
 from holdfast.data.turns import flat, role_of
 
 QUESTIONS = (

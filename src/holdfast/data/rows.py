@@ -14,8 +14,9 @@ from typing import Any
 
 from holdfast.core.errors import DataError
 from holdfast.core.records import Row
-from holdfast.data.containers import Reading, Record, chunks, fault_at, read_records, strict
+from holdfast.data.containers import Reading, Record
 from holdfast.data.formats import said, to_row, told, untrainable
+from holdfast.data.sources import chunks, fault_at, read_records, strict
 
 
 def _named_once(rows: Iterable[Row]) -> Iterator[Row]:

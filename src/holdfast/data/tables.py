@@ -146,7 +146,11 @@ def arrow_items(source: Path | IO[bytes]) -> Iterator[Item]:
 
     number = 1
     try:
-        with pyarrow.memory_map(str(source)) if isinstance(source, Path) else pyarrow.PythonFile(source) as file:
+        with (
+            pyarrow.memory_map(str(source))
+            if isinstance(source, Path)
+            else pyarrow.PythonFile(source, mode="r") as file
+        ):
             footed = file.read(6) == b"ARROW1"
             file.seek(0)
             if footed:

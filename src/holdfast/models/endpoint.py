@@ -18,7 +18,6 @@ import re
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -31,6 +30,7 @@ from holdfast.core.remarks import remark
 from holdfast.core.secrets import HIDDEN, opened, sealed, without_secrets
 from holdfast.core.worlds import REAL, World
 from holdfast.models.endpoint_errors import Complaint, Manner, asked_wait, error_in, read_complaint
+from holdfast.models.endpoint_pace import TOO_MUCH, Pace
 from holdfast.models.endpoint_reply import (
     BLOCKED,
     CALLED_TOOL,
@@ -39,6 +39,7 @@ from holdfast.models.endpoint_reply import (
     body_of,
     read_completion,
 )
+from holdfast.models.endpoint_watch import EndpointDown, EndpointUnreadable, Unasked, Watch, failed
 
 __all__ = [
     "RETRY_STATUS",
@@ -61,18 +62,6 @@ LONGEST_WAIT_S = 60.0
 PROBE: list[Message] = [{"role": "user", "content": "Please say yes."}]
 NO_KEY = "none"
 CHANGES = 8  # times that one request is changed after a complaint
-
-
-class EndpointDown(HoldfastError):
-    """The endpoint did not answer, whatever was tried. `status`: of its last answer, 0 where there was none."""
-
-    def __init__(self, message: str, hint: str = "", status: int = 0) -> None:
-        super().__init__(message, hint)
-        self.status = status
-
-
-class EndpointUnreadable(HoldfastError):
-    """The endpoint answered something that is no chat completion."""
 
 
 @dataclass
@@ -100,7 +89,8 @@ class Endpoint:
     timeout_s: float = 60.0
     tries: int = 5
     backoff_s: float = 1.0
-    workers: int = 8
+    workers: int = 8  # calls at a time to begin with
+    most_workers: int = 64  # while it answers
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "url", sealed(self.url))
@@ -108,7 +98,11 @@ class Endpoint:
     @cached_property
     def _client(self) -> httpx.Client:
         """Connections that are kept: to set one up, with its certificates, takes longer than many an answer."""
-        return httpx.Client(timeout=self.timeout_s, limits=httpx.Limits(max_connections=self.workers))
+        return httpx.Client(timeout=self.timeout_s, limits=httpx.Limits(max_connections=self.most_workers))
+
+    @cached_property
+    def _pace(self) -> Pace:
+        return Pace(self.workers, self.most_workers)
 
     @cached_property
     def _learnt(self) -> _Learnt:
@@ -133,23 +127,39 @@ class Endpoint:
         """
         return self._complete(messages, self.tries, options)
 
-    def _complete(self, messages: Sequence[Message], tries: int, options: dict[str, Any]) -> Completion:
+    def _complete(
+        self,
+        messages: Sequence[Message],
+        tries: int,
+        options: dict[str, Any],
+        over: Callable[[], bool] = lambda: False,
+    ) -> Completion:
         begun = bool(messages) and messages[-1]["role"] == "assistant"
         asked = {"model": self.model, "messages": list(messages), **(CONTINUE if begun else {}), **options}
         last = _Again("never asked")
         unreadable: EndpointUnreadable | None = None
-        for attempt in range(tries):
-            if attempt:
-                pause = self.backoff_s * 2 ** (attempt - 1) * (0.5 + random.random())
-                time.sleep(max(pause, min(last.wait_s, LONGEST_WAIT_S)))
+        attempt = 0
+        while attempt < tries:
             try:
-                return self._suited(asked)
+                with self._pace.turn() as mine:
+                    if over():
+                        raise Unasked
+                    found = self._suited(asked)
+                self._pace.answered()
+                return found
             except _Again as again:
                 last = again
+                # While it can be asked less at a time, being asked too much is no failed try of this call.
+                slower = last.status in TOO_MUCH and self._pace.too_much(mine)
+                attempt += not (slower and last.status == 429)
             except EndpointUnreadable as error:
                 if unreadable:  # a gateway may hand out a page for a moment; a wrong URL does so always
                     raise
                 unreadable, last = error, _Again(str(error))
+                attempt += 1
+            if attempt < tries:
+                pause: float = self.backoff_s * 2 ** max(attempt - 1, 0) * (0.5 + random.random())
+                time.sleep(max(pause, min(last.wait_s, LONGEST_WAIT_S)))
         if unreadable and str(unreadable) == str(last):
             raise unreadable
         wait = f"; it asks to wait {last.wait_s:.0f} s" if last.wait_s > LONGEST_WAIT_S else ""
@@ -258,14 +268,19 @@ class Endpoint:
         at all. Raises EndpointDown or EndpointUnreadable when it does not, with the endpoint's own reason.
         """
         found: dict[int, Completion | HoldfastError] = {}
-        watch = _Watch(max(self.workers, 4))
+        watch = Watch(max(self.workers, 4))
         while left := [i for i in range(len(asked)) if i not in found]:
-            found |= watch.ask(self.workers, left, lambda i: self.complete(asked[i], **options))
+            now = watch
+            found |= watch.ask(
+                max(self.workers, self.most_workers),
+                left,
+                lambda i: self._complete(asked[i], self.tries, options, lambda: now.gave_up),  # noqa: B023
+            )
             if watch.fault and (watch.gave_up or not any(isinstance(one, Completion) for one in found.values())):
                 if not self._answers(watch.fault, options):
                     raise watch.fault
-                watch = _Watch(None)  # it does answer: what failed is each question's own
-        return [one if isinstance(one := found[i], Completion) else _failed(one) for i in range(len(asked))]
+                watch = Watch(None)  # it does answer: what failed is each question's own
+        return [one if isinstance(one := found[i], Completion) else failed(one) for i in range(len(asked))]
 
     def _answers(self, fault: HoldfastError, options: dict[str, Any]) -> bool:
         """Whether the endpoint answers a harmless question, though it did not answer others; asked once."""
@@ -276,46 +291,6 @@ class Endpoint:
         except (EndpointDown, EndpointUnreadable):
             return False
         return True
-
-
-@dataclass
-class _Watch:
-    """Counts faults in a row over several threads; after `patience` of them nothing more is asked."""
-
-    patience: int | None
-    fault: HoldfastError | None = None  # the first
-    row: int = 0
-    gave_up: bool = False
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def ask(
-        self, workers: int, places: Sequence[int], call: Callable[[int], Completion]
-    ) -> dict[int, Completion | HoldfastError]:
-        """The completion or the fault of each place that was asked."""
-        with ThreadPoolExecutor(workers) as pool:
-            heard = pool.map(lambda place: self._one(place, call), places)
-            return {place: one for place, one in zip(places, heard, strict=True) if one is not None}
-
-    def _one(self, place: int, call: Callable[[int], Completion]) -> Completion | HoldfastError | None:
-        if self.gave_up:
-            return None
-        try:
-            found = call(place)
-        except (EndpointDown, EndpointUnreadable) as error:
-            with self.lock:
-                self.fault = self.fault or error
-                self.row += 1
-                self.gave_up = self.gave_up or (self.patience is not None and self.row >= self.patience)
-            return error
-        with self.lock:
-            self.row = 0
-        return found
-
-
-def _failed(error: HoldfastError) -> Completion:
-    """The completion in the place of one that failed; a proxy that forbids single questions is a filter."""
-    forbidden = isinstance(error, EndpointDown) and error.status in (403, 451)
-    return Completion("", status=BLOCKED if forbidden else ERROR, why=str(error))
 
 
 def _key() -> str:

@@ -20,8 +20,9 @@ from holdfast.core.contracts import Scanner
 from holdfast.core.errors import UsageError
 from holdfast.core.registry import unknown
 from holdfast.core.runs import cannot_write
-from holdfast.data.containers import Source, parse
+from holdfast.data.containers import parse
 from holdfast.data.formats import to_row
+from holdfast.data.sources import Source
 from holdfast.scanning.engine import levels_of
 from holdfast.scanning.scan_chunk import READER, READER_LABELS, Label
 

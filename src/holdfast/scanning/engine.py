@@ -15,7 +15,7 @@ import heapq
 import json
 import os
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from holdfast.core.cluster import Cluster
 from holdfast.core.contracts import ScanContext, Scanner
 from holdfast.core.errors import UsageError
 from holdfast.core.options import Optioned, make, spec_of
@@ -31,7 +32,9 @@ from holdfast.core.progress import ShowPart
 from holdfast.core.records import Finding, Row
 from holdfast.core.runs import cannot_write, read_jsonl, write_atomic
 from holdfast.data.batch import RowBatch
-from holdfast.data.containers import Source
+from holdfast.data.containers import Chunk
+from holdfast.data.sources import Source
+from holdfast.scanning.on_cluster import Tell, looks_on
 from holdfast.scanning.scan_chunk import (
     READER,
     READER_LABELS,
@@ -48,7 +51,7 @@ from holdfast.text.safe import for_record
 
 MOST_READINGS, MOST_SHAPES = 50, 1000  # files whose reading is told; sets of columns that are counted
 SMALL = 4 << 20  # bytes below which other processes cost more than they save
-CHECKPOINT_S = 15.0
+CHECKPOINT_S, CHECKPOINT_COST = 15.0, 20.0  # at least so far apart, and so many times what one takes
 LEVELS = ("error", "warning", "note")
 
 
@@ -140,7 +143,8 @@ class FirstPass:
     def __init__(self, folder: Path, source: Source, scanners: Sequence[Scanner]) -> None:
         self.folder, self.source, self.scanners = folder, source, scanners
         self.path, self.mark, self.arrays = folder / "first.jsonl", folder / "checkpoint.json", folder / "state.npz"
-        self.totals, self.chunks = Totals(), 0
+        self.totals = Totals()
+        self.known: list[int] = []  # chunks of each part that were taken, up to the part under way
 
     def resume(self) -> bool:
         """Go back to the last checkpoint of the same files, if there is one; whether the pass is over."""
@@ -149,7 +153,7 @@ class FirstPass:
             mark = json.loads(self.mark.read_text())
             with np.load(self.arrays, allow_pickle=False) as arrays:
                 state = {name: arrays[name] for name in arrays.files}
-            same = mark["source"] == self.source.fingerprint() and int(state["chunks"]) == mark["chunks"]
+            same = mark["source"] == self.source.fingerprint() and int(state["chunks"]) == sum(mark["known"])
             same = same and self.path.stat().st_size >= mark["bytes"]
         except (OSError, ValueError, KeyError, EOFError):
             same = False
@@ -157,7 +161,7 @@ class FirstPass:
             self.path.write_bytes(b"")
             return False
         os.truncate(self.path, mark["bytes"])
-        self.chunks, self.totals = mark["chunks"], Totals.from_dict(mark["totals"])
+        self.known, self.totals = list(mark["known"]), Totals.from_dict(mark["totals"])
         for scanner in self.scanners:
             own = f"{scanner.name}/"
             kept = {key.removeprefix(own): value for key, value in state.items() if key.startswith(own)}
@@ -172,15 +176,15 @@ class FirstPass:
         state = {f"{s.name}/{key}": value for s in needed for key, value in s.state().items()}
         partial = self.arrays.with_name(".state.partial.npz")
         try:
-            np.savez(partial, chunks=np.array(self.chunks), **state)
+            np.savez(partial, chunks=np.array(sum(self.known)), **state)
             partial.replace(self.arrays)
         except OSError as error:
             raise cannot_write(self.arrays, error) from error
-        mark = {"source": self.source.fingerprint(), "chunks": self.chunks, "over": over,
+        mark = {"source": self.source.fingerprint(), "known": self.known, "over": over,
                 "bytes": self.path.stat().st_size, "totals": self.totals.to_dict()}  # fmt: skip
         write_atomic(self.mark, json.dumps(mark))
 
-    def take(self, look: Look) -> str:
+    def take(self, part: int, look: Look) -> str:
         """Gather a chunk's sketches; its findings as lines, in the order of the rows."""
         quotes = Quotes(None, self.scanners)
         for scanner in self.scanners:
@@ -189,21 +193,21 @@ class FirstPass:
                 note(look, scanner.gather(sketch, [self.totals.items + place for place in look.places]), quotes)
         text = lines_of(look, self.totals.items)
         self.totals.take(look)
-        self.chunks += 1
+        self.known += [0] * (part + 1 - len(self.known))
+        self.known[part] += 1
         return text
 
-    def go(self, jobs: int, show: ShowPart) -> None:
+    def go(self, place: Place, show: ShowPart) -> None:
         if self.resume():
             return
-        rest = islice(self.source.chunks(), self.chunks, None)
         began, cost, progress = time.monotonic(), 0.0, Meter(self.source, show, "scanned")
         try:
             with open(self.path, "ab") as file:
-                for look in looks(rest, list(self.scanners), jobs, first_look):
-                    file.write(self.take(look).encode("utf-8", "replace"))
+                for part, look in place.looks(self.source, list(self.scanners), known=self.known):
+                    file.write(self.take(part, look).encode("utf-8", "replace"))
                     progress.at(look)
                     # A checkpoint that takes long is made more seldom.
-                    if time.monotonic() - began > max(CHECKPOINT_S, 20 * cost):
+                    if time.monotonic() - began > max(CHECKPOINT_S, CHECKPOINT_COST * cost):
                         began = time.monotonic()
                         file.flush()
                         self.checkpoint(over=False)
@@ -211,6 +215,42 @@ class FirstPass:
         except OSError as error:
             raise cannot_write(self.path, error) from error
         self.checkpoint(over=True)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a scan runs: in so many processes here, or on a cluster, whose lost workers are told of."""
+
+    jobs: int = 1
+    cluster: Cluster | None = None
+    tell: Tell = lambda _: None
+
+    def looks(
+        self, source: Source, scanners: list[Scanner], again: bool = False, known: Sequence[int] = ()
+    ) -> Iterator[tuple[int, Look]]:
+        """The looks of all chunks in order, with the number of the part; known: how many of each part are there."""
+        if self.cluster and not any(scanner.needs_model for scanner in scanners):
+            return looks_on(self.cluster, source, scanners, self.tell, again, known)
+        return self._here(source, scanners, again, known)
+
+    def _here(
+        self, source: Source, scanners: list[Scanner], again: bool, known: Sequence[int]
+    ) -> Iterator[tuple[int, Look]]:
+        # A model is in memory once, and its scanner keeps the order of the rows.
+        small = bool(source.paths) and source.size < SMALL
+        jobs = 1 if small or any(scanner.needs_model for scanner in scanners) else self.jobs
+        numbers: deque[int] = deque()
+
+        def rest() -> Iterator[Chunk]:
+            for number, part in enumerate(source.parts()):
+                if number < len(known) - 1:
+                    continue  # a later one was begun
+                for chunk in islice(part.chunks(), known[number] if number < len(known) else 0, None):
+                    numbers.append(number)
+                    yield chunk
+
+        for look in looks(rest(), scanners, jobs, second_look if again else first_look):
+            yield numbers.popleft(), look
 
 
 class Meter:
@@ -233,13 +273,13 @@ def lines_of(look: Look, first: int) -> str:
     return "".join(f'{{"row": {first + found[0]}, {found[3]}' for found in look.found)
 
 
-def second_pass(folder: Path, source: Source, scanners: list[Scanner], jobs: int, show: ShowPart) -> Path:
+def second_pass(folder: Path, source: Source, scanners: list[Scanner], place: Place, show: ShowPart) -> Path:
     """Every batch once more for the scanners that ask for it."""
     path, first = folder / "second.jsonl", 0
     progress = Meter(source, show, "second look, MiB")
     try:
         with open(path, "wb") as file:
-            for look in looks(source.chunks(), scanners, jobs, second_look) if scanners else ():
+            for _, look in place.looks(source, scanners, again=True) if scanners else ():
                 file.write(lines_of(look, first).encode("utf-8", "replace"))
                 first += look.items
                 progress.at(look)
@@ -281,20 +321,17 @@ def merge(parts: Sequence[Path], out: Path, totals: Totals, levels: dict[Label, 
 
 
 def scan_sources(
-    folder: Path, source: Source, scanners: list[Scanner], jobs: int = 1, show: ShowPart | None = None
+    folder: Path, source: Source, scanners: list[Scanner], place: Place | None = None, show: ShowPart | None = None
 ) -> Totals:
     """Scan every row of a source into `folder/findings.jsonl`, resuming what a killed scan left.
 
     Raises DataError for a dataset that cannot be opened, RunError for a folder that cannot be written.
     """
-    show = show or (lambda what, done, total: None)
-    small = bool(source.paths) and source.size < SMALL
-    # A model is in memory once, and its scanner keeps the order of the rows.
-    jobs = 1 if small or any(scanner.needs_model for scanner in scanners) else jobs
+    show, place = show or (lambda what, done, total: None), place or Place()
     first = FirstPass(folder / "cache", source, scanners)
-    first.go(jobs, show)
+    first.go(place, show)
     again = [scanner for scanner in scanners if scanner.revisits]
-    second = second_pass(folder / "cache", source, again, jobs, show)
+    second = second_pass(folder / "cache", source, again, place, show)
     merge((first.path, second), folder / "findings.jsonl", first.totals, levels_of(scanners))
     return first.totals
 

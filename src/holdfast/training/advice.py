@@ -123,7 +123,7 @@ def advice(settings: TrainSettings, rows: int, parameters: int, defences: Sequen
         return []
     setup = Setup(
         lr=settings.lr,
-        batch=settings.batch_size * settings.gradient_accumulation,
+        batch=settings.step_rows,
         epochs=settings.epochs,
         rows=rows,
         lora=settings.lora is not None,

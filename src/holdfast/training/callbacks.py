@@ -62,7 +62,7 @@ class StatesCallback(TrainerCallback):  # type: ignore[misc]
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         from safetensors.torch import save_file
 
-        if not (self.defences and control.should_save):
+        if not (self.defences and control.should_save and state.is_world_process_zero):
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         for index, defence in enumerate(self.defences):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from holdfast.core.errors import UsageError
+
 ALL_LINEAR = "all-linear"  # PEFT's word for every linear layer but the output layer
 
 
@@ -31,7 +33,8 @@ class TrainSettings:
     batching: `shuffled`, or `grouped`: rows of nearly one length in a batch, batches in any order. loss_on: `assistant`
     turns, or `all`. eval_share: of the rows, held out; their loss is measured every eval_steps steps (0: ten times),
     and with patience the training stops when that many measurements brought nothing better, and goes back to the best.
-    report_to: loggers of transformers' own.
+    report_to: loggers of transformers' own. processes: those that the training was begun with, each with batches of its
+    own; a step has `step_rows` rows, however these are spread later.
     """
 
     epochs: float = 5.0
@@ -53,6 +56,26 @@ class TrainSettings:
     eval_steps: int = 0
     patience: int = 0
     report_to: tuple[str, ...] = ()
+    processes: int = 1
+
+    @property
+    def step_rows(self) -> int:
+        """The rows of an optimiser step."""
+        return self.batch_size * self.gradient_accumulation * self.processes
+
+    def spread(self, processes: int) -> tuple[int, int]:
+        """The rows of a batch and the batches of a step, of each of so many processes.
+
+        A batch is no larger than `batch_size`. Raises UsageError where a step cannot be shared out evenly.
+        """
+        each, left = divmod(self.step_rows, processes)
+        if left:
+            raise UsageError(
+                f"a step of this training has {self.step_rows} rows, which {processes} processes cannot share evenly",
+                f"start as many as divide {self.step_rows}",
+            )
+        batch = max(size for size in range(1, min(self.batch_size, each) + 1) if each % size == 0)
+        return batch, each // batch
 
     def to_dict(self) -> dict[str, Any]:
         """What names a training: settings that came later count only where they are not as before."""
@@ -65,5 +88,5 @@ class TrainSettings:
         return kept
 
 
-LATER = ("batching", "gradient_checkpointing", "loss_on", "eval_share", "eval_steps", "patience")
+LATER = ("batching", "gradient_checkpointing", "loss_on", "eval_share", "eval_steps", "patience", "processes")
 DEFAULTS = {field.name: field.default for field in fields(TrainSettings)}

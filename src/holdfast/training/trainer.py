@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import logging
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,20 +18,22 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate.data_loader import SeedableRandomSampler
 from torch.nn import functional
 from transformers import EarlyStoppingCallback, set_seed
 
 from holdfast.core.contracts import Defence, DefenceContext
-from holdfast.core.errors import ModelError, UsageError
 from holdfast.core.progress import ShowLoss
 from holdfast.core.records import Row, digest
-from holdfast.models.chat import IGNORE, encode_row
+from holdfast.models.chat import IGNORE
 from holdfast.models.internals import unpack_for_training
 from holdfast.models.load import LoadedModel, has_fast_bfloat16
 from holdfast.models.load_check import check_numbers
-from holdfast.training.batching import GroupedByLength, padding
+from holdfast.training import processes
+from holdfast.training.batching import GroupedByLength, SharedOut, padding
 from holdfast.training.callbacks import MAX_GRADIENT_NORM, GradientsCallback, ProgressCallback, StatesCallback
 from holdfast.training.defences import defended_rows, prepare_defences
+from holdfast.training.encoded import encode_rows, hold_out, with_filler
 from holdfast.training.lora import attach_lora
 from holdfast.training.settings import TrainSettings
 
@@ -86,11 +89,19 @@ def trainer_class() -> Any:
         row_tokens: int | None = None  # where a row that a defence encodes is cut, as the training rows are
         # A defence adds to these, in `begin`, what puts other micro-batches in the place of a step's own.
         swaps: list[Callable[[list[Any]], list[Any]]]
-        grouped: GroupedByLength | None = None
+        order: Any = None  # the sampler of the rows, where it is not the trainer's own
         lengths: Sequence[int] = ()  # tokens of the training rows
 
         def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-            return self.grouped or super()._get_train_sampler(train_dataset)
+            return self.order or super()._get_train_sampler(train_dataset)
+
+        def step_sizes(self, batches: list[Any]) -> list[list[int]]:
+            """Rows of each batch of a step, process by process; a row without anything to learn fills up, no more."""
+            own = torch.tensor([int((batch["labels"] != IGNORE).any(1).sum()) for batch in batches])
+            if processes.count() == 1:
+                return own[:, None].tolist()  # type: ignore[no-any-return]
+            every = self.accelerator.gather(own.to(self.args.device)[None])
+            return every.T.tolist()  # type: ignore[no-any-return]
 
         def get_batch_samples(self, epoch_iterator: Any, num_batches: int, device: Any) -> tuple[list[Any], Any]:
             batches, items = super().get_batch_samples(epoch_iterator, num_batches, device)
@@ -109,6 +120,9 @@ def trainer_class() -> Any:
             loss = plain_loss(outputs, labels, num_items_in_batch)
             for defence in self.losses:
                 loss = defence.loss(loss, model, inputs, outputs, num_items_in_batch)
+            if num_items_in_batch is not None:
+                # They are counted over all processes, and the gradients are averaged over these.
+                loss = loss * self.accelerator.num_processes
             return (loss, outputs) if return_outputs else loss
 
     return MomentsTrainer
@@ -152,13 +166,14 @@ def _sft_config(
     goes_back = evaluates and settings.patience > 0  # to the best checkpoint, so each evaluation writes one
     save_steps = eval_steps if goes_back else settings.save_steps
     device = loaded.device
-    return SFTConfig(
+    batch_size, accumulation = settings.spread(processes.count())
+    config = SFTConfig(
         output_dir=str(folder),
         num_train_epochs=settings.epochs,
         learning_rate=settings.lr,
-        per_device_train_batch_size=settings.batch_size,
-        per_device_eval_batch_size=settings.batch_size,
-        gradient_accumulation_steps=settings.gradient_accumulation,
+        per_device_train_batch_size=batch_size,
+        per_device_eval_batch_size=batch_size,
+        gradient_accumulation_steps=accumulation,
         weight_decay=settings.weight_decay,
         max_grad_norm=MAX_GRADIENT_NORM if clipped else 0.0,
         warmup_steps=int(steps * settings.warmup_share),
@@ -187,36 +202,11 @@ def _sft_config(
         report_to=list(settings.report_to) or "none",
         disable_tqdm=True,
         remove_unused_columns=False,
+        ddp_timeout=int(processes.PATIENCE.total_seconds()),
     )
-
-
-def encode_rows(loaded: LoadedModel, rows: Sequence[Row], max_length: int, loss_on: str = "assistant") -> Any:
-    """The training set, tokenized; rows whose answer lies beyond max_length are left out.
-
-    loss_on: `assistant` learns what the assistant says, `all` every token. Raises ModelError when no row is left.
-    """
-    import datasets
-
-    encoded = [encode_row(loaded.tokenizer, row, max_length) for row in rows]
-    kept = [example for example in encoded if any(label != IGNORE for label in example.labels)]
-    if not kept:
-        raise ModelError(f"no row has an answer within {max_length} tokens", "raise --max-length")
-    labels = [e.input_ids if loss_on == "all" else e.labels for e in kept]
-    return datasets.Dataset.from_dict({"input_ids": [e.input_ids for e in kept], "labels": labels})
-
-
-def hold_out(rows: Sequence[Row], share: float) -> tuple[list[Row], list[Row]]:
-    """The rows to train on, and those to measure the loss on: a share of them, by what they say.
-
-    So rows that say the same are on one side. Raises UsageError when a side is empty.
-    """
-    chosen = [int(digest(row.messages)[:8], 16) < share * 16**8 for row in rows]
-    kept = [row for row, out in zip(rows, chosen, strict=True) if not out]
-    held = [row for row, out in zip(rows, chosen, strict=True) if out]
-    if not kept or not held:
-        side = "none to measure the loss on" if kept else "none to train on"
-        raise UsageError(f"--eval-share {share:g} of {len(rows)} rows leaves {side}", "name another share")
-    return kept, held
+    # A process has one GPU: the trainer would spread the batches of a plain launch over all that it sees, by threads.
+    config._n_gpu = min(1, config.n_gpu)
+    return config
 
 
 @contextlib.contextmanager
@@ -275,8 +265,7 @@ def train(
         trainer = make_trainer(loaded, sets, settings, folder, defences, show)
         for defence in defences:
             defence.begin(loaded.model, trainer)
-        checkpoints = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
-        resume = str(checkpoints[-1]) if trainer.args.save_strategy != "no" and checkpoints else None
+        resume = processes.told(last_checkpoint(folder) if trainer.args.save_strategy != "no" else None)
         result = trainer.train(resume_from_checkpoint=resume)
         for defence in defences:
             defence.end(loaded.model)
@@ -284,16 +273,32 @@ def train(
     check_numbers(loaded.name, loaded.model, "the training diverged: lower --lr, or clip the gradients")
     loaded.fingerprint = key
     return {
-        "rows": len(data),
-        "rows_left_out": len(rows) - len(data),  # no answer within max_length
+        "rows": len(trainer.lengths),
+        "rows_left_out": len(rows) - len(trainer.lengths),  # no answer within max_length
         "steps": trainer.state.global_step,
         "loss": result.training_loss,
         **tokens_of(trainer, settings),
+        **({"processes": processes.count()} if processes.count() > 1 else {}),
         **({"eval": eval_losses(trainer), "eval_rows": len(held)} if held else {}),
         "resumed_from": resume,
         "fingerprint": key,
         **({"defences": [describe_defence(defence) for defence in defences]} if defences else {}),
     }
+
+
+def last_checkpoint(folder: Path) -> str | None:
+    """The newest checkpoint that was written to its end, of a run that may have been killed while it wrote one."""
+    # The trainer writes this file last.
+    whole = [path.parent for path in folder.glob("checkpoint-*/trainer_state.json") if is_json(path)]
+    return str(max(whole, key=lambda path: int(path.name.split("-")[1]))) if whole else None
+
+
+def is_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_text())
+    except ValueError:
+        return False
+    return True
 
 
 def make_trainer(
@@ -308,9 +313,11 @@ def make_trainer(
 
     sets: the encoded rows to `train` on and, where some are held out, to `eval`uate.
     """
-    data, eval_data = sets["train"], sets.get("eval")
-    per_step = settings.batch_size * settings.gradient_accumulation
-    steps = max(1, int(-(-len(data) // per_step) * settings.epochs))
+    data, eval_data, several = sets["train"], sets.get("eval"), processes.count()
+    lengths = [len(ids) for ids in data["input_ids"]]
+    steps = max(1, int(-(-len(data) // settings.step_rows) * settings.epochs))
+    if several > 1:
+        data = with_filler(data)
     trainer = trainer_class()(
         model=loaded.model,
         args=_sft_config(settings, steps, folder, loaded, not defences, eval_data is not None),
@@ -319,11 +326,15 @@ def make_trainer(
         processing_class=loaded.tokenizer,
         callbacks=[ProgressCallback(show), GradientsCallback(defences), StatesCallback(defences, folder)],
     )
+    processes.check_count(trainer.accelerator.num_processes)
     if eval_data is not None and settings.patience:
         trainer.add_callback(EarlyStoppingCallback(settings.patience))
-    trainer.lengths = [len(ids) for ids in data["input_ids"]]
+    trainer.lengths = lengths
     if settings.batching == "grouped":
-        trainer.grouped = GroupedByLength(trainer.lengths, settings.batch_size, settings.seed)
+        trainer.order = GroupedByLength(lengths, settings.step_rows, settings.seed)
+    if several > 1:
+        order = trainer.order or SeedableRandomSampler(range(len(lengths)), data_seed=settings.seed)
+        trainer.order = SharedOut(order, trainer.args.per_device_train_batch_size, several, filler=len(lengths))
     trainer.losses = [defence for defence in defences if _overrides_loss(defence)]
     trainer.swaps, trainer.row_tokens = [], settings.max_length
     return trainer
@@ -332,7 +343,9 @@ def make_trainer(
 def tokens_of(trainer: Any, settings: TrainSettings) -> dict[str, Any]:
     """Tokens of an epoch, and how many times as many were computed with padding."""
     lengths = trainer.lengths
-    order = trainer.grouped or torch.randperm(len(lengths), generator=torch.Generator().manual_seed(0)).tolist()
+    order: Any = torch.randperm(len(lengths), generator=torch.Generator().manual_seed(0)).tolist()
+    if settings.batching == "grouped":
+        order = GroupedByLength(lengths, settings.step_rows, settings.seed)
     return {"tokens": sum(lengths), "padding": round(padding(lengths, order, settings.batch_size), 3)}
 
 

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from holdfast.api.align import AlignSettings, align_and_measure
+from holdfast.api.align import AlignSettings, align_along, align_and_measure
+from holdfast.api.report import page_beside
+from holdfast.core.launch import launch
 from holdfast.core.progress import Progress
 from holdfast.evaluation.soundness import broken
 from holdfast.reporting import terminal
+from holdfast.training.processes import join
 
 
 def align(settings: AlignSettings, origins: dict[str, str]) -> dict[str, Any]:
     """Teach a model that was never aligned to decline, measured before and after on the same prompts."""
+    join(settings.device)
+    if not launch().first:
+        align_along(settings)
+        return {}
     aligned = align_and_measure(settings, origins, Progress())
     document, measured = aligned.document, aligned.measured
+    document["page"] = str(page_beside(aligned.run.path, settings.show_replies))
     if settings.json_output:
         terminal.print_json(document)
         return document
@@ -27,5 +35,5 @@ def align(settings: AlignSettings, origins: dict[str, str]) -> dict[str, Any]:
             out.print(f"broken, and not safe for that: {why}", style="bold", markup=False)
         out.print(terminal.BLIND_SPOTS, style="dim")
     terminal.print_unfinished(out, document)
-    out.print(f"model: {document['model']}\nrun: {aligned.run.path}", markup=False)
+    out.print(f"model: {document['model']}\nrun: {aligned.run.path}\npage: {document['page']}", markup=False)
     return document

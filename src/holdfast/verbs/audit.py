@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from holdfast.api.audit import Audited, AuditSettings, measure
+from holdfast.api.report import page_beside
 from holdfast.core.progress import Progress
 from holdfast.reporting import terminal
 from holdfast.text.safe import for_terminal
@@ -13,6 +14,7 @@ from holdfast.text.safe import for_terminal
 def audit(settings: AuditSettings, origins: dict[str, str]) -> dict[str, Any]:
     """Measure a checkpoint, and its base on the same prompts; report what flipped."""
     found = measure(settings, origins, Progress())
+    found.document["page"] = str(page_beside(found.run.path, settings.show_replies))
     tell(settings, found)
     return found.document
 
@@ -52,4 +54,4 @@ def tell(settings: AuditSettings, audited: Audited) -> None:
     if settings.sequential:
         out.print(document["sequential"]["sentence"], style="bold", markup=False)
     terminal.print_unfinished(out, document)
-    out.print(f"run: {audited.run.path}", markup=False)
+    out.print(f"run: {audited.run.path}\npage: {document['page']}", markup=False)

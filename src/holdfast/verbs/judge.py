@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+from holdfast.api.report import page_beside
 from holdfast.api.settings import JUDGE_PANEL, OUT_PANEL, JudgeSettings
 from holdfast.attacking.replies import Attacked, attacked_replies
 from holdfast.core.config import option
@@ -299,6 +300,7 @@ def conclude(run: Run, settings: CheckSettings, labels: Labels, results: Sequenc
     run.finish(
         f"# judges against labels\n\n{labels.how}. Figures: metrics.jsonl, summary.json; labels: labels.jsonl.\n"
     )
+    document["page"] = str(page_beside(run.path, settings.show_replies))
     if settings.json_output:
         terminal.print_json(document)
         return document
@@ -322,7 +324,7 @@ def conclude(run: Run, settings: CheckSettings, labels: Labels, results: Sequenc
             )
         if entry["disagreements"]:
             out.print(terminal.plain_table(f"some that {entry['judge']} reads otherwise", DISAGREED, disagreed(entry)))
-    out.print(f"run: {run.path}", markup=False)
+    out.print(f"run: {run.path}\npage: {document['page']}", markup=False)
     return document
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from holdfast.api.repair import Repaired, RepairSettings, repaired
+from holdfast.api.report import page_beside
 from holdfast.core.progress import Progress
 from holdfast.reporting import terminal
 
@@ -16,6 +17,7 @@ from holdfast.reporting import terminal
 def repair(settings: RepairSettings, origins: dict[str, str]) -> dict[str, Any]:
     """Give a tuned model its base's safety back without training, at a strength chosen under a guarantee."""
     found = repaired(settings, origins, Progress())
+    found.document["page"] = str(page_beside(found.run.path, settings.show_replies))
     tell(found, settings.json_output)
     return found.document
 
@@ -30,7 +32,7 @@ def tell(found: Repaired, json_output: bool) -> None:
     if outcome is None:
         out.print(said, markup=False)
         out.print("hint: add --prompts FILE to have the strength chosen under a guarantee", style="dim", markup=False)
-        out.print(f"model: {document['model']}\nrun: {run.path}", markup=False)
+        out.print(f"model: {document['model']}\nrun: {run.path}\npage: {document['page']}", markup=False)
         return
     # torch comes with these, and is there by now: something was measured
     from holdfast.evaluation.bench import compare_evaluations
@@ -53,4 +55,4 @@ def tell(found: Repaired, json_output: bool) -> None:
             f"{'load it as' if outcome.where.startswith('ensemble:') else 'model'}: {outcome.where}", markup=False
         )
     terminal.print_unfinished(out, document)
-    out.print(f"run: {run.path}", markup=False)
+    out.print(f"run: {run.path}\npage: {document['page']}", markup=False)

@@ -6,9 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from holdfast.api.report import ReportSettings, made
+from holdfast.api.report import ReportSettings, made, save
 from holdfast.core.errors import UsageError
-from holdfast.core.runs import write_atomic
 from holdfast.evaluation.run_reader import RunRecords
 from holdfast.gating.exit_code import Decision
 from holdfast.reporting import svg, terminal
@@ -29,13 +28,12 @@ def report(settings: ReportSettings, origins: dict[str, str]) -> dict[str, Any]:
     runs, decisions, names, text = found.runs, found.decisions, found.names, found.text
     default = runs[0].path / ("report.html" if len(runs) == 1 else "comparison.html")
     target = Path(settings.out) if settings.out else default
-    # What is no Unicode in a reply was named before; a lone surrogate in a path would still stop the page.
-    write_atomic(target, text.encode("utf-8", "replace"))
+    save(target, text)
     cards = write_card(runs[0], decisions[0], Path(settings.card)) if settings.card else []
     plots = write_plots(runs, names, Path(settings.plots)) if settings.plots else []
     markdown = report_markdown(runs, decisions)
     if settings.markdown and settings.markdown != "-":
-        write_atomic(Path(settings.markdown), markdown.encode("utf-8", "replace"))
+        save(Path(settings.markdown), markdown)
     return tell(settings, runs, decisions, {"page": target, "plots": plots, "cards": cards, "markdown": markdown})
 
 

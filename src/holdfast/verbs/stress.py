@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from holdfast.api.stress import Attacked, StressSettings, attacked, caution_of
+from holdfast.api.report import page_beside
+from holdfast.api.stress import attacked, caution_of
+from holdfast.api.stress_settings import StressSettings
+from holdfast.api.stress_stage import Attacked
 from holdfast.attacking import matrix
 from holdfast.attacking.summary import PRIVATE_COLUMNS, about_privacy, summary_table, worst_table
 from holdfast.core.progress import Progress
@@ -17,6 +20,7 @@ from holdfast.reporting import terminal
 def stress(settings: StressSettings, origins: dict[str, str]) -> dict[str, Any]:
     """Attack a model in memory under published regimes, and measure what is left of its safety."""
     found = attacked(settings, origins, Progress())
+    found.document["page"] = str(page_beside(found.stage.run.path, settings.show_replies))
     tell(settings, found)
     return found.document
 
@@ -41,7 +45,7 @@ def tell(settings: StressSettings, found: Attacked) -> None:
         out.print(terminal.plain_table("test split; mean over the seeds [envelope of their 95 % intervals], percent",
                                      matrix.HEADER, matrix.lines(document["cells"])))  # fmt: skip
         terminal.print_unfinished(out, document)
-        out.print(f"run: {found.stage.run.path}", markup=False)
+        out.print(f"run: {found.stage.run.path}\npage: {document['page']}", markup=False)
         return
     out.print(terminal.metrics_table(f"{settings.model}, untouched", {"untouched": found.stage.aligned.metrics}))
     out.print(summary_table(document["summary"]))
@@ -55,4 +59,4 @@ def tell(settings: StressSettings, found: Attacked) -> None:
         out.print(worst_table(worst, settings.max_utility_loss))
     out.print(caution_of(settings) + terminal.BLIND_SPOTS, style="dim")
     terminal.print_unfinished(out, document)
-    out.print(f"run: {found.stage.run.path}", markup=False)
+    out.print(f"run: {found.stage.run.path}\npage: {document['page']}", markup=False)

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from holdfast.api.tune import Tuned, TuneSettings, train_and_measure
+from holdfast.api.report import page_beside
+from holdfast.api.tune import Tuned, TuneSettings, train_along, train_and_measure
+from holdfast.core.launch import launch
 from holdfast.core.progress import Progress
 from holdfast.evaluation.soundness import broken, untold
 from holdfast.reporting import terminal
+from holdfast.training.processes import join
 
 
 def tune(settings: TuneSettings, origins: dict[str, str]) -> dict[str, Any]:
     """Fine-tune a model on a dataset, and measure it before and after on the same prompts."""
+    join(settings.device)
+    if not launch().first:
+        train_along(settings)
+        return {}
     found = train_and_measure(settings, origins, Progress())
+    found.document["page"] = str(page_beside(found.run.path, settings.show_replies))
     tell(settings, found)
     return found.document
 
@@ -38,6 +46,6 @@ def tell(settings: TuneSettings, tuned: Tuned) -> None:
                 out.print(f"not shown to be safe: {why}", style="bold", markup=False)
         out.print(terminal.BLIND_SPOTS, style="dim")
     terminal.print_unfinished(out, document)
-    out.print(f"model: {document['model']}\nrun: {tuned.run.path}", markup=False)
+    out.print(f"model: {document['model']}\nrun: {tuned.run.path}\npage: {document['page']}", markup=False)
     if tuned.serving:
         out.print(f"serve it with this system prompt: {tuned.serving.test_system}", markup=False)

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, ClassVar
 
 import torch
@@ -81,16 +82,18 @@ class Lisa(OptionDefence):
             self.anchor = copies(self.parameters)
         if not self.aligning(step):
             return batches
-        sizes = [len(batch["input_ids"]) for batch in batches]
+        sizes = self.trainer.step_sizes(batches)
+        wanted = sum(map(sum, sizes))
         draw = random.Random(f"lisa {self.context.seed} {step}")
-        # Drawn for the whole step at once, so that how it is cut into micro-batches changes nothing.
-        drawn = (
-            draw.sample(self.pool, sum(sizes))
-            if sum(sizes) <= len(self.pool)
-            else draw.choices(self.pool, k=sum(sizes))
-        )
-        ends = [sum(sizes[: i + 1]) for i in range(len(sizes))]
-        return [self.trainer.data_collator(drawn[end - size : end]) for size, end in zip(sizes, ends, strict=True)]
+        # Drawn for the whole step at once, so that how it is cut into batches and processes changes nothing.
+        drawn = iter(draw.sample(self.pool, wanted) if wanted <= len(self.pool) else draw.choices(self.pool, k=wanted))
+        dealt = [[list(islice(drawn, size)) for size in batch] for batch in sizes]
+        rank = self.trainer.args.process_index
+        # A process whose rows of the step are used up keeps its batch without anything to learn.
+        return [
+            self.trainer.data_collator(own[rank]) if own[rank] else batch
+            for own, batch in zip(dealt, batches, strict=True)
+        ]
 
     def gradients(self, model: Any) -> None:
         for parameter, anchor in zip(self.parameters, self.anchor, strict=True):

@@ -19,8 +19,9 @@ from holdfast.core.errors import UsageError
 from holdfast.core.options import setting
 from holdfast.core.records import Finding
 from holdfast.data.batch import mix, word_hashes
-from holdfast.data.containers import chunks, parse
+from holdfast.data.containers import parse
 from holdfast.data.formats import to_row
+from holdfast.data.sources import chunks
 from holdfast.scanning.engine import OptionScanner
 from holdfast.stats.figures import percent
 
