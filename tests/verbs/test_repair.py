@@ -363,7 +363,8 @@ def test_the_worst_case_is_the_highest_harm_that_leaves_use(capsys):
 
 
 def test_the_matrix_is_resumed_cell_by_cell(capsys, monkeypatch, tmp_path):
-    from holdfast.api import matrix, stress
+    from holdfast.api import matrix
+    from holdfast.attacking import matrix as arms
 
     monkeypatch.setattr(matrix, "STACKS", ())
     monkeypatch.setattr(matrix, "STACKED_REPAIRS", ())
@@ -376,8 +377,8 @@ def test_the_matrix_is_resumed_cell_by_cell(capsys, monkeypatch, tmp_path):
     assert table.count("\n") == 5 and "| explicit | wise-ft | 1 |" in table
     lines = (tmp_path / "run" / "cells.jsonl").read_text().splitlines()
     (tmp_path / "run" / "cells.jsonl").write_text(lines[0] + "\n")
-    original, trained = stress.matrix.attack, []
-    monkeypatch.setattr(stress.matrix, "attack", lambda *a: trained.append(a[1].plan.defences) or original(*a))
+    original, trained = arms.attack, []
+    monkeypatch.setattr(arms, "attack", lambda *a: trained.append(a[1].plan.defences) or original(*a))
     assert [cell["arm"] for cell in stressed(capsys, *arguments)["cells"]] == ["nothing", "ptst", "wise-ft"]
     assert sorted(trained) == [(), ("ptst",)]  # the cell that was there is not made again; the repair needs its attack
 
