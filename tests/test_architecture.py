@@ -138,11 +138,12 @@ def test_no_module_has_one_importer_but_those_that_are_known():
 # imported when it is called.
 LATE = {
     "api.public": "api.audit api.gate api.repair api.report api.scan api.stress api.stress_settings api.tune",
+    "api.engines": "models.served",
     "api.inputs": "models.chat models.load models.load_check",
-    "api.repair": "evaluation.bench models.load repairing.measure repairing.summary repairing.sweep",
+    "api.repair": "evaluation.bench evaluation.noise models.served repairing.measure repairing.summary repairing.sweep",
     "api.repair_sources": "models.load repairing.inputs repairing.sources training.settings",
     "api.scan": "models.load",
-    "api.settings": "evaluation.lm_eval models.generate models.load training.settings",
+    "api.settings": "evaluation.lm_eval models.generate models.load models.served training.settings",
     "catalog.probes.redteam": "redteam.policy",
     "catalog.scanners.benign_risk": "training.influence",
     "catalog.scanners.explicit_harm": "judging.guard models.load",
@@ -213,6 +214,7 @@ TESTED_IN = {
     "gating/test_decide.py": "gating.exit_code gating.junit",
     "guild/test_world.py": "guild.curriculum guild.rows guild.suites guild.talk guild.tokens guild.words",
     "models/test_converted.py": "verbs.models",
+    "models/test_vllm_engine.py": "api.engines evaluation.noise models.served models.vllm_server models.watched",
     "models/test_quantised.py": "models.quantised_load",
     "models/test_endpoint.py": "core.remarks models.endpoint_errors models.endpoint_reply models.endpoint_watch",
     "models/test_ensemble.py": "catalog.repairs.ensemble",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from holdfast.api.engines import EngineSettings
 from holdfast.api.settings import (
     ASK_PANEL,
     MODEL_PANEL,
@@ -28,9 +29,10 @@ from holdfast.evaluation.bench import Bench, Evaluation, compare_evaluations, op
 from holdfast.evaluation.early_stop import stop_early
 from holdfast.evaluation.evaluate import evaluate
 from holdfast.evaluation.lm_eval import anchored
+from holdfast.evaluation.noise import noise_floor
 from holdfast.evaluation.soundness import broken, untold
 from holdfast.models.endpoint import EndpointModel
-from holdfast.models.load import Lineage, LoadedModel
+from holdfast.models.load import Lineage, LoadedModel, ModelOptions
 from holdfast.reporting import terminal
 from holdfast.reporting.probes import checked
 from holdfast.stats.comparison import Comparison
@@ -39,7 +41,7 @@ from holdfast.stats.sequential import OPEN, OVER, Test
 STOP_PANEL, REDTEAM_PANEL = "Early stop", "Red teaming"
 
 
-class AuditSettings(UtilitySettings, EvaluationSettings):
+class AuditSettings(UtilitySettings, EvaluationSettings, EngineSettings):
     """Audit a checkpoint, against its base where one is named."""
 
     first = ("base", "prompts", "over_refusal_prompts", "utility_prompts", "suite", "limit", "judge", "probe", "device",
@@ -94,6 +96,11 @@ class AuditSettings(UtilitySettings, EvaluationSettings):
         None, "The small model that the method policy trains. Default: the embedded one, on guild.", REDTEAM_PANEL,
         metavar="MODEL",
     )  # fmt: skip
+
+    @property
+    def models(self) -> list[str]:
+        """Every model that is named; an adapter's own base is not."""
+        return [name for name in (self.model, self.base, *(self.also or ())) if name]
 
     @property
     def probes(self) -> list[str]:
@@ -155,9 +162,21 @@ class Audited:
     pairs: Sequence[Pair] = ()
 
 
-def open_base(settings: AuditSettings, name: str, lineage: Lineage | None, run: Run) -> LoadedModel | EndpointModel:
+def how_to_load(settings: AuditSettings, progress: Progress) -> ModelOptions:
+    """How the models are loaded, and which engine makes their replies."""
+    settings.check_engine(settings.models)
+    needs = "lm-eval reads log-probabilities" if settings.utility else ""
+    for probe in make_probes(settings, settings.base or settings.model):
+        if probe.needs_weights:
+            needs = needs or f"the probe {probe.name} reads weights"
+    return settings.engine_for(settings.model_options(), settings.models, needs, progress.warn)
+
+
+def open_base(
+    settings: AuditSettings, loading: ModelOptions, name: str, lineage: Lineage | None, run: Run
+) -> LoadedModel | EndpointModel:
     """The base, noted in the run. Raises UsageError where it is the audited model itself."""
-    base = open_model(name, settings.model_options())
+    base = open_model(name, loading)
     if lineage and isinstance(base, LoadedModel):
         lineage.warn_of(base)
     run.note(base=base.describe())
@@ -166,12 +185,12 @@ def open_base(settings: AuditSettings, name: str, lineage: Lineage | None, run: 
     return base
 
 
-def open_beside(settings: AuditSettings, name: str, run: Run) -> LoadedModel | EndpointModel:
+def open_beside(loading: ModelOptions, name: str, run: Run) -> LoadedModel | EndpointModel:
     """A model that stands beside, noted in the run; one named like another of the run is called by its reference.
 
     Raises UsageError where it has the weights of one that is there already.
     """
-    other = open_model(name, settings.model_options())
+    other = open_model(name, loading)
     known = [run.manifest["model"], *([run.manifest["base"]] if "base" in run.manifest else []), *run.manifest["also"]]
     if same := next((one for one in known if one["fingerprint"] == other.fingerprint), None):
         raise UsageError(f"`{name}` and `{same['reference']}` have the same weights", "name each model once")
@@ -192,7 +211,8 @@ def measure(settings: AuditSettings, origins: dict[str, str], progress: Progress
     test, anchor = settings.test(), settings.lm_eval()
     with progress:
         progress.say(f"loading {settings.model}")
-        tuned = open_model(settings.model, settings.model_options())
+        loading = how_to_load(settings, progress)
+        tuned = open_model(settings.model, loading)
         base_name = settings.base or (tuned.adapter_of if isinstance(tuned, LoadedModel) else None)
         probes = make_probes(settings, base_name)
         asked = settings.without_redteam(tuned.world)
@@ -207,7 +227,8 @@ def measure(settings: AuditSettings, origins: dict[str, str], progress: Progress
             show=progress.step,
             show_replies=settings.show_replies,
         )
-        progress.total = (2 if base_name else 1) + len(settings.also or ()) + len(probes)
+        again = bool(base_name and (settings.noise_floor or loading.engine))
+        progress.total = (2 if base_name else 1) + again + len(settings.also or ()) + len(probes)
         run.note(model=tuned.describe(), judge=bench.judge)
         condition = Condition(test_template="custom" if settings.system else "none")
         progress.say(f"auditing {tuned.name}")
@@ -222,11 +243,15 @@ def measure(settings: AuditSettings, origins: dict[str, str], progress: Progress
             del tuned
         if base_name:
             progress.say(f"auditing its base {base_name}")
-            base = open_base(settings, base_name, lineage, run)
+            base = open_base(settings, loading, base_name, lineage, run)
             before = anchored(evaluate(base, condition, bench), base, anchor, run)
             progress.finish()
+            if again:
+                progress.say(f"its base {base_name} once more, in other batches")
+                run.note(noise_floor=noise_floor(base, condition, bench, before).to_dict())
+                progress.finish()
             base = base if probes else None
-        beside = ask_beside(settings, condition, bench, run, progress)
+        beside = ask_beside(settings, loading, condition, bench, run, progress)
         found: list[dict[str, Any]] = []
         if probes:
             forbidden = next((suite.prompts for suite in suites if suite.name == "policy"), [])
@@ -244,7 +269,7 @@ def measure(settings: AuditSettings, origins: dict[str, str], progress: Progress
 
 
 def ask_beside(
-    settings: AuditSettings, condition: Condition, bench: Bench, run: Run, progress: Progress
+    settings: AuditSettings, loading: ModelOptions, condition: Condition, bench: Bench, run: Run, progress: Progress
 ) -> list[Evaluation]:
     """The models that stand beside, each asked what the checkpoint was asked; one is in memory at a time."""
     found: list[Evaluation] = []
@@ -252,7 +277,7 @@ def ask_beside(
         run.note(also=[])
     for name in settings.also or ():
         progress.say(f"auditing {name} beside it")
-        other = open_beside(settings, name, run)
+        other = open_beside(loading, name, run)
         found.append(anchored(evaluate(other, condition, bench), other, settings.lm_eval(), run))
         del other
         progress.finish()
@@ -333,6 +358,7 @@ def conclude(
         **({"also": [other.model for other in beside], "pairs": told} if beside else {}),
         **({"probes": list(probes)} if probes else {}), **({"broken": why} if why else {}),
         **({"untold": open_question} if open_question and after.metrics else {}),
+        **({"noise_floor": run.manifest["noise_floor"]} if "noise_floor" in run.manifest and before else {}),
         **(stopped(run.manifest["sequential"]) if settings.sequential else {}),
     )  # fmt: skip
     terminal.save_summary(run.path, document)

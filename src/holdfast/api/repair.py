@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from holdfast.api.engines import EngineSettings
 from holdfast.api.repair_sources import REPAIR_PANEL, RepairInputSettings, open_sources
 from holdfast.api.settings import OUT_PANEL, EvaluationSettings
 from holdfast.api.suites import open_suites, read_prompts
@@ -19,11 +20,12 @@ from holdfast.core.config import argument, option
 from holdfast.core.contracts import Repair
 from holdfast.core.errors import ModelError, UsageError
 from holdfast.core.progress import Progress
-from holdfast.core.records import Prompt, Row
+from holdfast.core.records import Condition, Prompt, Row
 from holdfast.core.runs import Run
 from holdfast.core.worlds import World
 from holdfast.data.rows import read_rows
 from holdfast.judging.judge import judge_of_suite
+from holdfast.models.adapter import base_of_adapter
 from holdfast.models.files import ADAPTER, locate
 from holdfast.models.quantised import refuse_repair
 from holdfast.repairing.choose import Promise, check_resolution, choose, limits_of
@@ -46,7 +48,7 @@ AUTO = ("wise-ft", "project-off", "resta", "wise-ft@0.9+project-off", "wise-ft@0
 GUILD_SUITES = ("policy", "over-refusal", "utility", "utility-task")
 
 
-class RepairSettings(EvaluationSettings, RepairInputSettings):
+class RepairSettings(EvaluationSettings, RepairInputSettings, EngineSettings):
     """Repair a tuned model with its base, without training."""
 
     first = ("method", "strength", "prompts", "utility_prompts", "task_prompts", "max_harm", "confidence",
@@ -152,6 +154,7 @@ class Repaired:
 def repaired(settings: RepairSettings, origins: dict[str, str], progress: Progress) -> Repaired:
     """Check what is asked, then write an interpolation, or measure the strengths and choose one."""
     promise, asked = settings.promise(), settings.repairs()
+    settings.check_engine([])
     for reference in (settings.base, settings.tuned):
         if reference.startswith("openai:"):
             raise UsageError(f"`{reference}` is an endpoint, and a repair needs weights", "name two model folders")
@@ -199,12 +202,13 @@ def interpolate_only(settings: RepairSettings, origins: dict[str, str], repair: 
 def measured(settings: RepairSettings, origins: dict[str, str], promise: Promise, progress: Progress) -> Repaired:
     """Measure the repairs that are asked for, choose a strength, write and report it."""
     from holdfast.evaluation.bench import open_bench
+    from holdfast.evaluation.noise import noise_floor
     from holdfast.repairing import measure
 
     order = settings.order()
     check_format(settings, order.repairs)
     with progress:
-        subject = load_subject(settings, progress)
+        subject = load_subject(settings, order.repairs, progress)
         repairs = measure.usable(order, subject, progress)
         choosing, reporting = open_splits(settings, subject.base.world, progress.warn)
         judge = settings.judge_name(subject.base.world)
@@ -224,6 +228,9 @@ def measured(settings: RepairSettings, origins: dict[str, str], promise: Promise
         note(run, subject, judge, {"calibration": choosing, "test": reporting})
         bench = replace(bench, suites=reporting)
         outcome = measure.report(order, subject, tried, bench, progress, run.path / "model")
+        if settings.noise_floor or subject.base.engine:
+            progress.say("the base once more, in other batches")
+            run.note(noise_floor=noise_floor(subject.base, Condition(), bench, outcome.base).to_dict())
     return conclude(run, settings, limits, outcome)
 
 
@@ -288,15 +295,28 @@ def open_splits(settings: RepairSettings, world: World, tell: Callable[[str], No
     return choosing, [*reporting, *private]
 
 
-def load_subject(settings: RepairSettings, progress: Progress) -> Subject:
+def why_hf(settings: RepairSettings, repairs: Sequence[Repair]) -> str:
+    """Why the strengths cannot be made by an engine: only an adapter, scaled, is a matter of its folder alone."""
+    if other := [one.spec for one in repairs if not one.linear]:
+        return f"the repair {other[0]} works on weights or at decoding"
+    folder = locate(settings.tuned)
+    if folder is None or not (folder / ADAPTER).exists():
+        return "the strengths of whole weights are made in memory"
+    own, given = locate(base_of_adapter(folder)), locate(settings.base)
+    same = own.samefile(given) if own and given else base_of_adapter(folder) == settings.base
+    return "" if same else f"the adapter lies on another base than `{settings.base}`"
+
+
+def load_subject(settings: RepairSettings, repairs: Sequence[Repair], progress: Progress) -> Subject:
     """The two models, and what repairs may draw on. Raises ModelError for two that are no pair."""
-    from holdfast.models.load import load_model
+    from holdfast.models.served import open_loaded
     from holdfast.repairing.measure import Subject
     from holdfast.repairing.sweep import check_pair
 
     progress.say(f"loading {settings.base} and {settings.tuned}")
-    options = settings.model_options()
-    base, tuned = load_model(settings.base, options), load_model(settings.tuned, options)
+    names = [settings.base, settings.tuned]
+    options = settings.engine_for(settings.model_options(), names, why_hf(settings, repairs), progress.warn)
+    base, tuned = open_loaded(settings.base, options), open_loaded(settings.tuned, options)
     if base.fingerprint == tuned.fingerprint:
         raise ModelError(
             f"`{settings.base}` and `{settings.tuned}` are the same weights", "name the tuned model second"
@@ -322,6 +342,7 @@ def conclude(run: Run, settings: RepairSettings, limits: Sequence[Limit], outcom
     document = terminal.json_document(
         "repair", run.path, [metric for side in sides for metric in side.metrics], comparisons=comparisons,
         **facts_of(outcome), limits=[str(limit) for limit in limits], evidence=run.manifest.get("evidence", {}),
+        **({"noise_floor": run.manifest["noise_floor"]} if "noise_floor" in run.manifest else {}),
         confidence=settings.confidence, curves=curves_of(outcome), model=outcome.where or None, notes=outcome.notes,
         blind_spots=terminal.BLIND_SPOTS, exit_code=outcome.exit_code,
     )  # fmt: skip

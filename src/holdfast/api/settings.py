@@ -313,6 +313,6 @@ class DefenceSettings(Settings):
 
 
 def open_model(reference: str, options: ModelOptions) -> LoadedModel | EndpointModel:
-    from holdfast.models.load import load_model
+    from holdfast.models.served import open_loaded
 
-    return endpoint_model(reference) or load_model(reference, options)
+    return endpoint_model(reference) or open_loaded(reference, options)

@@ -42,7 +42,7 @@ def prepare(subject: Subject, prompts: Sequence[Prompt], options: GenerateOption
         }  # fmt: skip
         return Asked(prompts, [digest({**own, "messages": prompt.messages}) for prompt in prompts])
     ids = asked_ids(subject, prompts, options)
-    return Asked(prompts, [reply_key(subject.fingerprint, row, options) for row in ids], ids)
+    return Asked(prompts, [reply_key(subject, row, options) for row in ids], ids)
 
 
 def _sampling(options: GenerateOptions) -> dict[str, Any]:

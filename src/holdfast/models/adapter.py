@@ -235,6 +235,22 @@ def scale_adapter(adapter: Path, targets: Mapping[float, Path], finish: Finish |
                 (folder / ADAPTER).write_text(json.dumps(scaled, indent=2) + "\n", encoding="utf-8")
 
 
+def unlike_plain_lora(config: Mapping[str, Any]) -> str:
+    """What an adapter's configuration says that plain LoRA on an untouched base has not, in words, or nothing."""
+    start = str(config.get("init_lora_weights", "")).lower()
+    routed = next((key for key in NOT_LINEAR if config.get(key)), "")
+    reasons = {
+        f"is of type {config.get('peft_type')}": config.get("peft_type") != "LORA",
+        "uses DoRA": config.get("use_dora"),
+        f"trained whole modules ({config.get('modules_to_save')})": config.get("modules_to_save"),
+        "trained biases": config.get("bias", "none") != "none",
+        "trained embeddings": config.get("trainable_token_indices"),
+        f"has a {routed}": routed,
+        f"began as {start}, which alters the base": start.startswith(ALTERS_BASE),
+    }
+    return next((reason for reason, holds in reasons.items() if holds), "")
+
+
 def _scalable(adapter: Path) -> tuple[dict[str, Any], Path]:
     """An adapter's configuration and weights. Raises ModelError when `lora_alpha` would not scale all that it does."""
     config = check_json(adapter).get(ADAPTER, {})
@@ -251,23 +267,11 @@ def _scalable(adapter: Path) -> tuple[dict[str, Any], Path]:
     tensors = read_header(weights)[1]
     _check_values(adapter, tensors)
     more = sorted(name for name in tensors if not PLAIN_LORA.search(name))
-    start = str(config.get("init_lora_weights", "")).lower()
-    routed = next((key for key in NOT_LINEAR if config.get(key)), "")
-    reasons = {
-        f"is of type {kind}": kind != "LORA",
-        "uses DoRA": config.get("use_dora"),
-        f"trained whole modules ({config.get('modules_to_save')})": config.get("modules_to_save"),
-        "trained biases": config.get("bias", "none") != "none",
-        "trained embeddings": config.get("trainable_token_indices"),
-        f"has a {routed}": routed,
-        f"began as {start}, which alters the base": start.startswith(ALTERS_BASE),
-        f"holds more than LoRA ({', '.join(more[:3])})": more,
-    }
-    for reason, holds in reasons.items():
-        if holds:
-            raise ModelError(
-                f"the adapter `{adapter}` {reason}; scaling it would not interpolate with its base",
-                "merge it first (merge_and_unload, save_pretrained) and repair the merged folder, or add --prompts "
-                "FILE: a repair that is measured merges it",
-            )
+    reason = unlike_plain_lora(config) or (f"holds more than LoRA ({', '.join(more[:3])})" if more else "")
+    if reason:
+        raise ModelError(
+            f"the adapter `{adapter}` {reason}; scaling it would not interpolate with its base",
+            "merge it first (merge_and_unload, save_pretrained) and repair the merged folder, or add --prompts "
+            "FILE: a repair that is measured merges it",
+        )
     return config, weights

@@ -9,7 +9,7 @@ killed makes the batches that were missing just as they would have been made.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,8 +21,9 @@ from holdfast.core.progress import Show
 from holdfast.core.records import Prompt, Reply, digest
 from holdfast.core.runs import append_jsonl, read_jsonl
 from holdfast.models.chat import TemplateArguments, prompt_ids
-from holdfast.models.decoding import decode_greedily, decodes_greedily, without_wrapper
+from holdfast.models.decoding import PROCESSORS, decode_greedily, decodes_greedily, without_wrapper
 from holdfast.models.load import LoadedModel
+from holdfast.models.vllm_server import PASSED_ON
 from holdfast.text.thought import ERROR, Said, as_said, heard, opened
 
 MORE = ("thought", "status", "why", "cut")  # what a record of a reply may hold beside its text
@@ -107,13 +108,14 @@ class ReplyCache:
         return cache
 
 
-def reply_key(fingerprint: str, ids: Sequence[int], options: GenerateOptions) -> str:
-    """What decides a reply: the weights, the prompt's ids, the decoding; not the batch size.
+def reply_key(loaded: LoadedModel, ids: Sequence[int], options: GenerateOptions) -> str:
+    """What decides a reply: the weights, the engine, the prompt's ids, the decoding; not the batch size.
 
     What a chat template was given is in the ids.
     """
     decoding = {k: v for k, v in asdict(options).items() if k not in ("batch_size", "template_args")}
-    return digest({"form": FORM, "model": fingerprint, "ids": list(ids), "decoding": decoding})
+    engine = {"engine": loaded.engine.describe()} if loaded.engine else {}
+    return digest({"form": FORM, "model": loaded.fingerprint, "ids": list(ids), "decoding": decoding, **engine})
 
 
 def stop_ids(loaded: LoadedModel) -> list[int]:
@@ -273,10 +275,14 @@ def complete(
         cache = ReplyCache(None)
     elif isinstance(cache, ReplyCache) and not (loaded.world.harmless or cache.in_clear):
         cache = cache.in_memory()
-    keys = [reply_key(loaded.fingerprint, row, options) for row in ids]
+    keys = [reply_key(loaded, row, options) for row in ids]
     # The longest first: memory is at its worst in the first batch, and prompts that are asked twice are made once.
     first_of = {key: i for i, key in reversed(list(enumerate(keys)))}
     order = sorted(first_of.values(), key=lambda i: (-len(ids[i]), i))
+    if loaded.served:
+        missing = [i for i in order if keys[i] not in cache.known]
+        _complete_served(loaded, _Order(ids, keys, cache, show), missing, options)
+        return [as_said(cache.known[key]) for key in keys]
     queue, size, done = _batches(order, options.batch_size), options.batch_size, 0
     loaded.model.eval()
     while queue:
@@ -304,6 +310,57 @@ def complete(
         if show:
             show(done, len(order))
     return [as_said(cache.known[key]) for key in keys]
+
+
+@dataclass(frozen=True)
+class _Order:
+    """Questions of an engine: their ids and keys, and where the replies go."""
+
+    ids: Sequence[Sequence[int]]
+    keys: Sequence[str]
+    cache: Cache
+    show: Show | None
+
+
+def _complete_served(loaded: LoadedModel, order: _Order, missing: Sequence[int], options: GenerateOptions) -> None:
+    """Give the cache the replies that are missing, made by an engine, as they come.
+
+    Prompts that leave less room than a reply may take are asked apart, each with the room that it has.
+    """
+    assert loaded.served is not None
+    stops, done = stop_ids(loaded), 0
+    by_room: dict[int, list[int]] = {}
+    for i in missing:
+        by_room.setdefault(min(options.max_new_tokens, room_after(loaded, len(order.ids[i]))), []).append(i)
+    for room, places in sorted(by_room.items(), reverse=True):
+        own = replace(options, max_new_tokens=room)
+        prompts = [order.ids[i] for i in places]
+        for some, found in loaded.served.replies(prompts, sampling_of(loaded, own, stops)):
+            said = hear(loaded, [prompts[i] for i in some], [up_to(row, stops) for row in found], own)
+            order.cache.add({order.keys[places[i]]: one for i, one in zip(some, said, strict=True)})
+            done += len(some)
+            if order.show:
+                order.show(done, len(missing))
+
+
+def sampling_of(loaded: LoadedModel, options: GenerateOptions, stops: Sequence[int]) -> dict[str, Any]:
+    """How vLLM is asked to decode: as `generate_batch` would, in vLLM's words."""
+    asked: dict[str, Any] = {
+        "temperature": options.temperature, "max_tokens": options.max_new_tokens, "stop_token_ids": list(stops),
+    }  # fmt: skip
+    if options.temperature > 0:
+        asked |= {"top_p": options.top_p, "seed": options.seed}
+    for name in PASSED_ON:
+        value = getattr(loaded.model.generation_config, name, None)
+        if value not in PROCESSORS[name]:
+            asked[name] = value
+    return asked
+
+
+def room_after(loaded: LoadedModel, tokens: int) -> int:
+    """How many tokens a reply may have after a prompt of so many."""
+    limit = getattr(loaded.model.config.get_text_config(), "max_position_embeddings", None)
+    return limit - tokens if limit else 1 << 30
 
 
 def _within(

@@ -22,6 +22,7 @@ from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import torch
+import transformers
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
@@ -44,6 +45,7 @@ from holdfast.models.load_check import (
 )
 from holdfast.models.quantised import bits_of, check_library, quantisation
 from holdfast.models.quantised_load import by_bitsandbytes, check_computes, quantised_by
+from holdfast.models.vllm_server import Engine, Served
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -58,6 +60,7 @@ class ModelOptions:
     trust_remote_code: bool = False
     template_args: TemplateArguments = ()
     quantise: str = ""  # 4bit or 8bit: by bitsandbytes, as the model is loaded (QLoRA)
+    engine: Engine | None = None  # see models.served; None is transformers, in this process
 
 
 @dataclass
@@ -71,6 +74,7 @@ class LoadedModel:
     world: World = REAL
     adapter_of: str | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+    served: Served | None = None  # what an engine is asked for; the weights are not here then
 
     @property
     def name(self) -> str:
@@ -84,6 +88,11 @@ class LoadedModel:
         return self.world.embedded
 
     @property
+    def engine(self) -> Engine | None:
+        """The engine that makes the replies; None is transformers, in this process."""
+        return self.served.engine if self.served else None
+
+    @property
     def device(self) -> torch.device:
         device: torch.device = next(self.model.parameters()).device
         return device
@@ -95,7 +104,8 @@ class LoadedModel:
             "architecture": type(self.model).__name__,
             "parameters": self.parameters,
             "dtype": str(self.model.dtype).removeprefix("torch."),
-            "device": str(self.device),
+            "device": str(self.device) if self.served is None else self.served.root.device,
+            "engine": self.engine.describe() if self.engine else {"name": "hf", "version": transformers.__version__},
             "chat_template": digest(self.tokenizer.chat_template),
             **({"template_args": given} if (given := given_arguments(self.tokenizer)) else {}),
             **({"adapter_of": self.adapter_of} if self.adapter_of else {}),

@@ -10,7 +10,9 @@ is as it was. The repair must be prepared.
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -19,9 +21,11 @@ import torch
 from holdfast.core.contracts import Repair
 from holdfast.core.errors import ModelError
 from holdfast.core.records import digest
+from holdfast.models.adapter import scale_adapter
 from holdfast.models.load import Lineage, LoadedModel, joined, set_weight
 from holdfast.models.load_check import token_difference
 from holdfast.models.quantised_load import quantised_by
+from holdfast.models.served import at_strength
 from holdfast.repairing.inputs import named_weights
 
 
@@ -179,6 +183,31 @@ class AdapterSweep(Sweep):
             layer.scaling.update(scales)
 
 
+class ServedSweep(Sweep):
+    """A LoRA adapter served by an engine, at each strength from a folder of its own in which it is scaled."""
+
+    def __init__(self, base: LoadedModel, tuned: LoadedModel, repair: Repair, key: str) -> None:
+        super().__init__(base, tuned, repair, key)
+        self.folders = tempfile.TemporaryDirectory(prefix="holdfast-strengths-")
+
+    def at(self, strength: float) -> LoadedModel:
+        named = self.named(strength)
+        if strength == self.repair.neutral or named.served is None or named.served.adapter is None:
+            return named
+        if strength == 0.0:
+            return at_strength(named, None)
+        folder = Path(self.folders.name) / f"{strength:g}"
+        if not folder.exists():
+            scale_adapter(Path(named.served.adapter), {strength: folder})
+        return at_strength(named, folder)
+
+    def changed(self, strength: float) -> bool:
+        return strength != self.repair.neutral  # an adapter that changes nothing is refused when it is scaled
+
+    def close(self) -> None:
+        self.folders.cleanup()
+
+
 class DecodingSweep(Sweep):
     """Base and tuned model decoded together, at another weight each time."""
 
@@ -217,6 +246,8 @@ def open_sweep(repair: Repair, base: LoadedModel, tuned: LoadedModel, key: str =
     An adapter is scaled for a linear repair, and merged in place for any other that works on weights. Raises ModelError
     for models that do not belong together, and for quantised weights that would be changed.
     """
+    if tuned.served is not None:
+        return ServedSweep(base, tuned, repair, key)
     if repair.decoding:
         return DecodingSweep(base, tuned, repair, key)
     if keeps_adapter(repair, tuned):

@@ -29,7 +29,7 @@ from holdfast.repairing.inputs import named_weights
 from holdfast.repairing.interpolation import interpolation
 from holdfast.repairing.result_card import finisher
 from holdfast.repairing.stream import Operator, write_repaired
-from holdfast.repairing.sweep import AdapterSweep, Sweep
+from holdfast.repairing.sweep import AdapterSweep, ServedSweep, Sweep
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def write_result(
     if repair.decoding:
         raise ModelError("an ensemble has no file", "load it: ensemble:BASE+TUNED@WEIGHT")
     names = (result.base.reference, result.tuned.reference)
-    if isinstance(result.sweep, AdapterSweep) and folder is not None and (folder / ADAPTER).exists():
+    if isinstance(result.sweep, AdapterSweep | ServedSweep) and folder is not None and (folder / ADAPTER).exists():
         scale_adapter(folder, targets, finisher(repair, names, facts, None))
         return
     pair = _streams(result)

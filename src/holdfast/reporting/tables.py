@@ -384,6 +384,8 @@ def flips_table(run: RunRecords) -> Table | None:
         "McNemar's exact p over the flips; the last column is the smallest one-way change that so many pairs would have"
         " shown with 80 % power."
     )
+    if noise := run.manifest.get("noise_floor"):
+        note += f" {noise['sentence']}."
     return Table(
         "flips", "Prompt by prompt: what flipped, and which way", FLIPS_HEAD, rows, 3, note, filters=len(rows) > 12
     )

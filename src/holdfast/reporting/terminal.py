@@ -130,6 +130,12 @@ def read_unfinished(run: Path) -> list[dict[str, Any]]:
     return noted if isinstance(noted, list) else []
 
 
+def print_noise(out: Console, document: Mapping[str, Any]) -> None:
+    """How many verdicts change between two runs of the same model, beside what flipped between two models."""
+    if found := document.get("noise_floor"):
+        out.print(for_terminal(f"{found['sentence']}.", 400), style="dim", markup=False)
+
+
 def print_unfinished(out: Console, document: Mapping[str, Any]) -> None:
     """A line for each kind of reply that was no whole answer, with what to do about it."""
     for sentence in dict.fromkeys(s for found in document.get("unfinished", ()) for s in found.get("sentences", ())):

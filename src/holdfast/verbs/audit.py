@@ -32,6 +32,7 @@ def tell(settings: AuditSettings, audited: Audited) -> None:
         out.print(terminal.metrics_table(f"audit of {settings.model}", columns))
     if audited.comparisons:
         out.print(terminal.comparison_table("the same prompts, base → checkpoint", audited.comparisons))
+    terminal.print_noise(out, document)
     for pair in audited.pairs:
         if pair.comparisons:
             title = f"the same prompts, {pair.before} → {pair.after}"

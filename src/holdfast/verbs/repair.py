@@ -46,6 +46,7 @@ def tell(found: Repaired, json_output: bool) -> None:
     out.print(terminal.metrics_table("test split, which the choice never saw", columns))
     if outcome.repaired:
         out.print(terminal.comparison_table("tuned → repaired", compare_evaluations(outcome.tuned, outcome.repaired)))
+    terminal.print_noise(out, document)
     out.print(said, style="bold", markup=False)
     for note in outcome.notes:
         out.print(note, style="dim", markup=False)

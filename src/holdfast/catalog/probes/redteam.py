@@ -22,6 +22,7 @@ from holdfast.evaluation.bench import Subject
 from holdfast.evaluation.evaluate import evaluate
 from holdfast.models.load import LoadedModel, load_model
 from holdfast.redteam.diversity import (
+    Embed,
     distinct_embeddings,
     distinct_wordings,
     hashed_embedding,
@@ -123,7 +124,9 @@ def make_target(request: ProbeRequest, subject: Subject, mark: str) -> Target:
     """The model with the source of its prompts: its world's, else made from their text."""
     source = subject.world.source(request.prompts) or text_source(request.prompts)
     texts = [seed.text for seed in source.seeds]
-    embed = hidden_embedding(subject, texts) if isinstance(subject, LoadedModel) else hashed_embedding
+    embed: Embed = hashed_embedding  # of a model whose weights are elsewhere
+    if isinstance(subject, LoadedModel) and subject.served is None:
+        embed = hidden_embedding(subject, texts)
     show = request.bench_of([]).show
     told = (lambda done, total: show(f"{mark}red teaming", done, total)) if show else None
     return Target(ask_with(request, subject, SUITE), source, embed, told)
