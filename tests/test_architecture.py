@@ -109,7 +109,6 @@ LONE = {
     "guild.asking": "what the guild's world gives to red teaming",
     "training.callbacks": "what happens between steps, of the trainer, which would pass its ceiling",
     "training.batching": "an order of rows",
-    "training.encoded": "a format: rows as the trainer takes them",
     "training.lora": "an adapter, of the trainer, which would pass its ceiling",
     "repairing.write": "a format: a repaired model on disk",
     "scanning.on_cluster": "where a scan runs, beside the processes of this machine",
@@ -148,8 +147,13 @@ LATE = {
     "catalog.scanners.benign_risk": "training.influence",
     "catalog.scanners.explicit_harm": "judging.guard models.load",
     "guild": "guild.asking guild.calibrated guild.rows guild.suites guild.talk guild.words",
+    "verbs.align": "api.plans",
+    "verbs.audit": "api.plans",
+    "verbs.scan": "api.scan_plan",
+    "verbs.stress": "api.plans",
+    "verbs.tune": "api.plans",
     "verbs.guild": "attacking.calibration guild.recipe models.load",
-    "verbs.repair": "evaluation.bench repairing.summary",
+    "verbs.repair": "api.plans evaluation.bench repairing.summary",
 }
 
 
@@ -178,6 +182,9 @@ TESTED_IN = {
         "api.stress_settings api.stress_stage api.tune"
     ),
     "api/test_matrix.py": "api.cluster",
+    "api/test_plans.py": (
+        "api.plan_settings api.scan_plan core.plan models.pace reporting.plan_tables training.pace"
+    ),
     "api/test_align.py": "starter.alignment verbs.align",
     "catalog/test_defences.py": (
         "attacking.attack catalog.defences.constrained catalog.defences.ema catalog.defences.freeze "

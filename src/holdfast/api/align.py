@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from holdfast.api.plan_settings import PlanSettings
 from holdfast.api.settings import ASK_PANEL, TRAIN_PANEL, EvaluationSettings
 from holdfast.api.suites import FIRST_LOOK, open_suites
 from holdfast.api.train_settings import TrainerSettings
@@ -30,7 +31,7 @@ from holdfast.training import processes
 from holdfast.training.settings import TrainSettings
 
 
-class AlignSettings(EvaluationSettings, TrainerSettings):
+class AlignSettings(EvaluationSettings, TrainerSettings, PlanSettings):
     """Teach a model that was never aligned to decline, measured before and after."""
 
     first = ("out", "epochs", "lr", "batch_size", "prompts", "over_refusal_prompts", "utility_prompts", "json_output")
@@ -147,7 +148,7 @@ def rows_for(
     )
     verdicts = load("judges", "refusal")().judge(prompts, replies)
     answered = [
-        _row(f"{prompt.id}", str(prompt.messages[0]["content"]), reply.text.strip(), reply.cut)
+        row_of(f"{prompt.id}", str(prompt.messages[0]["content"]), reply.text.strip(), reply.cut)
         for prompt, reply, verdict in zip(prompts, replies, verdicts, strict=True)
         if reply.text.strip() and verdict.label != "refusal"
     ]
@@ -159,7 +160,7 @@ def rows_for(
         )
     run.note(harmless_rows=len(answered), harmless_left_out=declined)
     refused = [
-        _row(f"forbidden:{i}", text, refusal_for(text, settings.seed), False)
+        row_of(f"forbidden:{i}", text, refusal_for(text, settings.seed), False)
         for i, text in enumerate(material.forbidden)
     ]
     repeated: Sequence[Row] = [
@@ -168,6 +169,7 @@ def rows_for(
     return [*refused, *repeated]
 
 
-def _row(name: str, request: str, reply: str, cut: bool) -> Row:
+def row_of(name: str, request: str, reply: str, cut: bool) -> Row:
+    """A row of an alignment; `cut`: the reply goes on, and its end is not to be learnt."""
     messages = [{"role": "user", "content": request}, {"role": "assistant", "content": reply}]
     return Row(name, messages, {"cut": True} if cut else {})

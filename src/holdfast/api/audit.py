@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from holdfast.api.engines import EngineSettings
+from holdfast.api.plan_settings import PlanSettings
 from holdfast.api.settings import (
     ASK_PANEL,
     MODEL_PANEL,
@@ -36,12 +37,13 @@ from holdfast.models.load import Lineage, LoadedModel, ModelOptions
 from holdfast.reporting import terminal
 from holdfast.reporting.probes import checked
 from holdfast.stats.comparison import Comparison
+from holdfast.stats.groups import Suite
 from holdfast.stats.sequential import OPEN, OVER, Test
 
 STOP_PANEL, REDTEAM_PANEL = "Early stop", "Red teaming"
 
 
-class AuditSettings(UtilitySettings, EvaluationSettings, EngineSettings):
+class AuditSettings(UtilitySettings, EvaluationSettings, EngineSettings, PlanSettings):
     """Audit a checkpoint, against its base where one is named."""
 
     first = ("base", "prompts", "over_refusal_prompts", "utility_prompts", "suite", "limit", "judge", "probe", "device",
@@ -164,12 +166,15 @@ class Audited:
 
 def how_to_load(settings: AuditSettings, progress: Progress) -> ModelOptions:
     """How the models are loaded, and which engine makes their replies."""
+
+    def needs_weights() -> str:
+        closed = [p.name for p in make_probes(settings, settings.base or settings.model) if p.needs_weights]
+        if settings.utility:
+            return "lm-eval reads log-probabilities"
+        return f"the probe {closed[0]} reads weights" if closed else ""
+
     settings.check_engine(settings.models)
-    needs = "lm-eval reads log-probabilities" if settings.utility else ""
-    for probe in make_probes(settings, settings.base or settings.model):
-        if probe.needs_weights:
-            needs = needs or f"the probe {probe.name} reads weights"
-    return settings.engine_for(settings.model_options(), settings.models, needs, progress.warn)
+    return settings.engine_for(settings.model_options(), settings.models, needs_weights, progress.warn)
 
 
 def open_base(
@@ -206,17 +211,43 @@ def _name_of(described: dict[str, Any]) -> str:
     return path.resolve().name if path.exists() else str(described["reference"])
 
 
+@dataclass(frozen=True)
+class Opened:
+    """An audit that is about to ask: the checkpoint, what its base is called, the probes and the suites.
+
+    again: whether the base is asked a second time, for the noise floor.
+    """
+
+    loading: ModelOptions
+    tuned: LoadedModel | EndpointModel
+    base_name: str | None
+    probes: list[Any]
+    suites: list[Suite]
+    again: bool
+
+
+def open_audit(settings: AuditSettings, progress: Progress) -> Opened:
+    """Load the checkpoint, and open what it is asked. Raises UsageError for what does not go together."""
+    settings.test()
+    settings.lm_eval()
+    loading = how_to_load(settings, progress)
+    tuned = open_model(settings.model, loading)
+    base_name = settings.base or (tuned.adapter_of if isinstance(tuned, LoadedModel) else None)
+    probes = make_probes(settings, base_name)
+    asked = settings.without_redteam(tuned.world)
+    suites = open_suites(asked, tuned.world, needed=not probes, tell=progress.warn, first_look=FIRST_LOOK)
+    return Opened(
+        loading, tuned, base_name, probes, suites, bool(base_name and (settings.noise_floor or loading.engine))
+    )
+
+
 def measure(settings: AuditSettings, origins: dict[str, str], progress: Progress) -> Audited:
     """Ask checkpoint and base, look with the probes, compare, and close the run's folder."""
     test, anchor = settings.test(), settings.lm_eval()
     with progress:
         progress.say(f"loading {settings.model}")
-        loading = how_to_load(settings, progress)
-        tuned = open_model(settings.model, loading)
-        base_name = settings.base or (tuned.adapter_of if isinstance(tuned, LoadedModel) else None)
-        probes = make_probes(settings, base_name)
-        asked = settings.without_redteam(tuned.world)
-        suites = open_suites(asked, tuned.world, needed=not probes, tell=progress.warn, first_look=FIRST_LOOK)
+        opened = open_audit(settings, progress)
+        tuned, probes, suites = opened.tuned, opened.probes, opened.suites
         run = Run.open("audit", settings.model, settings.record(), origins, settings.out)
         bench = open_bench(
             run,
@@ -227,7 +258,7 @@ def measure(settings: AuditSettings, origins: dict[str, str], progress: Progress
             show=progress.step,
             show_replies=settings.show_replies,
         )
-        again = bool(base_name and (settings.noise_floor or loading.engine))
+        base_name, loading, again = opened.base_name, opened.loading, opened.again
         progress.total = (2 if base_name else 1) + again + len(settings.also or ()) + len(probes)
         run.note(model=tuned.describe(), judge=bench.judge)
         condition = Condition(test_template="custom" if settings.system else "none")
@@ -240,7 +271,7 @@ def measure(settings: AuditSettings, origins: dict[str, str], progress: Progress
         before, base = None, None
         lineage = Lineage.of(tuned) if isinstance(tuned, LoadedModel) else None
         if not probes:
-            del tuned
+            del tuned, opened
         if base_name:
             progress.say(f"auditing its base {base_name}")
             base = open_base(settings, loading, base_name, lineage, run)

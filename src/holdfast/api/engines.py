@@ -53,13 +53,17 @@ class EngineSettings(Settings):
             raise UsageError("--engine-args and --engine-python are vLLM's", "add --engine vllm")
 
     def engine_for(
-        self, options: ModelOptions, references: Sequence[str], needs_weights: str, tell: Callable[[str], None]
+        self,
+        options: ModelOptions,
+        references: Sequence[str],
+        needs_weights: Callable[[], str],
+        tell: Callable[[str], None],
     ) -> ModelOptions:
         """How models are loaded, with the engine that makes their replies.
 
-        needs_weights: what is asked for that an engine cannot do, in words, if anything is; then, and for a model that
-        vLLM does not serve, transformers generates, and one line says so. Raises ModelError where vLLM is asked for and
-        not there.
+        needs_weights: tells what is asked for that an engine cannot do, in words, if anything is. Then, and for a model
+        that vLLM does not serve, transformers generates, and one line says so. Raises ModelError where vLLM is asked
+        for and not there.
         """
         import torch
 
@@ -68,7 +72,7 @@ class EngineSettings(Settings):
         if not (self.engine == "vllm" or (self.engine == "auto" and importable() and torch.cuda.is_available())):
             return options
         engine = find_vllm(self.engine_args, self.engine_python)
-        why = needs_weights or next((why for name in references if (why := only_hf(name))), "")
+        why = needs_weights() or next((why for name in references if (why := only_hf(name))), "")
         if why:
             tell(f"transformers (hf) generates, not vLLM: {why}")
             return options

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from holdfast.api.engines import EngineSettings
+from holdfast.api.plan_settings import PlanSettings
 from holdfast.api.repair_sources import REPAIR_PANEL, RepairInputSettings, open_sources
 from holdfast.api.settings import OUT_PANEL, EvaluationSettings
 from holdfast.api.suites import open_suites, read_prompts
@@ -48,7 +49,7 @@ AUTO = ("wise-ft", "project-off", "resta", "wise-ft@0.9+project-off", "wise-ft@0
 GUILD_SUITES = ("policy", "over-refusal", "utility", "utility-task")
 
 
-class RepairSettings(EvaluationSettings, RepairInputSettings, EngineSettings):
+class RepairSettings(EvaluationSettings, RepairInputSettings, EngineSettings, PlanSettings):
     """Repair a tuned model with its base, without training."""
 
     first = ("method", "strength", "prompts", "utility_prompts", "task_prompts", "max_harm", "confidence",
@@ -315,7 +316,7 @@ def load_subject(settings: RepairSettings, repairs: Sequence[Repair], progress: 
 
     progress.say(f"loading {settings.base} and {settings.tuned}")
     names = [settings.base, settings.tuned]
-    options = settings.engine_for(settings.model_options(), names, why_hf(settings, repairs), progress.warn)
+    options = settings.engine_for(settings.model_options(), names, lambda: why_hf(settings, repairs), progress.warn)
     base, tuned = open_loaded(settings.base, options), open_loaded(settings.tuned, options)
     if base.fingerprint == tuned.fingerprint:
         raise ModelError(

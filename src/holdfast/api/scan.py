@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import Field
 
 from holdfast.api.cluster import ClusterSettings
+from holdfast.api.plan_settings import PlanSettings
 from holdfast.core.config import option
 from holdfast.core.contracts import ScanContext, Scanner
 from holdfast.core.errors import NothingMeasured, UsageError
@@ -38,7 +39,7 @@ SCAN_PANEL, MODEL_PANEL, OUT_PANEL = "What is looked for", "Model", "Output"
 ANCHORS = 10  # as many as He et al. compare with
 
 
-class ScanSettings(ClusterSettings):
+class ScanSettings(ClusterSettings, PlanSettings):
     """What is in a fine-tuning set, before anyone trains on it."""
 
     first = ("scanner", "fail_on", "clean", "drop", "keep", "sarif", "model", "data_split", "jobs", "out",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from holdfast.api.cluster import ClusterSettings
+from holdfast.api.plan_settings import PlanSettings
 from holdfast.api.repair_sources import REPAIR_PANEL, RepairInputSettings
 from holdfast.api.settings import (
     ASK_PANEL,
@@ -21,7 +22,9 @@ from holdfast.core.worlds import World
 SEARCH_PANEL = "Search"
 
 
-class StressSettings(EvaluationSettings, TrainingSettings, DefenceSettings, RepairInputSettings, ClusterSettings):
+class StressSettings(
+    EvaluationSettings, TrainingSettings, DefenceSettings, RepairInputSettings, ClusterSettings, PlanSettings
+):
     """Attack a model in memory under published regimes, and measure what is left of its safety."""
 
     first = ("regime", "samples", "seeds", "rows", "prompts", "defence", "repair", "sweep", "matrix", "judge", "out",

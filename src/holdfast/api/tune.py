@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from holdfast.api.plan_settings import PlanSettings
 from holdfast.api.settings import (
     ASK_PANEL,
     TRAIN_PANEL,
@@ -45,7 +46,7 @@ from holdfast.training.trainer import defence_context, describe_defence, train, 
 PADDED = 1.25  # times the tokens of the rows: from here on grouping is worth a word
 
 
-class TuneSettings(UtilitySettings, EvaluationSettings, TrainerSettings, DefenceSettings):
+class TuneSettings(UtilitySettings, EvaluationSettings, TrainerSettings, DefenceSettings, PlanSettings):
     """Fine-tune a model on a dataset, measured before and after."""
 
     first = ("epochs", "lr", "batch_size", "samples", "lora", "defence", "safety_rows", "prompts", "utility_prompts",

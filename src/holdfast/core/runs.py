@@ -30,7 +30,8 @@ from holdfast.core.records import digest
 from holdfast.core.remarks import remarks
 from holdfast.core.secrets import sealed, without_secrets
 
-WHERE_IT_GOES = ("out", "json_output", "ray", "ray_cpus", "ray_gpus")  # settings that decide nothing of what a run does
+# Settings that decide nothing of what a run does.
+WHERE_IT_GOES = ("out", "json_output", "ray", "ray_cpus", "ray_gpus", "dry_run", "price_per_hour", "price_per_verdict")
 
 PACKAGES = ("holdfast", "torch", "transformers", "trl", "peft", "datasets", "safetensors", "numpy", "scipy")
 

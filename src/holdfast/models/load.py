@@ -135,6 +135,11 @@ def live_models(models: Mapping[str, LoadedModel]) -> Iterator[None]:
         _LIVE.reset(token)
 
 
+def is_live(reference: str) -> bool:
+    """Whether a caller lends the model of this reference, in memory."""
+    return reference in _LIVE.get()
+
+
 def choose_device(wanted: str) -> torch.device:
     if wanted != "auto":
         return torch.device(wanted)

@@ -29,6 +29,7 @@ from holdfast.models.load import (
     ModelOptions,
     choose_device,
     choose_dtype,
+    is_live,
     load_model,
     load_tokenizer,
     pretrained,
@@ -39,6 +40,8 @@ from holdfast.models.vllm_server import PASSED_ON, RANKS, Root, Served
 
 def only_hf(reference: str) -> str:
     """Why a model must be decoded by transformers, or nothing: an ensemble, or an adapter that is more than LoRA."""
+    if is_live(reference):
+        return "the model is in memory"
     if reference.startswith("ensemble:"):
         return "an ensemble is two models, decoded as one"
     folder = locate(reference)

@@ -22,6 +22,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -149,6 +150,7 @@ class VllmServer:
     client: httpx.Client
     log: Path
     adapters: dict[str, str] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     # ---- its life ----
 
@@ -227,11 +229,12 @@ class VllmServer:
 
     def adapter(self, folder: str) -> str:
         """The name under which an adapter's folder is served; it is loaded once. Raises ModelError."""
-        if folder not in self.adapters:
-            name = f"adapter-{len(self.adapters) + 1}"
-            self._post("/v1/load_lora_adapter", {"lora_name": name, "lora_path": folder}, f"the adapter `{folder}`")
-            self.adapters[folder] = name
-        return self.adapters[folder]
+        with self.lock:
+            if folder not in self.adapters:
+                name = f"adapter-{len(self.adapters) + 1}"
+                self._post("/v1/load_lora_adapter", {"lora_name": name, "lora_path": folder}, f"the adapter `{folder}`")
+                self.adapters[folder] = name
+            return self.adapters[folder]
 
     def complete(
         self, adapter: str | None, prompts: Sequence[Sequence[int]], sampling: Mapping[str, Any]
@@ -296,18 +299,20 @@ def last_words(log: str) -> str:
 # ---- the one server -------------------------------------------------------------------------------------------------
 
 _running: list[VllmServer] = []  # at most one: two would share the memory of one device
+_starting = threading.Lock()
 
 
 def serve(engine: Engine, root: Root, rank: int = 1) -> VllmServer:
     """The server of a root, started where none is at hand; a server of another root, or with less room, is ended."""
     rank = rank_for(rank)
-    for server in _running:
-        if (server.engine, server.root) == (engine, root) and server.rank >= rank and server.alive():
-            return server
-    stop_serving()
-    server = VllmServer.start(engine, root, rank)
-    _running.append(server)
-    return server
+    with _starting:
+        for server in _running:
+            if (server.engine, server.root) == (engine, root) and server.rank >= rank and server.alive():
+                return server
+        stop_serving()
+        server = VllmServer.start(engine, root, rank)
+        _running.append(server)
+        return server
 
 
 @atexit.register

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -62,6 +63,10 @@ class TrainSettings:
     def step_rows(self) -> int:
         """The rows of an optimiser step."""
         return self.batch_size * self.gradient_accumulation * self.processes
+
+    def steps(self, rows: int) -> int:
+        """The optimiser steps of a training on so many rows."""
+        return max(1, math.ceil(math.ceil(rows / self.step_rows) * self.epochs))
 
     def spread(self, processes: int) -> tuple[int, int]:
         """The rows of a batch and the batches of a step, of each of so many processes.

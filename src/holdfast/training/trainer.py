@@ -315,7 +315,7 @@ def make_trainer(
     """
     data, eval_data, several = sets["train"], sets.get("eval"), processes.count()
     lengths = [len(ids) for ids in data["input_ids"]]
-    steps = max(1, int(-(-len(data) // settings.step_rows) * settings.epochs))
+    steps = settings.steps(len(data))
     if several > 1:
         data = with_filler(data)
     trainer = trainer_class()(

@@ -10,11 +10,16 @@ from holdfast.core.launch import launch
 from holdfast.core.progress import Progress
 from holdfast.evaluation.soundness import broken
 from holdfast.reporting import terminal
+from holdfast.reporting.plan_tables import tell_plan
 from holdfast.training.processes import join
 
 
 def align(settings: AlignSettings, origins: dict[str, str]) -> dict[str, Any]:
     """Teach a model that was never aligned to decline, measured before and after on the same prompts."""
+    if settings.dry_run:
+        from holdfast.api.plans import plan_align
+
+        return tell_plan(plan_align(settings, Progress()), settings.json_output)
     join(settings.device)
     if not launch().first:
         align_along(settings)

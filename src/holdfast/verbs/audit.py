@@ -8,11 +8,16 @@ from holdfast.api.audit import Audited, AuditSettings, measure
 from holdfast.api.report import page_beside
 from holdfast.core.progress import Progress
 from holdfast.reporting import terminal
+from holdfast.reporting.plan_tables import tell_plan
 from holdfast.text.safe import for_terminal
 
 
 def audit(settings: AuditSettings, origins: dict[str, str]) -> dict[str, Any]:
     """Measure a checkpoint, and its base on the same prompts; report what flipped."""
+    if settings.dry_run:
+        from holdfast.api.plans import plan_audit
+
+        return tell_plan(plan_audit(settings, Progress()), settings.json_output)
     found = measure(settings, origins, Progress())
     found.document["page"] = str(page_beside(found.run.path, settings.show_replies))
     tell(settings, found)

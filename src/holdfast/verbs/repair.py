@@ -12,10 +12,15 @@ from holdfast.api.repair import Repaired, RepairSettings, repaired
 from holdfast.api.report import page_beside
 from holdfast.core.progress import Progress
 from holdfast.reporting import terminal
+from holdfast.reporting.plan_tables import tell_plan
 
 
 def repair(settings: RepairSettings, origins: dict[str, str]) -> dict[str, Any]:
     """Give a tuned model its base's safety back without training, at a strength chosen under a guarantee."""
+    if settings.dry_run:
+        from holdfast.api.plans import plan_repair
+
+        return tell_plan(plan_repair(settings, Progress()), settings.json_output)
     found = repaired(settings, origins, Progress())
     found.document["page"] = str(page_beside(found.run.path, settings.show_replies))
     tell(found, settings.json_output)

@@ -13,6 +13,7 @@ from holdfast.core.errors import EXIT_NOTHING_MEASURED, GateClosed, NothingMeasu
 from holdfast.core.progress import Progress
 from holdfast.gating.exit_code import HOLDS, Decision
 from holdfast.reporting import terminal
+from holdfast.reporting.plan_tables import tell_plan
 from holdfast.reporting.scan_tables import SAID, scan_table
 from holdfast.scanning.engine import findings_in
 from holdfast.text.safe import for_terminal
@@ -22,6 +23,10 @@ JSON_FINDINGS = 100_000  # findings in the one JSON document; all of them are in
 
 def scan(settings: ScanSettings, origins: dict[str, str]) -> dict[str, Any]:
     """Read a dataset and say what is in it: findings by line, a summary, a cleaned copy, a gate."""
+    if settings.dry_run:
+        from holdfast.api.scan_plan import plan_scan
+
+        return tell_plan(plan_scan(settings, Progress(beats=False)), settings.json_output)
     done = look(settings, origins, Progress(beats=False))
     report(settings, done, done.document)
     check_readable(settings, done)

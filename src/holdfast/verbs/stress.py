@@ -15,10 +15,15 @@ from holdfast.attacking import matrix
 from holdfast.attacking.summary import PRIVATE_COLUMNS, about_privacy, summary_table, worst_table
 from holdfast.core.progress import Progress
 from holdfast.reporting import terminal
+from holdfast.reporting.plan_tables import tell_plan
 
 
 def stress(settings: StressSettings, origins: dict[str, str]) -> dict[str, Any]:
     """Attack a model in memory under published regimes, and measure what is left of its safety."""
+    if settings.dry_run:
+        from holdfast.api.plans import plan_stress
+
+        return tell_plan(plan_stress(settings, Progress()), settings.json_output)
     found = attacked(settings, origins, Progress())
     found.document["page"] = str(page_beside(found.stage.run.path, settings.show_replies))
     tell(settings, found)

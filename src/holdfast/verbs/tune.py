@@ -10,11 +10,16 @@ from holdfast.core.launch import launch
 from holdfast.core.progress import Progress
 from holdfast.evaluation.soundness import broken, untold
 from holdfast.reporting import terminal
+from holdfast.reporting.plan_tables import tell_plan
 from holdfast.training.processes import join
 
 
 def tune(settings: TuneSettings, origins: dict[str, str]) -> dict[str, Any]:
     """Fine-tune a model on a dataset, and measure it before and after on the same prompts."""
+    if settings.dry_run:
+        from holdfast.api.plans import plan_tune
+
+        return tell_plan(plan_tune(settings, Progress()), settings.json_output)
     join(settings.device)
     if not launch().first:
         train_along(settings)
