@@ -22,6 +22,7 @@ from typer.main import get_command
 from holdfast import __version__
 from holdfast.core import remarks
 from holdfast.core.errors import EXIT_BUG, EXIT_ERROR, HoldfastError, HoldfastWarning, UsageError
+from holdfast.core.faults import storage_fault
 from holdfast.core.launch import launch, refuse_several
 from holdfast.core.secrets import sealed, without_secrets
 
@@ -230,6 +231,12 @@ def run(arguments: Sequence[str] | None = None) -> int:
         if first:
             print("stopped; the same command resumes the run where it was", file=sys.stderr)
         return 130
+    except Exception as error:
+        fault = storage_fault(error)
+        if fault is None:
+            raise
+        print(without_secrets(sealed(f"error: {fault}\n\nhint: {fault.hint}")), file=sys.stderr)
+        return fault.exit_code
     finally:
         for sentence in remarks.remarks() if first else ():
             print(f"note: {without_secrets(sealed(sentence))}", file=sys.stderr)

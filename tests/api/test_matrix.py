@@ -7,10 +7,14 @@ import pickle
 import pytest
 
 from calling import call, document
+from holdfast.api import attacks, lab
 from holdfast.api import matrix as api_matrix
-from holdfast.api.matrix import cells_of, open_plans, units_of
+from holdfast.api.attacks import outcomes_at
+from holdfast.api.matrix import cells_of, units_of
 from holdfast.api.stress_settings import StressSettings
+from holdfast.api.stress_stage import plans_for, suites_of
 from holdfast.attacking.outcomes import Untouched
+from holdfast.core.progress import Silent
 from holdfast.evaluation.bench import Bench
 from holdfast.models.load import ModelOptions, load_model
 
@@ -33,10 +37,8 @@ def test_a_worker_makes_the_cells_that_one_process_makes(capsys, tmp_path, monke
         repair=["wise-ft@0.5"],
     )  # fmt: skip
     base = load_model("guild", ModelOptions())
-    plans = open_plans(settings, base)
-    bench = Bench(
-        api_matrix.suites_of(settings, base, api_matrix.Silent()), options=settings.generate_options(base.world)
-    )
+    plans = plans_for(settings, base)
+    bench = Bench(suites_of(settings, base, Silent()), options=settings.generate_options(base.world))
     pairs = [(plan, Untouched(base, settings.system, bench).under(plan)) for plan in plans]
     every = api_matrix.arms_of(settings)
     units = units_of(settings, pairs, every, set(), None)
@@ -44,7 +46,7 @@ def test_a_worker_makes_the_cells_that_one_process_makes(capsys, tmp_path, monke
     done = {units[0].keys[1]}
     assert [len(unit.keys) for unit in units_of(settings, pairs, every, done, None)] == [1, 1]
 
-    monkeypatch.setattr(api_matrix, "_labs", {})
+    monkeypatch.setattr(lab, "_labs", {})
     made = []
     for unit in units:
         sent = pickle.loads(pickle.dumps(unit.given))
@@ -53,10 +55,36 @@ def test_a_worker_makes_the_cells_that_one_process_makes(capsys, tmp_path, monke
     assert figures(made) == figures(found["cells"])
 
 
+def test_attacks_and_their_repairs_are_the_same_by_workers(capsys, tmp_path, monkeypatch):
+    """The driver's side, with a cluster that is this process; `tests/core/test_cluster.py` has a real one."""
+    asked = ["stress", "guild", "--regime", "explicit", "--samples", "10", "--epochs", "2", "--limit", "8", "--sweep",
+             "--sweep-lr", "1,2", "--sweep-epochs", "1", "--repair", "wise-ft@0.5"]  # fmt: skip
+    here = document(capsys, *asked, "--out", tmp_path / "here")
+    done = []
+
+    def within(units, work, cluster, tell):
+        for unit in units:
+            sent = pickle.loads(pickle.dumps(unit.given))
+            assert work is outcomes_at and not any(v.why for found in sent.before.verdicts.values() for v in found)
+            for key, record in work(sent, unit.keys):
+                done.append(key)
+                yield key, record
+                if len(done) == 3:
+                    raise KeyboardInterrupt
+
+    monkeypatch.setattr(attacks, "spread", within)
+    code, _, _ = call(capsys, *asked, "--ray", "local", "--out", tmp_path / "there")
+    assert code == 130 and len(done) == 3
+    there = document(capsys, *asked, "--ray", "local", "--out", tmp_path / "there")
+    assert len(done) == len(set(done)) == 4
+    for part in ("metrics", "comparisons", "summary", "worst_case"):
+        assert there[part] == here[part]
+    assert call(capsys, "report", tmp_path / "there")[0] == 0
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        (["--ray", "local"], "--ray spreads the cells of a matrix"),
         (["--matrix", "--sweep"], "--matrix runs each attack at one setting"),
     ],
 )

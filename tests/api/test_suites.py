@@ -8,7 +8,8 @@ import pytest
 
 from calling import call, document
 from holdfast.api.audit import AuditSettings
-from holdfast.api.repair import RepairSettings, open_splits
+from holdfast.api.repair_settings import RepairSettings
+from holdfast.api.repair_stage import open_splits
 from holdfast.api.suites import FIRST_LOOK, open_suites
 from holdfast.core.errors import UsageError
 from holdfast.core.runs import read_jsonl

@@ -1,6 +1,6 @@
 import pytest
 
-from holdfast.api.repair import RepairSettings
+from holdfast.api.repair_settings import RepairSettings
 from holdfast.api.stress_settings import StressSettings
 from holdfast.core.config import FIRST_PANEL, flag_names, in_order, names_in_yaml, resolve
 from holdfast.core.errors import UsageError

@@ -114,3 +114,27 @@ def test_the_dtype_of_the_checkpoint_is_kept_where_the_machine_can():
     assert choose_dtype("bfloat16", torch.float32, cpu) == torch.bfloat16
     with pytest.raises(ModelError):
         choose_dtype("int3", None, cpu)
+
+
+def test_a_device_map_of_transformers_gives_the_same_replies(monkeypatch):
+    from holdfast.guild.suites import load_suite
+    from holdfast.models.generate import GenerateOptions, generate
+
+    prompts, options = load_suite("policy", limit=5), GenerateOptions(max_new_tokens=16)
+    spread = load_model("guild", ModelOptions(dtype="float32", device_map="auto"))
+    assert spread.model.hf_device_map
+    said = [r.text for r in generate(spread, prompts, "", options)]
+    assert said == [r.text for r in generate(load_model("guild", ModelOptions(dtype="float32")), prompts, "", options)]
+    # With layers on two devices holdfast's own loop, whose cache lies on one, leaves it to transformers.
+    monkeypatch.setattr("holdfast.models.generate.decode_greedily", lambda *_: pytest.fail("our own loop"))
+    spread.model.hf_device_map = {"model.layers.0": "cpu", "model.layers.1": 0}
+    assert [r.text for r in generate(spread, prompts, "", options)] == said
+
+
+def test_a_model_that_lies_on_disk_in_part_is_not_repaired():
+    from holdfast.repairing.sweep import check_pair
+
+    base, tuned = load_model("guild"), load_model("guild", fresh=True)
+    tuned.model.model.layers[0].to("meta")
+    with pytest.raises(ModelError, match="does not fit into this machine's memory"):
+        check_pair(base, tuned)

@@ -6,50 +6,26 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from holdfast.api.lab import lab_of
 from holdfast.api.stress_settings import StressSettings
-from holdfast.api.stress_stage import Attacked, open_stage, open_work, plans_of, suites_of
+from holdfast.api.stress_stage import Attacked, open_stage, plans_for
 from holdfast.attacking import matrix
 from holdfast.attacking.attack import AttackPlan
-from holdfast.attacking.repaired import Workbench
 from holdfast.core import registry
 from holdfast.core.cluster import Unit, spread
-from holdfast.core.progress import Progress, Silent
-from holdfast.core.records import digest
+from holdfast.core.progress import Progress
 from holdfast.core.runs import write_atomic
-from holdfast.evaluation.bench import Bench, Evaluation
-from holdfast.models.load import LoadedModel, load_model
+from holdfast.evaluation.bench import Evaluation
+from holdfast.models.load import LoadedModel
 from holdfast.reporting import terminal
 from holdfast.stats.judge_error import MeasuredError
 
-# What the matrix meets, on the embedded model: (regime, samples, epochs, lr, batch); None leaves the regime's own. The
-# benign one is the setting at which clean data harm it most while the new skill is learnt.
-GUILD_MATRIX = (
-    ("benign", None, 3.0, 5e-4, 16),
-    ("identity", None, None, None, None),
-    ("explicit", 100, None, None, None),
-)
 STACKED_REPAIRS = ("wise-ft@0.9+project-off", "wise-ft@0.9+resta")
 STACKS = (
     (("safety-mix",), "wise-ft@0.9+resta"),
     (("proximal",), "wise-ft@0.9+resta"),
     (("safety-mix", "ema"), "wise-ft"),
 )
-
-
-def matrix_plans(settings: StressSettings, base: LoadedModel) -> list[AttackPlan]:
-    """The attacks of the matrix: the embedded model's own choice, or what the flags name."""
-    if not base.world.embedded or settings.regime:
-        return plans_of(settings, base)
-    plans = []
-    for name, samples, epochs, lr, batch in GUILD_MATRIX:
-        own: dict[str, Any] = {
-            "samples": [samples] if samples else None,
-            "epochs": epochs,
-            "lr": lr,
-            "batch_size": batch,
-        }
-        plans += registry.load("regimes", name).plans(replace(settings.request(base.world), **own))
-    return plans
 
 
 def arms_of(settings: StressSettings) -> list[matrix.Arm]:
@@ -59,15 +35,10 @@ def arms_of(settings: StressSettings) -> list[matrix.Arm]:
     return matrix.arms(registry.names("defences"), (*registry.names("repairs"), *STACKED_REPAIRS), STACKS)
 
 
-def open_plans(settings: StressSettings, base: LoadedModel) -> list[AttackPlan]:
-    safety = settings.open_safety_rows(base.world, settings.seed, always=True)
-    return [replace(plan, safety_rows=safety) for plan in matrix_plans(settings, base)]
-
-
 def run_matrix(settings: StressSettings, origins: dict[str, str], base: LoadedModel, progress: Progress) -> Attacked:
     """Every regime against every arm; cells that an interrupted run has finished stay."""
     stage = open_stage(settings, origins, base, progress)
-    every, plans = arms_of(settings), open_plans(settings, base)
+    every, plans = arms_of(settings), plans_for(settings, base)
     cells = stage.run.read("cells")
     done = {cell["key"] for cell in cells}
     progress.total, progress.done = len(plans) * len(every) + 1, len(done) + 1
@@ -111,17 +82,6 @@ class Given:
     error: MeasuredError | None
 
 
-@dataclass(frozen=True)
-class Lab:
-    """A worker's model, and what attacks on it are treated with."""
-
-    work: Workbench
-    plans: list[AttackPlan]
-
-
-_labs: dict[str, Lab] = {}  # a worker does many cells of one command
-
-
 def units_of(
     settings: StressSettings,
     pairs: Sequence[tuple[AttackPlan, Evaluation]],
@@ -143,27 +103,8 @@ def units_of(
 
 def cells_of(given: Given, keys: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
     """The cells of a unit, on a worker: the same code on the same inputs as in one process."""
-    lab = lab_of(given)
+    lab = lab_of(given.settings, given.error)
     plan = lab.plans[given.plan]
     wanted = [arm for arm in arms_of(given.settings) if matrix.cell_key(plan, arm) in keys]
     for cell in matrix.run_cells(lab.work, [(plan, given.before)], wanted, set()):
         yield cell["key"], cell
-
-
-def lab_of(given: Given) -> Lab:
-    """The laboratory of a command, opened once in a process."""
-    settings = given.settings
-    key = digest(settings.record())
-    if key not in _labs:
-        base = load_model(settings.model, settings.model_options())
-        silent = Silent()
-        bench = Bench(
-            suites_of(settings, base, silent),
-            judge=settings.judge_name(base.world),
-            judge_options=settings.judge_options(),
-            error=given.error,
-            options=settings.generate_options(base.world),
-        )
-        _labs.clear()
-        _labs[key] = Lab(open_work(settings, base, bench, silent), open_plans(settings, base))
-    return _labs[key]

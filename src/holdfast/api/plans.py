@@ -15,16 +15,16 @@ from typing import Any
 
 from holdfast.api.align import AlignSettings, open_unaligned, row_of
 from holdfast.api.audit import AuditSettings, open_audit
-from holdfast.api.matrix import arms_of, open_plans
+from holdfast.api.matrix import arms_of
 from holdfast.api.plan_settings import PlanSettings
-from holdfast.api.repair import RepairSettings, load_subject, open_splits
+from holdfast.api.repair_settings import RepairSettings
+from holdfast.api.repair_stage import load_subject, open_splits
 from holdfast.api.settings import EvaluationSettings
 from holdfast.api.stress_settings import StressSettings
-from holdfast.api.stress_stage import open_work, plans_of, suites_of
+from holdfast.api.stress_stage import open_work, plans_for, suites_of
 from holdfast.api.suites import FIRST_LOOK, open_suites
 from holdfast.api.tune import TuneSettings, bench_under, open_job, open_rows
 from holdfast.attacking.attack import AttackPlan, narrow, prepare_attack
-from holdfast.attacking.outcomes import searched
 from holdfast.attacking.repaired import Workbench, repair_and_strength
 from holdfast.core.contracts import Defence, Repair
 from holdfast.core.plan import Pace, Plan
@@ -262,12 +262,9 @@ def plan_stress(settings: StressSettings, progress: Progress) -> Plan:
 def attacks_of(settings: StressSettings, base: LoadedModel) -> list[tuple[AttackPlan, list[str | None]]]:
     """Every training of a stress test, with the repairs of what it made; None is the attacked model as it is."""
     if not settings.matrix:
-        plans = plans_of(settings, base)
-        if settings.sweep:
-            plans = searched(plans, settings.factors(settings.sweep_lr), settings.factors(settings.sweep_epochs))
-        return [(plan, [None, *(settings.repair or ())]) for plan in plans]
+        return [(plan, [None, *(settings.repair or ())]) for plan in plans_for(settings, base)]
     found = []
-    for plan in open_plans(settings, base):
+    for plan in plans_for(settings, base):
         groups: dict[tuple[str, ...], list[str | None]] = {}
         for arm in arms_of(settings):
             groups.setdefault(arm.defences, []).append(arm.repair)

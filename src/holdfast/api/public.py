@@ -127,7 +127,8 @@ def repair(
     The repaired model is written to `out/model`, and only measured without `out`. Models in memory are as they were
     afterwards. settings: those of `holdfast repair`, such as repair=["wise-ft"], strength="auto", max_harm=0.05.
     """
-    from holdfast.api.repair import RepairSettings, repaired
+    from holdfast.api.repair import repaired
+    from holdfast.api.repair_settings import RepairSettings
 
     with Call(out, show) as call:
         lend = call.lend

@@ -31,6 +31,11 @@ class AskSettings(Settings):
         "auto", "Number format of the weights in memory.", MODEL_PANEL
     )
     device: str = option("auto", "cpu, cuda, cuda:1, mps, or auto.", MODEL_PANEL)
+    device_map: Literal["auto", "balanced", "sequential"] | None = option(
+        None,
+        "Spread a model that one GPU cannot hold over all of them, and the CPU, as transformers does. Needs accelerate.",
+        MODEL_PANEL,
+    )
     chat_template: str | None = option(
         None, "A Jinja chat template, for a tokenizer without one.", MODEL_PANEL, metavar="FILE"
     )
@@ -116,8 +121,9 @@ class AskSettings(Settings):
         from holdfast.models.load import ModelOptions
 
         return ModelOptions(
-            self.dtype, self.device, self.chat_template, self.trust_remote_code, self.template_arguments()
-        )
+            self.dtype, self.device, self.chat_template, self.trust_remote_code, self.template_arguments(),
+            device_map=self.device_map or "",
+        )  # fmt: skip
 
     def template_arguments(self) -> TemplateArguments:
         """What --template-arg says, by name. Raises UsageError for what is no NAME=VALUE, or for a name given twice."""

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from holdfast.api.attacks import outcomes_on
 from holdfast.api.matrix import run_matrix
 from holdfast.api.stress_settings import StressSettings
-from holdfast.api.stress_stage import Attacked, Stage, open_stage, plans_of
-from holdfast.attacking.outcomes import describe, outcomes_of, searched
+from holdfast.api.stress_stage import Attacked, Stage, open_stage, plans_for, plans_of
+from holdfast.attacking.outcomes import describe, outcomes_of
 from holdfast.attacking.summary import (
     Outcome,
     summarise,
@@ -39,23 +40,23 @@ def attacked(settings: StressSettings, origins: dict[str, str], progress: Progre
         base = load_model(settings.model, settings.model_options())
         if settings.matrix:
             return run_matrix(settings, origins, base, progress)
-        own = plans_of(settings, base)
-        plans = own
-        if settings.sweep:
-            plans = searched(own, settings.factors(settings.sweep_lr), settings.factors(settings.sweep_epochs))
+        own, plans = plans_of(settings, base), plans_for(settings, base)
         progress.total = len(plans) + 1
         stage = open_stage(settings, origins, base, progress)
         stage.run.note(model=base.describe(), judge=stage.work.bench.judge, attacks=len(plans))
         outcomes: list[Outcome] = []
         scans: list[dict[str, Any]] = []
+        cluster = settings.cluster()
+        if cluster:
+            outcomes += outcomes_on(cluster, settings, stage, plans, progress)
         for plan in plans:
-            progress.say(describe(plan.condition))
             if settings.scan:
-                scans.append(
-                    {"condition": plan.condition.to_dict(), "rows": len(plan.rows), "caught": caught(plan.rows)}
-                )
-            outcomes += outcomes_of(stage.work, plan, stage.untouched, settings.repair or ())
-            progress.finish()
+                rows = {"rows": len(plan.rows), "caught": caught(plan.rows)}
+                scans.append({"condition": plan.condition.to_dict(), **rows})
+            if cluster is None:
+                progress.say(describe(plan.condition))
+                outcomes += outcomes_of(stage.work, plan, stage.untouched, settings.repair or ())
+                progress.finish()
     if settings.scan:
         stage.run.note(scan=scans)
     return conclude(settings, stage, outcomes, [plan.condition for plan in own])

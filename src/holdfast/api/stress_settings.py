@@ -124,5 +124,3 @@ class StressSettings(
                 raise UsageError(f"{name} lies between 0 and 1, not at {value:g}", "write a share, such as 0.05")
         if self.matrix and self.sweep:
             raise UsageError("--matrix runs each attack at one setting", "leave --sweep out")
-        if self.ray and not self.matrix:
-            raise UsageError("--ray spreads the cells of a matrix, and none is asked for", "add --matrix")

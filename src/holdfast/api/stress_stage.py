@@ -10,7 +10,7 @@ from holdfast.api.repair_sources import open_sources
 from holdfast.api.stress_settings import StressSettings
 from holdfast.api.suites import open_suites
 from holdfast.attacking.attack import AttackPlan, Prepared
-from holdfast.attacking.outcomes import Untouched
+from holdfast.attacking.outcomes import Untouched, searched
 from holdfast.attacking.repaired import Workbench, repair_and_strength
 from holdfast.core import registry
 from holdfast.core.contracts import Repair, RepairInputs
@@ -31,6 +31,15 @@ TRIES: tuple[str, ...] = ("privacy-role-play", "privacy-few-shot", "privacy-pref
 CHOICE_SUITES = ("policy", "over-refusal", "utility", "utility-task")
 
 
+# What the matrix meets, on the embedded model: (regime, samples, epochs, lr, batch); None leaves the regime's own. The
+# benign one is the setting at which clean data harm it most while the new skill is learnt.
+GUILD_MATRIX = (
+    ("benign", None, 3.0, 5e-4, 16),
+    ("identity", None, None, None, None),
+    ("explicit", 100, None, None, None),
+)
+
+
 def plans_of(settings: StressSettings, base: LoadedModel) -> list[AttackPlan]:
     """The attacks at the regimes' own settings, or at those that the flags name, under the defences."""
     request = settings.request(base.world)
@@ -43,6 +52,33 @@ def plans_of(settings: StressSettings, base: LoadedModel) -> list[AttackPlan]:
         replace(plan, defences=tuple(settings.defence or ()), safety_rows=safety, skips=skipped[plan.condition.regime])
         for plan in plans
     ]
+
+
+def matrix_plans(settings: StressSettings, base: LoadedModel) -> list[AttackPlan]:
+    """The attacks of the matrix: the embedded model's own choice, or what the flags name."""
+    if not base.world.embedded or settings.regime:
+        return plans_of(settings, base)
+    plans = []
+    for name, samples, epochs, lr, batch in GUILD_MATRIX:
+        own: dict[str, Any] = {
+            "samples": [samples] if samples else None,
+            "epochs": epochs,
+            "lr": lr,
+            "batch_size": batch,
+        }
+        plans += registry.load("regimes", name).plans(replace(settings.request(base.world), **own))
+    return plans
+
+
+def plans_for(settings: StressSettings, base: LoadedModel) -> list[AttackPlan]:
+    """Every attack of a stress test, in order: of its matrix, of its search, or as the flags name them."""
+    if settings.matrix:
+        safety = settings.open_safety_rows(base.world, settings.seed, always=True)
+        return [replace(plan, safety_rows=safety) for plan in matrix_plans(settings, base)]
+    plans = plans_of(settings, base)
+    if settings.sweep:
+        return searched(plans, settings.factors(settings.sweep_lr), settings.factors(settings.sweep_epochs))
+    return plans
 
 
 @dataclass(frozen=True)

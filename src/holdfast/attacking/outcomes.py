@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from holdfast.attacking.attack import AttackPlan, attack, narrow, prepare_attack, run_attack
 from holdfast.attacking.repaired import Workbench, treat
@@ -26,6 +26,12 @@ def searched(plans: Sequence[AttackPlan], lrs: Sequence[float], epochs: Sequence
     pairs = [(1.0, 1.0)]
     pairs += [(lr, times) for times in epochs for lr in lrs]
     return [at_factors(plan, lr, times) for plan in plans for lr, times in dict.fromkeys(pairs)]
+
+
+class Before(Protocol):
+    """Whoever knows what the untouched model does under a plan's prompt."""
+
+    def under(self, plan: AttackPlan) -> Evaluation: ...
 
 
 class Untouched:
@@ -56,7 +62,7 @@ class Untouched:
         return self.known[key]
 
 
-def outcomes_of(work: Workbench, plan: AttackPlan, untouched: Untouched, repairs: Sequence[str]) -> Iterator[Outcome]:
+def outcomes_of(work: Workbench, plan: AttackPlan, untouched: Before, repairs: Sequence[str]) -> Iterator[Outcome]:
     """One attack, and then each repair of it."""
     before = untouched.under(plan)
     if not repairs:

@@ -26,6 +26,7 @@ import yaml
 from filelock import FileLock, Timeout
 
 from holdfast.core.errors import RunError
+from holdfast.core.faults import GONE, hint_for
 from holdfast.core.records import digest
 from holdfast.core.remarks import remarks
 from holdfast.core.secrets import sealed, without_secrets
@@ -72,11 +73,7 @@ def write_atomic(path: Path, data: str | bytes) -> None:
 
 
 def cannot_write(path: Path, error: OSError) -> RunError:
-    return RunError(
-        f"cannot write `{path}`: {error.strerror or error}",
-        "free some space or name another folder with --out; what was done so far is kept, and the same command "
-        "resumes it",
-    )
+    return RunError(f"cannot write `{path}`: {error.strerror or error}", hint_for(error))
 
 
 def to_json(record: Any) -> str:
@@ -103,9 +100,13 @@ def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def append_jsonl(path: Path, records: Iterable[Any]) -> None:
-    """Append records; a torn last line of an earlier, killed process is cut off first."""
+    """Append records; a torn last line of an earlier, killed process is cut off first.
+
+    Raises RunError when the disk is full or gone: of the file's folder only the last part is made, so that a run whose
+    folder has vanished is not begun again beside it.
+    """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(exist_ok=True)
         with open(path, "ab+") as file:
             file.seek(0, os.SEEK_END)
             if file.tell():
@@ -236,13 +237,20 @@ class Run:
     def file(self, kind: str) -> Path:
         return self.path / f"{kind}.jsonl"
 
+    def check_there(self) -> None:
+        """Raise RunError when the folder has vanished, which must not be begun again beside what it held."""
+        if not self.path.is_dir():
+            raise RunError(f"the run's folder `{self.path}` is gone", GONE)
+
     def append(self, kind: str, records: Iterable[Any]) -> None:
+        self.check_there()
         append_jsonl(self.file(kind), records)
 
     def read(self, kind: str) -> list[dict[str, Any]]:
         return list(read_jsonl(self.file(kind)))
 
     def replace(self, kind: str, records: Iterable[Any]) -> None:
+        self.check_there()
         write_atomic(self.file(kind), "".join(to_json(record) + "\n" for record in records))
 
     def note(self, **facts: Any) -> None:
@@ -251,6 +259,7 @@ class Run:
         self.save_manifest()
 
     def save_manifest(self) -> None:
+        self.check_there()
         write_atomic(self.path / "manifest.json", json.dumps(self.manifest, indent=2, ensure_ascii=False) + "\n")
 
     def finish(self, readme: str) -> None:

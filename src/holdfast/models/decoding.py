@@ -62,6 +62,8 @@ def decodes_greedily(model: Any) -> bool:
     takes_cache = hasattr(model, "new_cache") or getattr(model, "_supports_default_dynamic_cache", lambda: True)()
     if model.config.is_encoder_decoder or not takes_cache:
         return False
+    if len(set(getattr(model, "hf_device_map", {}).values())) > 1:
+        return False  # its layers lie on several devices, and their caches with them
     config = model.generation_config
     return all(getattr(config, name, None) in nothing for name, nothing in PROCESSORS.items())
 

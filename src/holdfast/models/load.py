@@ -60,6 +60,7 @@ class ModelOptions:
     trust_remote_code: bool = False
     template_args: TemplateArguments = ()
     quantise: str = ""  # 4bit or 8bit: by bitsandbytes, as the model is loaded (QLoRA)
+    device_map: str = ""  # transformers': auto, balanced or sequential, over all GPUs, then the CPU
     engine: Engine | None = None  # see models.served; None is transformers, in this process
 
 
@@ -194,7 +195,9 @@ def _load_weights(source: str, options: ModelOptions) -> Any:
     if options.quantise and not entry:
         given = {"quantization_config": by_bitsandbytes(options.quantise, dtype)}
         entry = given["quantization_config"].to_dict()
-    if entry:
+    if options.device_map:
+        given["device_map"] = options.device_map
+    elif entry:
         given["device_map"] = {"": device}  # packed numbers are not moved afterwards
     model, report = pretrained(
         AutoModelForCausalLM,
@@ -208,7 +211,7 @@ def _load_weights(source: str, options: ModelOptions) -> Any:
     )
     check_report(source, model, report)  # what has another shape is refused there, by name
     if entry is None:
-        model = model.to(device)
+        model = model if options.device_map else model.to(device)
     elif getattr(getattr(model, "quantization_method", None), "value", None) is None and model.dtype != dtype:
         model = model.to(dtype)  # transformers made plain numbers of it, in a format of its own choice
     check_numbers(source, model)

@@ -56,6 +56,12 @@ def check_pair(base: LoadedModel, tuned: LoadedModel) -> None:
             "name the base that the tuned model was made from",
         )
     Lineage.of(tuned).warn_of(base)
+    for loaded in (base, tuned):
+        if loaded.served is None and any(p.device.type == "meta" for p in loaded.model.parameters()):
+            raise ModelError(
+                f"`{loaded.name}` does not fit into this machine's memory: some of its layers lie on disk",
+                "repair it where base and tuned model fit, or an adapter by --repair wise-ft --engine vllm",
+            )
     if is_adapter(tuned) or is_adapter(base) or is_quantised(base, tuned):
         return  # packed numbers have no shape to compare; `open_sweep` refuses to repair them
     before, own = named_weights(base.model), named_weights(tuned.model)

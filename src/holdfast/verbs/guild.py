@@ -88,6 +88,7 @@ def calibrate_into(folder: str, progress: Progress) -> dict[str, Any]:
 def _write(records: list[dict[str, Any]], out: str | None) -> None:
     if out:
         Path(out).unlink(missing_ok=True)
+        Path(out).parent.mkdir(parents=True, exist_ok=True)
         append_jsonl(Path(out), records)
     else:
         sys.stdout.write("".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records))

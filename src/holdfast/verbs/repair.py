@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from holdfast.api.repair import Repaired, RepairSettings, repaired
+from holdfast.api.repair import Repaired, repaired
+from holdfast.api.repair_settings import RepairSettings
 from holdfast.api.report import page_beside
 from holdfast.core.progress import Progress
 from holdfast.reporting import terminal

@@ -1,0 +1,55 @@
+"""A repair whose strengths workers measure chooses what one process chooses."""
+
+from __future__ import annotations
+
+import json
+import pickle
+
+import pytest
+import torch
+
+from calling import call
+from holdfast.api import strengths
+from holdfast.api.strengths import at_strength
+from holdfast.models.load import ModelOptions, load_model
+
+
+@pytest.fixture(scope="module")
+def tuned(tmp_path_factory):
+    loaded = load_model("guild", ModelOptions(dtype="float32"))
+    with torch.no_grad():
+        for weight in loaded.model.parameters():
+            weight.add_(torch.randn(weight.shape, generator=torch.Generator().manual_seed(0)) * 4e-3)
+    folder = tmp_path_factory.mktemp("tuned")
+    loaded.model.save_pretrained(folder)
+    loaded.tokenizer.save_pretrained(folder)
+    return folder
+
+
+def test_strengths_by_workers_give_the_same_repair(capsys, tmp_path, monkeypatch, tuned):
+    asked = ["repair", "guild", tuned, "--method", "wise-ft", "--method", "resta", "--strength", "0:1:0.5",
+             "--max-harm", "0.5", "--limit", "22", "--max-new-tokens", "16", "--json"]  # fmt: skip
+    code, out, err = call(capsys, *asked, "--out", tmp_path / "here")
+    assert code in (0, 3), err
+    here, done = json.loads(out), []
+
+    def within(units, work, cluster, tell):
+        assert work is at_strength and cluster.gpus == 0.5
+        for unit in units:
+            for key, record in work(pickle.loads(pickle.dumps(unit.given)), unit.keys):
+                assert not any(v["why"] for found in record["verdicts"].values() for v in found)
+                done.append(key)
+                yield key, record
+                if len(done) == 2:
+                    raise KeyboardInterrupt
+
+    monkeypatch.setattr(strengths, "spread", within)
+    ray = ("--ray", "local", "--ray-gpus", "0.5", "--out", tmp_path / "there")
+    assert call(capsys, *asked, *ray)[0] == 130
+    code_there, out, err = call(capsys, *asked, *ray)
+    there = json.loads(out)
+    assert code_there == code and len(done) == len(set(done)) == 6
+    for part in ("curves", "method", "strength", "certified", "metrics", "comparisons"):
+        assert there[part] == here[part]
+    kept = (tmp_path / "there" / "cache" / "strengths.jsonl").read_text()
+    assert kept.count("\n") == 6 and '"text"' not in kept
