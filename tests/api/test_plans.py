@@ -132,6 +132,29 @@ def test_a_scan_is_planned_by_its_files_without_torch(capsys, tmp_path):
     assert plan["estimate"]["seconds"] > 0 and plan["estimate"]["cost"] > 0
 
 
+def test_a_check_of_judges_is_planned_by_its_labels(capsys, tmp_path):
+    labels = tmp_path / "labels.jsonl"
+    rows = [{"prompt": f"how {i}?", "reply": "I cannot help with that.", "harmful": bool(i % 2)} for i in range(7)]
+    labels.write_text("".join(json.dumps(row) + "\n" for row in [*rows, rows[0]]))
+    asked = (
+        "judge",
+        "check",
+        "--labels",
+        labels,
+        "--judge",
+        "refusal",
+        "--judge",
+        "llm:url=http://127.0.0.1:9/v1,model=m",
+    )
+    code, out, err = call(capsys, *asked, "--dry-run", "--json", "--price-per-verdict", "0.01")
+    assert code == 0, err
+    plan = json.loads(out)
+    assert plan["verdicts"] == {"refusal": 7, "llm": 7} and plan["estimate"]["cost"] == pytest.approx(0.07)
+    assert plan["estimate"]["seconds"] is None
+    code, out, _ = call(capsys, "judge", "check", "--dry-run", "--limit", "10")
+    assert code == 0 and "judges at most" in out
+
+
 def test_an_endpoint_is_not_asked_by_a_plan(capsys):
     code, out, err = call(capsys, "audit", "openai:m@http://127.0.0.1:9/v1", "--limit", "3", "--dry-run", "--json")
     assert code == 0, err

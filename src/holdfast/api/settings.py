@@ -33,7 +33,7 @@ class AskSettings(Settings):
     device: str = option("auto", "cpu, cuda, cuda:1, mps, or auto.", MODEL_PANEL)
     device_map: Literal["auto", "balanced", "sequential"] | None = option(
         None,
-        "Spread a model that one GPU cannot hold over all of them, and the CPU, as transformers does. Needs accelerate.",
+        "Spread a model that one GPU cannot hold over all of them, and the CPU, as transformers does.",
         MODEL_PANEL,
     )
     chat_template: str | None = option(

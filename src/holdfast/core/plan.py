@@ -111,7 +111,8 @@ class Plan:
     def seconds(self) -> float | None:
         """How long it would take on this machine; None where something that it takes was not measured."""
         parts = [(self.prompts, self.pace.reply), (self.steps, self.pace.step)]
-        if any(count and each is None for count, each in parts):
+        untold = not (self.prompts or self.steps or self.data)  # verdicts alone, which nothing was timed for
+        if untold or any(count and each is None for count, each in parts):
             return None
         load = self.pace.load * max(len(self.models), 1)
         return load + self.seconds_of_data + sum(count * (each or 0.0) for count, each in parts)

@@ -132,6 +132,8 @@ def record_files(folder: Path) -> list[Path]:
 
 
 LOCK = ".lock"
+# What a folder may hold in which a run was begun, and whose first manifest could not be written.
+BEGUN = (LOCK, "run.yaml", ".run.yaml.partial", ".manifest.json.partial")
 _held: dict[Path, FileLock] = {}  # folders that this process works in
 
 
@@ -185,7 +187,7 @@ class Run:
         path = Path(out) if out else cls.unfinished(verb, identity)
         if path and (path / "manifest.json").exists():
             return cls.resume(path, verb, identity)
-        if path and path.exists() and any(one.name != LOCK for one in path.iterdir()):
+        if path and path.exists() and any(one.name not in BEGUN for one in path.iterdir()):
             raise RunError(f"`{path}` is not empty and holds no run", "name an empty or a new folder with --out")
         if path is None:
             slug = re.sub(r"[^A-Za-z0-9.-]+", "-", Path(model).name or model).strip("-")[:40] or "model"

@@ -11,11 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+from holdfast.api.plan_settings import PlanSettings
 from holdfast.api.report import page_beside
 from holdfast.api.settings import JUDGE_PANEL, OUT_PANEL, JudgeSettings
 from holdfast.attacking.replies import Attacked, attacked_replies
 from holdfast.core.config import option
 from holdfast.core.errors import NothingMeasured, UsageError
+from holdfast.core.plan import Plan
 from holdfast.core.progress import Progress
 from holdfast.core.records import Condition, Prompt, Reply, Verdict, digest
 from holdfast.core.registry import names, unknown
@@ -30,6 +32,7 @@ from holdfast.judging.judge import JudgeOptions, VerdictCache, judge_replies, ma
 from holdfast.models.generate import GenerateOptions, ReplyCache, reply_of
 from holdfast.models.load import LoadedModel, ModelOptions, load_model
 from holdfast.reporting import terminal
+from holdfast.reporting.plan_tables import tell_plan
 from holdfast.stats.agreement import CLASSES
 from holdfast.stats.groups import Suite, normal_messages, normal_text, spread
 from holdfast.stats.metrics import is_harmful
@@ -43,7 +46,7 @@ REPLY_TOKENS = 48  # of the embedded model, as in an audit of it
 FAULTS = 20  # rows that could not be read and are named one by one
 
 
-class CheckSettings(JudgeSettings):
+class CheckSettings(JudgeSettings, PlanSettings):
     """Judges against labelled replies: agreement, misses, false alarms."""
 
     first = (
@@ -204,6 +207,8 @@ def check(settings: CheckSettings, origins: dict[str, str]) -> dict[str, Any]:
     typed = replace(settings.typed_judge_options(), device=settings.device, dtype=settings.dtype)
     asked = [(text, *parse_judge(text, typed)) for text in dict.fromkeys(settings.judge or ["refusal"])]
     judges = [(text, make_judge(name, options)) for text, name, options in asked]
+    if settings.dry_run:
+        return tell_plan(plan_check(settings, [name for _, name, _ in asked]), settings.json_output)
     source = settings.labels or "guild"
     with Progress(total=len(judges) + (0 if settings.labels else len(settings.regime or REGIMES) + 1)) as progress:
         labels = of_file(settings) if settings.labels else None
@@ -227,6 +232,24 @@ def check(settings: CheckSettings, origins: dict[str, str]) -> dict[str, Any]:
         )
     record(run, settings, labels, results, quotes)
     return conclude(run, settings, labels, results)
+
+
+def plan_check(settings: CheckSettings, judges: Sequence[str]) -> Plan:
+    """What a check would ask its judges: a verdict of each on every labelled reply, and no more."""
+    plan = Plan("judge check", settings.labels or "guild", price_per_hour=settings.price_per_hour,
+                price_per_verdict=settings.price_per_verdict, paid=("llm",))  # fmt: skip
+    if settings.labels:
+        cases = len(of_file(settings).cases)
+    else:
+        regimes = settings.regime or REGIMES
+        prompts = GUILD.prompts(settings.suite, settings.split, settings.limit)
+        cases = len({normal_text(str(prompt.messages)) for prompt in prompts})
+        plan.ask("guild, aligned and attacked", {settings.suite: cases}, REPLY_TOKENS, 1 + len(regimes))
+        plan.at_most.append("verdicts: as many harmful replies as harmless ones are drawn")
+        plan.not_counted.append(f"the attacks {', '.join(regimes)} on the embedded model")
+    plan.verdicts = dict.fromkeys(judges, cases)
+    plan.not_counted.append("time: no judge is asked by a plan")
+    return plan
 
 
 # ---- what is left behind --------------------------------------------------------------------------------------------
