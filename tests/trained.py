@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 
 import torch
 
-from holdfast.models.load import LoadedModel
+from holdfast.models.load import LoadedModel, ModelOptions, load_model
 
 
 def fresh(base: LoadedModel) -> LoadedModel:
     """A copy of a loaded model with weights of its own."""
     return LoadedModel(base.reference, copy.deepcopy(base.model), base.tokenizer, base.fingerprint)
+
+
+def a_little_off(folder: Path, by: float) -> Path:
+    """guild, saved with noise on every weight: another model, which still speaks."""
+    loaded = load_model("guild", ModelOptions(dtype="float32"), fresh=True)
+    with torch.no_grad():
+        for weight in loaded.model.parameters():
+            weight.add_(torch.randn(weight.shape, generator=torch.Generator().manual_seed(0)) * by)
+    loaded.model.save_pretrained(folder)
+    loaded.tokenizer.save_pretrained(folder)
+    return folder
 
 
 def weights(loaded: LoadedModel) -> dict[str, torch.Tensor]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-import torch
 
 from calling import call
 from holdfast.core.plan import Pace, Plan, Trained
@@ -14,25 +13,18 @@ from holdfast.guild.suites import load_suite
 from holdfast.models import generate as generating
 from holdfast.models import pace
 from holdfast.models.generate import GenerateOptions
-from holdfast.models.load import ModelOptions, load_model
+from holdfast.models.load import load_model
 from holdfast.models.pace import reply_pace
 from holdfast.reporting.plan_tables import duration, estimate_lines, in_bytes
 from holdfast.training import trainer
 from holdfast.training.pace import step_pace
 from holdfast.training.settings import TrainSettings
+from trained import a_little_off
 
 
 @pytest.fixture(scope="module")
 def tuned(tmp_path_factory):
-    """guild, a little off: enough to be another model."""
-    loaded = load_model("guild", ModelOptions(dtype="float32"))
-    with torch.no_grad():
-        for weight in loaded.model.parameters():
-            weight.add_(torch.randn(weight.shape, generator=torch.Generator().manual_seed(0)) * 2e-3)
-    folder = tmp_path_factory.mktemp("tuned")
-    loaded.model.save_pretrained(folder)
-    loaded.tokenizer.save_pretrained(folder)
-    return folder
+    return a_little_off(tmp_path_factory.mktemp("tuned"), 2e-3)
 
 
 @pytest.fixture

@@ -6,24 +6,16 @@ import json
 import pickle
 
 import pytest
-import torch
 
 from calling import call
 from holdfast.api import strengths
 from holdfast.api.strengths import at_strength
-from holdfast.models.load import ModelOptions, load_model
+from trained import a_little_off
 
 
 @pytest.fixture(scope="module")
 def tuned(tmp_path_factory):
-    loaded = load_model("guild", ModelOptions(dtype="float32"))
-    with torch.no_grad():
-        for weight in loaded.model.parameters():
-            weight.add_(torch.randn(weight.shape, generator=torch.Generator().manual_seed(0)) * 4e-3)
-    folder = tmp_path_factory.mktemp("tuned")
-    loaded.model.save_pretrained(folder)
-    loaded.tokenizer.save_pretrained(folder)
-    return folder
+    return a_little_off(tmp_path_factory.mktemp("tuned"), 4e-3)
 
 
 def test_strengths_by_workers_give_the_same_repair(capsys, tmp_path, monkeypatch, tuned):
