@@ -137,7 +137,8 @@ def test_no_module_has_one_importer_but_those_that_are_known():
 # imported when it is called.
 LATE = {
     "api.public": (
-        "api.audit api.gate api.repair api.repair_settings api.report api.scan api.stress api.stress_settings api.tune"
+        "api.audit api.audit_settings api.gate api.repair api.repair_settings api.report api.scan api.stress "
+        "api.stress_settings api.tune"
     ),
     "api.engines": "models.served",
     "api.inputs": "models.chat models.load models.load_check",
@@ -146,6 +147,7 @@ LATE = {
     "api.repair_stage": "models.served repairing.measure repairing.sweep",
     "api.repair_sources": "models.load repairing.inputs repairing.sources training.settings",
     "api.scan": "models.load",
+    "api.suites": "models.load",
     "api.settings": "evaluation.lm_eval models.generate models.load models.served training.settings",
     "catalog.probes.redteam": "redteam.policy",
     "catalog.scanners.benign_risk": "training.influence",
@@ -182,9 +184,8 @@ def test_imports_inside_functions_are_known(path):
 TESTED_IN = {
     "attacking/test_calibration.py": "guild.calibrated",
     "api/test_public.py": (
-        "api.audit api.calls api.gate api.inputs api.repair api.repair_settings api.repair_stage api.report "
-        "api.results api.scan api.stress "
-        "api.stress_settings api.stress_stage api.tune"
+        "api.audit api.audit_settings api.calls api.gate api.inputs api.repair api.repair_settings api.repair_stage "
+        "api.report api.results api.scan api.stress api.stress_settings api.stress_stage api.tune"
     ),
     "api/test_matrix.py": "api.attacks api.cluster api.lab",
     "api/test_plans.py": (

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from calling import call, document
-from holdfast.api.audit import AuditSettings
+from holdfast.api.audit_settings import AuditSettings
 from holdfast.api.repair_settings import RepairSettings
 from holdfast.api.repair_stage import open_splits
 from holdfast.api.suites import FIRST_LOOK, open_suites

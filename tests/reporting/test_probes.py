@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from holdfast.api.audit_settings import AuditSettings
 from holdfast.core import registry
 from holdfast.core.errors import UsageError
 from holdfast.core.options import setting
@@ -14,7 +15,7 @@ from holdfast.evaluation.run_reader import open_run
 from holdfast.reporting.page import PageOptions, page
 from holdfast.reporting.plots import Curve, Point, _ticks, lines
 from holdfast.reporting.probes import checked, curve_of, probe_tables
-from holdfast.verbs.audit import AuditSettings, audit
+from holdfast.verbs.audit import audit
 from made import make_run
 
 DOCUMENT = {

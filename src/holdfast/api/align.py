@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from holdfast.api.plan_settings import PlanSettings
 from holdfast.api.settings import ASK_PANEL, TRAIN_PANEL, EvaluationSettings
-from holdfast.api.suites import FIRST_LOOK, open_suites
+from holdfast.api.suites import FIRST_LOOK, check_asked, open_suites
 from holdfast.api.train_settings import TrainerSettings
 from holdfast.api.tune import Job, Measured, Tuned, advise, begun, conclude, follow, open_trainable, tuned_model
 from holdfast.core.config import argument, option
@@ -124,6 +124,8 @@ def align_along(settings: AlignSettings) -> None:
 def open_unaligned(settings: AlignSettings) -> LoadedModel:
     """The model that is to be aligned. Raises UsageError for one of an embedded world."""
     settings.check_training()
+    if not settings.skip_evaluation:
+        check_asked(settings)
     loaded = open_trainable(settings.model, settings.model_options(), settings)
     if loaded.world.embedded:
         raise UsageError(f"{loaded.name} is aligned by its own recipe", "see `holdfast guild build`")

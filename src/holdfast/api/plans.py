@@ -14,15 +14,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from holdfast.api.align import AlignSettings, open_unaligned, row_of
-from holdfast.api.audit import AuditSettings, open_audit
+from holdfast.api.audit import open_audit
+from holdfast.api.audit_settings import AuditSettings
 from holdfast.api.matrix import arms_of
 from holdfast.api.plan_settings import PlanSettings
+from holdfast.api.repair import check_early
 from holdfast.api.repair_settings import RepairSettings
 from holdfast.api.repair_stage import load_subject, open_splits
 from holdfast.api.settings import EvaluationSettings
 from holdfast.api.stress_settings import StressSettings
 from holdfast.api.stress_stage import open_work, plans_for, suites_of
-from holdfast.api.suites import FIRST_LOOK, open_suites
+from holdfast.api.suites import FIRST_LOOK, check_asked, open_suites
 from holdfast.api.tune import TuneSettings, bench_under, open_job, open_rows
 from holdfast.attacking.attack import AttackPlan, narrow, prepare_attack
 from holdfast.attacking.repaired import Workbench, repair_and_strength
@@ -207,7 +209,7 @@ def plan_align(settings: AlignSettings, progress: Progress) -> Plan:
 def plan_repair(settings: RepairSettings, progress: Progress) -> Plan:
     """What a repair would do: every strength on one half of the prompts, the chosen one on the other."""
     plan, order = begun(settings, "repair", settings.tuned), settings.order()
-    settings.promise()
+    check_early(settings, order, settings.promise())
     with progress:
         subject, load = timed(lambda: load_subject(settings, order.repairs, progress))
         repairs = measure.usable(order, subject, progress)
@@ -236,6 +238,7 @@ def strength_of(tuned: str, repair: Repair, strength: float) -> str:
 def plan_stress(settings: StressSettings, progress: Progress) -> Plan:
     """What a stress test would do: the untouched model, and each attack, with whatever it meets."""
     settings.check()
+    check_asked(settings)
     plan = begun(settings, "stress", settings.model)
     with progress:
         progress.say(f"loading {settings.model}")

@@ -68,7 +68,8 @@ def audit(
     `base_tokenizer` is `tokenizer` where it is left out. prompts: forbidden ones, as a path, texts, dicts, a Dataset or
     a frame. settings: those of `holdfast audit`, such as judge="llm", limit=100, probe=["prefill"].
     """
-    from holdfast.api.audit import AuditSettings, measure
+    from holdfast.api.audit import measure
+    from holdfast.api.audit_settings import AuditSettings
 
     with Call(out, show) as call:
         lend = call.lend

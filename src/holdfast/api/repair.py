@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from holdfast.api.repair_settings import RepairSettings
 from holdfast.api.repair_stage import load_subject, open_splits
+from holdfast.api.suites import check_asked, check_models
 from holdfast.core.contracts import Repair
 from holdfast.core.errors import UsageError
 from holdfast.core.progress import Progress
 from holdfast.core.records import Condition, Prompt
 from holdfast.core.runs import Run
+from holdfast.core.worlds import REAL
+from holdfast.data.rows import read_rows
 from holdfast.judging.judge import judge_of_suite
 from holdfast.models.files import ADAPTER, locate
 from holdfast.models.quantised import refuse_repair
@@ -101,6 +104,7 @@ def measured(settings: RepairSettings, origins: dict[str, str], promise: Promise
 
     order = settings.order()
     check_format(settings, order.repairs)
+    check_early(settings, order, promise)
     with progress:
         subject = load_subject(settings, order.repairs, progress)
         repairs = measure.usable(order, subject, progress)
@@ -132,6 +136,22 @@ def measured(settings: RepairSettings, origins: dict[str, str], promise: Promise
             progress.say("the base once more, in other batches")
             run.note(noise_floor=noise_floor(subject.base, Condition(), bench, outcome.base).to_dict())
     return conclude(run, settings, limits, outcome)
+
+
+def check_early(settings: RepairSettings, order: Order, promise: Promise) -> None:
+    """What can be known before two models are loaded: files, names, and whether the prompts can bear the promise."""
+    check_asked(settings)
+    folders = check_models([settings.base, settings.tuned])
+    for rows in (settings.safety_rows, settings.unaligned_rows, settings.task_rows):
+        if rows:
+            read_rows(rows)
+    if settings.base not in folders or holds_guild(folders[settings.base]):
+        return  # it is in memory, or loads at once and has prompts of its own
+    choosing, _ = open_splits(settings, REAL, lambda _: None)
+    judge = settings.judge_name(REAL)
+    limits = limits_of(promise, {s.name: judge_of_suite(judge, s.name, REAL) for s in choosing})
+    few = order.repairs[:1] if order.may_skip else order.repairs  # some may be left out, which leaves more for each
+    check_worth(order, few, {s.name: s.prompts for s in choosing}, limits, promise)
 
 
 def check_format(settings: RepairSettings, repairs: Sequence[Repair]) -> None:

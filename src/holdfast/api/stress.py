@@ -12,6 +12,7 @@ from holdfast.api.attacks import outcomes_on
 from holdfast.api.matrix import run_matrix
 from holdfast.api.stress_settings import StressSettings
 from holdfast.api.stress_stage import Attacked, Stage, open_stage, plans_for, plans_of
+from holdfast.api.suites import check_asked, check_models
 from holdfast.attacking.outcomes import describe, outcomes_of
 from holdfast.attacking.summary import (
     Outcome,
@@ -34,6 +35,8 @@ def caution_of(settings: StressSettings) -> str:
 def attacked(settings: StressSettings, origins: dict[str, str], progress: Progress) -> Attacked:
     """Measure the untouched model, and attack it under every plan; or under every arm of the matrix."""
     settings.check()
+    check_asked(settings)
+    check_models([settings.model])
     with progress:
         progress.say(f"loading {settings.model}")
         refuse_tuning(settings.model, settings.lora)

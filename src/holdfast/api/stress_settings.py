@@ -18,6 +18,7 @@ from holdfast.core import registry
 from holdfast.core.config import argument, option
 from holdfast.core.errors import UsageError
 from holdfast.core.worlds import World
+from holdfast.data.rows import read_rows
 
 SEARCH_PANEL = "Search"
 
@@ -122,5 +123,8 @@ class StressSettings(
         for name, value in (("--max-harm", self.max_harm), ("--confidence", self.confidence)):
             if value >= 1:
                 raise UsageError(f"{name} lies between 0 and 1, not at {value:g}", "write a share, such as 0.05")
+        for rows in (self.rows, self.safety_rows):
+            if rows:
+                read_rows(rows)
         if self.matrix and self.sweep:
             raise UsageError("--matrix runs each attack at one setting", "leave --sweep out")

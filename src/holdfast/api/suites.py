@@ -5,15 +5,19 @@ Whatever the user brings is asked; what comes with holdfast is asked where nothi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from pathlib import Path
 
 from holdfast import starter
 from holdfast.api.settings import EvaluationSettings
 from holdfast.core.errors import UsageError
 from holdfast.core.records import Prompt
-from holdfast.core.registry import load
+from holdfast.core.registry import load, names, unknown
 from holdfast.core.worlds import World
+from holdfast.guild.suites import SUITES as OWN_SUITES
+from holdfast.judging.judge import JudgeOptions, parse_judge
+from holdfast.models.files import locate
 from holdfast.starter import public_sets
 from holdfast.stats.groups import Suite, evidence_note, spread
 
@@ -28,6 +32,39 @@ def read_prompts(suite: str, source: str, limit: int | None = None) -> list[Prom
         return public_sets.load_set(*found, suite, limit)
     prompts: list[Prompt] = load("suites", "file")(suite, source, limit)
     return prompts
+
+
+def check_asked(settings: EvaluationSettings) -> None:
+    """Read what is asked, and who judges it, before a model is loaded: files, names, values.
+
+    Raises UsageError, DataError or JudgeError as `open_suites` and the judge themselves would, later.
+    """
+    settings.template_arguments()
+    if settings.chat_template and not Path(settings.chat_template).is_file():
+        raise UsageError(f"there is no file `{settings.chat_template}`", "name a Jinja chat template")
+    for suite, source in settings.files().items():
+        read_prompts(suite, source, settings.limit)
+    if settings.records:
+        load("suites", "records")("privacy", settings.records, settings.limit)
+    known = [*dict.fromkeys((*starter.SUITES, *OWN_SUITES, "privacy", "privacy-any", "redteam"))]
+    for name in settings.suite or ():
+        if name not in known and names("worlds") == ["guild"]:  # another package's world may have more
+            raise UsageError(f"there is no suite `{name}`", unknown("suite", name, known).hint)
+    if settings.judge:
+        parse_judge(settings.judge, JudgeOptions())
+    if settings.judge_error and not Path(settings.judge_error).exists():
+        raise UsageError(f"there is no run or file `{settings.judge_error}`", "name a run of `holdfast judge check`")
+
+
+def check_models(references: Iterable[str]) -> dict[str, Path | None]:
+    """Look for every model that is named, before the first is loaded: their folders, None for a hub id.
+
+    Models in memory, ensembles and endpoints are left out. Raises ModelError for one that is not there.
+    """
+    from holdfast.models.load import is_live
+
+    wanted = [name for name in references if not name.startswith(("openai:", "ensemble:")) and not is_live(name)]
+    return {name: locate(name) for name in wanted}
 
 
 def open_suites(

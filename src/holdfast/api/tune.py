@@ -15,7 +15,7 @@ from holdfast.api.settings import (
     EvaluationSettings,
     UtilitySettings,
 )
-from holdfast.api.suites import FIRST_LOOK, open_suites
+from holdfast.api.suites import FIRST_LOOK, check_asked, check_models, open_suites
 from holdfast.api.train_settings import TrainerSettings
 from holdfast.core.config import argument, option
 from holdfast.core.contracts import Defence
@@ -203,6 +203,9 @@ def open_rows(settings: TuneSettings, read: list[str] | None = None) -> list[Row
     """What can be known before anything is loaded, checked; then the rows to train on."""
     settings.check_defences()
     settings.check_training()
+    if not settings.skip_evaluation:
+        check_asked(settings)
+    check_models([settings.model])
     return settings.open_rows(read)
 
 

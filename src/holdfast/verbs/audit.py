@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from holdfast.api.audit import Audited, AuditSettings, measure
+from holdfast.api.audit import Audited, measure
+from holdfast.api.audit_settings import AuditSettings
 from holdfast.api.report import page_beside
 from holdfast.core.progress import Progress
 from holdfast.reporting import terminal
