@@ -20,9 +20,9 @@ def tuned(tmp_path_factory):
 
 def test_strengths_by_workers_give_the_same_repair(capsys, tmp_path, monkeypatch, tuned):
     asked = ["repair", "guild", tuned, "--method", "wise-ft", "--method", "resta", "--strength", "0:1:0.5",
-             "--max-harm", "0.5", "--limit", "22", "--max-new-tokens", "16", "--json"]  # fmt: skip
+             "--max-harm", "0.5", "--limit", "11", "--max-new-tokens", "8", "--json"]  # fmt: skip
     code, out, err = call(capsys, *asked, "--out", tmp_path / "here")
-    assert code in (0, 3), err
+    assert code in (0, 3, 5), err
     here, done = json.loads(out), []
 
     def within(units, work, cluster, tell):
