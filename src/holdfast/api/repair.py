@@ -147,6 +147,10 @@ def check_early(settings: RepairSettings, order: Order, promise: Promise) -> Non
             read_rows(rows)
     if settings.base not in folders or holds_guild(folders[settings.base]):
         return  # it is in memory, or loads at once and has prompts of its own
+    given = {"direction": settings.unaligned or settings.unaligned_rows, "safety_rows": settings.safety_rows,
+             "task_rows": settings.task_rows, "models": True}  # fmt: skip
+    if not order.may_skip and any(not given.get(need) for repair in order.repairs for need in repair.needs):
+        return  # what it lacks is the first thing to tell
     choosing, _ = open_splits(settings, REAL, lambda _: None)
     judge = settings.judge_name(REAL)
     limits = limits_of(promise, {s.name: judge_of_suite(judge, s.name, REAL) for s in choosing})
