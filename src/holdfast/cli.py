@@ -203,6 +203,14 @@ def said_plainly() -> Iterator[None]:
         yield
 
 
+def tell(error: HoldfastError) -> int:
+    """An error in a sentence, and what to do; its exit code."""
+    said = f"error: {error}" + (f"\n\nhint: {error.hint}" if error.hint else "")
+    if not error.told:
+        print(without_secrets(sealed(said)), file=sys.stderr)
+    return error.exit_code
+
+
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run a command line; the exit code. What was remarked on the way is printed at its end."""
     remarks.forget()
@@ -215,13 +223,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         lacking = lacks_extra(error)
         if lacking is None:
             raise
-        print(f"error: {lacking}\n\nhint: {lacking.hint}", file=sys.stderr)
-        return lacking.exit_code
+        return tell(lacking)
     except HoldfastError as error:
-        said = f"error: {error}" + (f"\n\nhint: {error.hint}" if error.hint else "")
-        if not error.told:
-            print(without_secrets(sealed(said)), file=sys.stderr)
-        return error.exit_code
+        return tell(error)
     except typer.TyperException as error:
         error.message = without_secrets(sealed(error.message))  # type: ignore[attr-defined]
         if first:
@@ -235,8 +239,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         fault = storage_fault(error)
         if fault is None:
             raise
-        print(without_secrets(sealed(f"error: {fault}\n\nhint: {fault.hint}")), file=sys.stderr)
-        return fault.exit_code
+        return tell(fault)
     finally:
         for sentence in remarks.remarks() if first else ():
             print(f"note: {without_secrets(sealed(sentence))}", file=sys.stderr)

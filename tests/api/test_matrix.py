@@ -7,13 +7,14 @@ import pickle
 import pytest
 
 from calling import call, document
-from holdfast.api import attacks, lab
+from holdfast.api import attacks
 from holdfast.api import matrix as api_matrix
 from holdfast.api.attacks import outcomes_at
 from holdfast.api.matrix import cells_of, units_of
 from holdfast.api.stress_settings import StressSettings
 from holdfast.api.stress_stage import plans_for, suites_of
 from holdfast.attacking.outcomes import Untouched
+from holdfast.core import cluster
 from holdfast.core.progress import Silent
 from holdfast.evaluation.bench import Bench
 from holdfast.models.load import ModelOptions, load_model
@@ -46,7 +47,7 @@ def test_a_worker_makes_the_cells_that_one_process_makes(capsys, tmp_path, monke
     done = {units[0].keys[1]}
     assert [len(unit.keys) for unit in units_of(settings, pairs, every, done, None)] == [1, 1]
 
-    monkeypatch.setattr(lab, "_labs", {})
+    monkeypatch.setattr(cluster, "_opened", {})
     made = []
     for unit in units:
         sent = pickle.loads(pickle.dumps(unit.given))

@@ -84,9 +84,7 @@ def align_and_measure(settings: AlignSettings, origins: dict[str, str], progress
         bench = open_bench(
             run,
             suites,
-            judge=settings.judge_name(loaded.world),
-            judge_options=settings.judge_options(),
-            options=settings.generate_options(loaded.world),
+            **settings.asking(loaded.world),
             show=progress.step,
             show_replies=settings.show_replies,
         )

@@ -84,7 +84,7 @@ def outcomes_at(given: Given, keys: Sequence[str]) -> Iterator[tuple[str, dict[s
 def outcome_from(record: dict[str, Any], before: Evaluation) -> Outcome:
     """An attack's outcome from its record; its verdicts stayed with the worker."""
     condition = Condition(**record["condition"])
-    metrics = [Metric(**{"category": None, **metric}) for metric in record["metrics"]]
+    metrics = [Metric.of(metric) for metric in record["metrics"]]
     after = Evaluation(record["model"], condition, metrics, {}, before.judges, before.error)
     comparisons = [Comparison(**comparison) for comparison in record["comparisons"]]
     return Outcome(condition, before, after, comparisons, record["certified"])

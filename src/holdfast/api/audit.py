@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from holdfast.api.audit_settings import AuditSettings
-from holdfast.api.settings import (
-    open_model,
-)
+from holdfast.api.settings import open_model
 from holdfast.api.suites import FIRST_LOOK, check_asked, check_models, open_suites
 from holdfast.core import options
 from holdfast.core.contracts import ProbeRequest
 from holdfast.core.errors import EXIT_GATE, EXIT_TOO_FINE, UsageError
 from holdfast.core.progress import Progress
-from holdfast.core.records import Condition, Metric
+from holdfast.core.records import Condition, Metric, Row
 from holdfast.core.runs import Run
 from holdfast.data.rows import read_rows
 from holdfast.evaluation.bench import Bench, Evaluation, compare_evaluations, open_bench
@@ -120,6 +118,7 @@ class Opened:
     probes: list[Any]
     suites: list[Suite]
     again: bool
+    tuning_rows: list[Row]
 
 
 def open_audit(settings: AuditSettings, progress: Progress) -> Opened:
@@ -128,17 +127,15 @@ def open_audit(settings: AuditSettings, progress: Progress) -> Opened:
     settings.lm_eval()
     check_asked(settings)
     check_models(settings.models)
-    if settings.tuning_data:
-        read_rows(settings.tuning_data)
+    rows = read_rows(settings.tuning_data) if settings.tuning_data else []
     loading = how_to_load(settings, progress)
     tuned = open_model(settings.model, loading)
     base_name = settings.base or (tuned.adapter_of if isinstance(tuned, LoadedModel) else None)
     probes = make_probes(settings, base_name)
     asked = settings.without_redteam(tuned.world)
     suites = open_suites(asked, tuned.world, needed=not probes, tell=progress.warn, first_look=FIRST_LOOK)
-    return Opened(
-        loading, tuned, base_name, probes, suites, bool(base_name and (settings.noise_floor or loading.engine))
-    )
+    again = bool(base_name and (settings.noise_floor or loading.engine))
+    return Opened(loading, tuned, base_name, probes, suites, again, rows)
 
 
 def measure(settings: AuditSettings, origins: dict[str, str], progress: Progress) -> Audited:
@@ -147,14 +144,12 @@ def measure(settings: AuditSettings, origins: dict[str, str], progress: Progress
     with progress:
         progress.say(f"loading {settings.model}")
         opened = open_audit(settings, progress)
-        tuned, probes, suites = opened.tuned, opened.probes, opened.suites
+        tuned, probes, suites, rows = opened.tuned, opened.probes, opened.suites, opened.tuning_rows
         run = Run.open("audit", settings.model, settings.record(), origins, settings.out)
         bench = open_bench(
             run,
             suites,
-            judge=settings.judge_name(tuned.world),
-            judge_options=settings.judge_options(),
-            options=settings.generate_options(tuned.world),
+            **settings.asking(tuned.world),
             show=progress.step,
             show_replies=settings.show_replies,
         )
@@ -191,7 +186,7 @@ def measure(settings: AuditSettings, origins: dict[str, str], progress: Progress
                 base,
                 forbidden,
                 lambda suites: replace(bench, suites=suites, run=None),
-                read_rows(settings.tuning_data) if settings.tuning_data else [],
+                rows,
                 settings.probe_seed,
                 progress.say,
             )
@@ -280,7 +275,7 @@ def conclude(
     told = [record for pair in pairs for record in pair.to_dicts()]
     run.append("comparisons", [*comparisons, *told])
     metrics = [*(before.metrics if before else []), *after.metrics, *(m for other in beside for m in other.metrics)]
-    metrics += [Metric(**{"category": None, **record}) for found in probes for record in found.get("metrics", ())]
+    metrics += [Metric.of(record) for found in probes for record in found.get("metrics", ())]
     first = before.metrics if before else ()
     why, open_question = broken(after.metrics, first), untold(after.metrics, first)
     document = terminal.json_document(

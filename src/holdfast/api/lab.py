@@ -8,6 +8,7 @@ from holdfast.api.stress_settings import StressSettings
 from holdfast.api.stress_stage import open_work, plans_for, suites_of
 from holdfast.attacking.attack import AttackPlan
 from holdfast.attacking.repaired import Workbench
+from holdfast.core.cluster import opened_once
 from holdfast.core.progress import Silent
 from holdfast.core.records import digest
 from holdfast.evaluation.bench import Bench
@@ -23,22 +24,13 @@ class Lab:
     plans: list[AttackPlan]
 
 
-_labs: dict[str, Lab] = {}  # a worker does many units of one command
-
-
 def lab_of(settings: StressSettings, error: MeasuredError | None) -> Lab:
     """The laboratory of a command, opened once in a process."""
-    key = digest(settings.record())
-    if key not in _labs:
-        base = load_model(settings.model, settings.model_options())
-        silent = Silent()
-        bench = Bench(
-            suites_of(settings, base, silent),
-            judge=settings.judge_name(base.world),
-            judge_options=settings.judge_options(),
-            error=error,
-            options=settings.generate_options(base.world),
-        )
-        _labs.clear()
-        _labs[key] = Lab(open_work(settings, base, bench, silent), plans_for(settings, base))
-    return _labs[key]
+    return opened_once(digest(["stress", settings.record()]), lambda: open_lab(settings, error))
+
+
+def open_lab(settings: StressSettings, error: MeasuredError | None) -> Lab:
+    base = load_model(settings.model, settings.model_options())
+    silent = Silent()
+    bench = Bench(suites_of(settings, base, silent), error=error, **settings.asking(base.world))
+    return Lab(open_work(settings, base, bench, silent), plans_for(settings, base))

@@ -116,8 +116,8 @@ def measured(settings: RepairSettings, origins: dict[str, str], promise: Promise
             progress.warn(warning)
         run = Run.open("repair", settings.tuned, settings.record(), origins, settings.out)
         bench = open_bench(
-            run, choosing, judge=judge, judge_options=settings.judge_options(), show_replies=settings.show_replies,
-            options=settings.generate_options(subject.base.world), show=progress.step,
+            run, choosing, show_replies=settings.show_replies, show=progress.step,
+            **settings.asking(subject.base.world),
         )  # fmt: skip
         bench.screen.learn(prompt for suite in reporting for prompt in suite.prompts)
         progress.total = sum(len(order.strengths(r)) for r in repairs) + 4

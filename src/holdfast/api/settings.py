@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from holdfast.core.config import Settings, option
 from holdfast.core.errors import UsageError
@@ -217,6 +217,14 @@ class EvaluationSettings(JudgeSettings, AskSettings):
     def judge_options(self) -> JudgeOptions:
         typed = replace(self.typed_judge_options(), device=self.device, dtype=self.dtype, error=self.judge_error)
         return parse_judge(self.judge, typed)[1] if self.judge else typed
+
+    def asking(self, world: World) -> dict[str, Any]:
+        """Who judges models of a world, and how they decode: what a bench takes of the settings."""
+        return {
+            "judge": self.judge_name(world),
+            "judge_options": self.judge_options(),
+            "options": self.generate_options(world),
+        }
 
     def judge_name(self, world: World) -> str:
         if self.judge:

@@ -13,7 +13,7 @@ from typing import Any
 
 from holdfast.api.repair_settings import RepairSettings
 from holdfast.api.repair_stage import load_subject, open_splits
-from holdfast.core.cluster import Cluster, Unit, spread
+from holdfast.core.cluster import Cluster, Unit, opened_once, spread
 from holdfast.core.contracts import Repair
 from holdfast.core.progress import Progress, Silent
 from holdfast.core.records import Condition, Metric, Verdict, digest
@@ -45,27 +45,17 @@ class Lab:
     bench: Bench
 
 
-_labs: dict[str, Lab] = {}  # a worker does many strengths of one command
-
-
 def lab_of(given: Given) -> Lab:
     """The laboratory of a command, opened once in a process."""
-    settings, key = given.settings, digest(given.settings.record())
-    if key not in _labs:
-        order, silent = settings.order(), Silent()
-        subject = load_subject(settings, order.repairs, silent)
-        world = subject.base.world
-        choosing, _ = open_splits(settings, world, silent.warn)
-        bench = Bench(
-            choosing,
-            judge=settings.judge_name(world),
-            judge_options=settings.judge_options(),
-            error=given.error,
-            options=settings.generate_options(world),
-        )
-        _labs.clear()
-        _labs[key] = Lab(order, subject, usable(order, subject, silent), bench)
-    return _labs[key]
+    return opened_once(digest(["repair", given.settings.record()]), lambda: open_lab(given.settings, given.error))
+
+
+def open_lab(settings: RepairSettings, error: MeasuredError | None) -> Lab:
+    order, silent = settings.order(), Silent()
+    subject = load_subject(settings, order.repairs, silent)
+    world = subject.base.world
+    choosing, _ = open_splits(settings, world, silent.warn)
+    return Lab(order, subject, usable(order, subject, silent), Bench(choosing, error=error, **settings.asking(world)))
 
 
 def key_of(repair: Repair, strength: float) -> str:
@@ -101,7 +91,7 @@ def evaluation_from(record: dict[str, Any], error: MeasuredError | None) -> Eval
     return Evaluation(
         record["model"],
         Condition(**record["condition"]),
-        [Metric(**{"category": None, **metric}) for metric in record["metrics"]],
+        [Metric.of(metric) for metric in record["metrics"]],
         {suite: [Verdict(**verdict) for verdict in found] for suite, found in record["verdicts"].items()},
         record["judges"],
         error,

@@ -146,9 +146,7 @@ def open_stage(settings: StressSettings, origins: dict[str, str], base: LoadedMo
     bench = open_bench(
         run,
         suites,
-        judge=settings.judge_name(base.world),
-        judge_options=settings.judge_options(),
-        options=settings.generate_options(base.world),
+        **settings.asking(base.world),
         show=progress.step,
         show_replies=settings.show_replies,
     )

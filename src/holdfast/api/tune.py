@@ -158,9 +158,7 @@ def train_and_measure(settings: TuneSettings, origins: dict[str, str], progress:
         bench = open_bench(
             run,
             suites,
-            judge=settings.judge_name(loaded.world),
-            judge_options=settings.judge_options(),
-            options=settings.generate_options(loaded.world),
+            **settings.asking(loaded.world),
             show=progress.step,
             show_replies=settings.show_replies,
         )

@@ -13,7 +13,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from holdfast import __version__
 from holdfast.core.errors import HoldfastError, RunError, UsageError
@@ -22,6 +22,7 @@ TRIES = 4  # of a unit that loses its worker again and again
 BEAT_S = 1.0
 LEAST_WAITING = 64  # units handed over ahead of free places, so that a cluster that can grow sees what is wanted
 
+T = TypeVar("T")
 Work = Callable[[Any, Sequence[str]], Iterator[tuple[str, Any]]]
 Reader = Callable[[Any, Any, int], Iterator[Any]]
 
@@ -51,6 +52,19 @@ def _at_work(work: Work, given: Any, keys: Sequence[str], version: str) -> Itera
 def _reading(work: Reader, given: Any, shared: Any, known: int, version: str) -> Iterator[Any]:
     check_version(version)
     yield from work(given, shared, known)
+
+
+_opened: dict[str, Any] = {}  # of this process, which does many units of one command
+
+
+def opened_once(key: str, make: Callable[[], T]) -> T:
+    """What the units of a command share on a worker: made at the first, let go for another command's."""
+    if key not in _opened:
+        made = make()
+        _opened.clear()
+        _opened[key] = made
+    found: T = _opened[key]
+    return found
 
 
 def check_version(version: str) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -151,6 +152,11 @@ class Metric:
     condition: dict[str, Any]
     groups: int | None = None
     n_eff: float | None = None
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> Metric:
+        """A figure from its record, which may leave the category out."""
+        return cls(**{"category": None, **record})
 
     def to_dict(self) -> dict[str, Any]:
         absent = ("category", "groups", "n_eff")

@@ -273,7 +273,7 @@ def _evaluated(verb: str, records: Iterable[dict[str, Any]], others_from: int | 
     """The evaluations of a run as sides; from the side `others_from` on they are models that an audit asked beside."""
     sides: list[Side] = []
     for place, block in enumerate(blocks(records, ("metric", "suite", "category"))):
-        metrics = [Metric(**{"category": None, **record}) for record in block]
+        metrics = [Metric.of(record) for record in block]
         condition, model = block[0]["condition"], str(block[0]["model"])
         same = next(
             (
@@ -332,7 +332,7 @@ def _measured(run: RunRecords) -> list[Side]:
 
 def _of_probes(probes: list[dict[str, Any]], side: Side, records: Iterable[dict[str, Any]]) -> None:
     """The metrics of the probes, which are the checkpoint's, and how many of them found something."""
-    side.metrics.extend(Metric(**{"category": None, **record}) for record in records)
+    side.metrics.extend(Metric.of(record) for record in records)
     if probes:
         found = float(sum(bool(probe.get("found")) for probe in probes))
         side.metrics.append(
@@ -341,7 +341,7 @@ def _of_probes(probes: list[dict[str, Any]], side: Side, records: Iterable[dict[
 
 
 def _of_cell(cell: Mapping[str, Any]) -> Side:
-    metrics = [Metric(**{"category": None, **record}) for record in cell["metrics"]]
+    metrics = [Metric.of(record) for record in cell["metrics"]]
     condition = dict(cell["condition"])
     name = for_page(f"{cell['regime']}, seed {cell['seed']}, {cell['arm']}", 160)
     facts = {key: cell[key] for key in ("arm", "regime", "seed", "tuning_s", "serving", "certified") if key in cell}
@@ -351,7 +351,7 @@ def _of_cell(cell: Mapping[str, Any]) -> Side:
 
 def _of_judges(metrics: Iterable[dict[str, Any]]) -> list[Side]:
     """Each judge that was scored against labels as a side; its verdicts are of replies that others gave."""
-    found = [[Metric(**{"category": None, **record}) for record in block] for block in blocks(metrics, ("metric",))]
+    found = [[Metric.of(record) for record in block] for block in blocks(metrics, ("metric",))]
     return [Side("tuned", for_page(block[0].model, 160), block[0].model, block[0].condition, block) for block in found]
 
 
@@ -359,7 +359,7 @@ def _of_scan(summary: Mapping[str, Any], metrics: Iterable[dict[str, Any]]) -> l
     """A scan as a side without a model: shares of labels, of levels, of malformed lines, and the risk as 0, 1 or 2."""
     found, rows = summary["summary"], max(int(summary["summary"]["rows"]), 1)
     condition, n = Condition().to_dict(), int(found["rows"])
-    metrics_ = [Metric(**{"category": None, **record}) for record in metrics]
+    metrics_ = [Metric.of(record) for record in metrics]
     counts = {f"scan.{level}": count for level, count in found["rows_by_level"].items()} | {
         "scan.malformed": found["malformed"]
     }

@@ -21,7 +21,7 @@ import jinja2
 from holdfast.core.progress import Show
 from holdfast.core.records import Message
 from holdfast.models.chat import encode_text, render
-from holdfast.models.generate import GenerateOptions, complete
+from holdfast.models.generate import GenerateOptions, complete, context_of
 from holdfast.models.load import LoadedModel, ModelOptions, load_model
 from holdfast.text.json_objects import read_objects, without_fences
 from holdfast.text.thought import split
@@ -117,7 +117,7 @@ class Guard:
         ids = self._ids(turns)
         if isinstance(ids, str):
             return ids
-        room = int(getattr(self.loaded.model.config.get_text_config(), "max_position_embeddings", 0) or 1 << 30)
+        room = context_of(self.loaded)
         over = len(ids) + MAX_NEW_TOKENS - room
         if over <= 0:
             return ids, False

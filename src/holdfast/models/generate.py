@@ -359,8 +359,12 @@ def sampling_of(loaded: LoadedModel, options: GenerateOptions, stops: Sequence[i
 
 def room_after(loaded: LoadedModel, tokens: int) -> int:
     """How many tokens a reply may have after a prompt of so many."""
-    limit = getattr(loaded.model.config.get_text_config(), "max_position_embeddings", None)
-    return limit - tokens if limit else 1 << 30
+    return context_of(loaded) - tokens
+
+
+def context_of(loaded: LoadedModel) -> int:
+    """How many tokens a model reads; a large number where its configuration sets no limit."""
+    return int(getattr(loaded.model.config.get_text_config(), "max_position_embeddings", None) or 1 << 30)
 
 
 def _within(
@@ -376,9 +380,9 @@ def check_lengths(
     loaded: LoadedModel, prompts: Sequence[Prompt], ids: list[list[int]], options: GenerateOptions
 ) -> None:
     """Raise ModelError when a prompt leaves the model no room to answer."""
-    limit = getattr(loaded.model.config.get_text_config(), "max_position_embeddings", None)
-    if not limit or not ids:
+    if not ids:
         return
+    limit = context_of(loaded)
     longest = max(range(len(ids)), key=lambda i: len(ids[i]))
     if len(ids[longest]) + 1 > limit:
         raise ModelError(
